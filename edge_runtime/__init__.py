@@ -1,0 +1,1 @@
+"""The daemon: signal path, inference, rules, engine, store and views."""

@@ -1,0 +1,28 @@
+"""What can go wrong in the runtime, sorted by what the caller can do about it.
+
+    RuntimeFailure
+    ├── ConfigError     refuse to start (or to reload): lists every problem with its path
+    ├── BundleError     refuse this bundle set: a hash, shape, version or golden vector is off
+    ├── StoreError      storage: alarm, keep monitoring, keep what is buffered
+    └── PathError       the signal cannot be processed as described (rate, shape)
+"""
+
+
+class RuntimeFailure(Exception):
+    """Root of every error this package raises. The message says what to do."""
+
+
+class ConfigError(RuntimeFailure):
+    """The configuration is not acceptable; the message lists every problem."""
+
+
+class BundleError(RuntimeFailure):
+    """A bundle set is damaged, incompatible or does not reproduce its golden vectors."""
+
+
+class StoreError(RuntimeFailure):
+    """The store cannot be opened or written."""
+
+
+class PathError(RuntimeFailure):
+    """A signal has a rate or shape that the signal path does not take."""

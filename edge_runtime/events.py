@@ -1,0 +1,226 @@
+"""Everything the engine says, defined once.
+
+`--json`, the store's payload, and later MQTT, webhooks and the API use this one form: a JSON
+object tagged by `type`. Changes are additive only; `SCHEMA_VERSION` counts them.
+
+`at` is when it happened, `decided` when the data sufficed to say so; both are sample indices of
+the source's reference ECG, so `(decided - at) / rate` is the latency whatever the chunking.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+SCHEMA_VERSION: Final = 1
+
+
+class BeatClass(StrEnum):
+    """AAMI classes; Q is a beat that was refused a class (quality or score)."""
+
+    NORMAL = "N"
+    SUPRAVENTRICULAR = "S"
+    VENTRICULAR = "V"
+    FUSION = "F"
+    UNKNOWN = "Q"
+
+
+class Rhythm(StrEnum):
+    """Rhythms an episode can have (WFDB's names where there is one)."""
+
+    SINUS = "N"
+    ATRIAL_FIBRILLATION = "AFIB"
+    ATRIAL_FLUTTER = "AFL"
+    VENTRICULAR_FIBRILLATION = "VFIB"
+    VENTRICULAR_TACHYCARDIA = "VT"
+    VENTRICULAR_RUN = "VRUN"
+    ASYSTOLE = "ASYS"
+    OTHER = "OTHER"
+
+
+class Phase(StrEnum):
+    """Which side of an episode an event tells."""
+
+    ONSET = "onset"
+    END = "end"
+
+
+class AlarmKind(StrEnum):
+    """IEC 60601-1-8."""
+
+    PHYSIOLOGICAL = "physiological"
+    TECHNICAL = "technical"
+
+
+class Priority(StrEnum):
+    """IEC 60601-1-8."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class QualityLevel(StrEnum):
+    """How far a lead can be read."""
+
+    GOOD = "good"
+    USABLE = "usable"
+    UNUSABLE = "unusable"
+    LEAD_OFF = "lead off"
+
+
+class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    at: int
+    decided: int
+
+
+class SourceOpened(_Event, tag="source_opened"):
+    """A source began (or, after a restart, resumed) with this signal layout."""
+
+    source: str
+    family: str
+    model: str
+    firmware: str
+    rate_hz: float
+    leads: list[str]
+
+
+class BeatDetected(_Event, tag="beat_detected"):
+    """An R peak, final, at most 0.4 s after it. `rr_s` is None after a gap or at the start."""
+
+    lead: str
+    rr_s: float | None
+    heart_rate_bpm: float | None
+
+
+class BeatClassified(_Event, tag="beat_classified"):
+    """The class of the beat at `at`: once, never revised. `scores` sum to one over the classes."""
+
+    label: BeatClass
+    scores: dict[str, float]
+    reason: str = ""
+
+
+class RhythmEpisode(_Event, tag="rhythm_episode"):
+    """Onset or end of a rhythm, back-dated: `at` is when it began or ended."""
+
+    rhythm: Rhythm
+    phase: Phase
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Why: the rule, the values it compared (with units in their names), in one sentence."""
+
+    rule: str
+    source: str
+    sentence: str
+    values: dict[str, float]
+
+
+class AlarmRaised(_Event, tag="alarm_raised"):
+    """A condition became an alarm. `alarm` identifies it until its `AlarmCleared`."""
+
+    alarm: int
+    rule: str
+    kind: AlarmKind
+    priority: Priority
+    text: str
+    latched: bool
+    explanation: Explanation
+
+
+class AlarmCleared(_Event, tag="alarm_cleared"):
+    """The condition of `alarm` ended at `at`; a latched alarm stays shown until reset."""
+
+    alarm: int
+    rule: str
+    reason: str
+
+
+class AlarmStateChanged(_Event, tag="alarm_state_changed"):
+    """A person (or a timer) changed what an alarm does: acknowledged, paused, reset, ..."""
+
+    alarm: int
+    state: str
+    by: str
+
+
+class SignalQuality(_Event, tag="signal_quality"):
+    """A lead's quality changed to `level`."""
+
+    lead: str
+    level: QualityLevel
+    reason: str
+
+
+class AnalysisLeadChanged(_Event, tag="analysis_lead_changed"):
+    """Beats are from now on taken from `lead`."""
+
+    lead: str
+    reason: str
+
+
+class GapRecorded(_Event, tag="gap_recorded"):
+    """Samples `at` to `at + n_missing` never came."""
+
+    n_missing: int
+    exact: bool
+    reason: str
+
+
+class LinkStateChanged(_Event, tag="link_state_changed"):
+    """The device went away or came back."""
+
+    up: bool
+    reason: str
+
+
+class DeviceReported(_Event, tag="device_reported"):
+    """Battery and contact as the device tells them."""
+
+    battery_percent: float | None
+    contact: bool | None
+
+
+class UserMarked(_Event, tag="user_marked"):
+    """The wearer pressed the button."""
+
+    text: str
+
+
+class Notice(_Event, tag="notice"):
+    """Something a person should know: what was seen, and what to do. Not an alarm."""
+
+    code: str
+    message: str
+
+
+Event = (
+    SourceOpened
+    | BeatDetected
+    | BeatClassified
+    | RhythmEpisode
+    | AlarmRaised
+    | AlarmCleared
+    | AlarmStateChanged
+    | SignalQuality
+    | AnalysisLeadChanged
+    | GapRecorded
+    | LinkStateChanged
+    | DeviceReported
+    | UserMarked
+    | Notice
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def to_json(event: Event) -> bytes:
+    """One event as a single line of JSON, without the newline."""
+    return _encoder.encode(event)
+
+
+def from_json(line: bytes | str) -> Event:
+    """The inverse of `to_json`. Raises `msgspec.ValidationError` on anything else."""
+    return _decoder.decode(line)

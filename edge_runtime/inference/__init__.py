@@ -1,0 +1,1 @@
+"""The shipped bundles and the interpreter that runs them."""

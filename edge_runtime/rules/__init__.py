@@ -1,0 +1,1 @@
+"""What is an alarm, and when it ends."""

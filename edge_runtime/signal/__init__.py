@@ -1,0 +1,1 @@
+"""From raw samples to final R peaks, quality and beat windows: causal, stateful, clock-free."""

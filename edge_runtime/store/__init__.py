@@ -1,0 +1,1 @@
+"""What the daemon keeps: events in SQLite, raw signal as WFDB records."""

@@ -1,0 +1,1 @@
+"""Devices: wire protocols, links, clocks, record files and simulators."""

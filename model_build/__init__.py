@@ -1,0 +1,1 @@
+"""Offline: real ECG archives in, an evaluated INT8 bundle set out."""
