@@ -1,28 +1,28 @@
 """What can go wrong in the runtime, sorted by what the caller can do about it.
 
-    RuntimeFailure
-    ├── ConfigError     refuse to start (or to reload): lists every problem with its path
-    ├── BundleError     refuse this bundle set: a hash, shape, version or golden vector is off
-    ├── StoreError      storage: alarm, keep monitoring, keep what is buffered
-    └── PathError       the signal cannot be processed as described (rate, shape)
+EdgeRuntimeError
+├── ConfigError     refuse to start (or to reload): lists every problem with its path
+├── BundleError     refuse this bundle set: a hash, shape, version or golden vector is off
+├── StoreError      storage: alarm, keep monitoring, keep what is buffered
+└── PathError       the signal cannot be processed as described (rate, shape)
 """
 
 
-class RuntimeFailure(Exception):
+class EdgeRuntimeError(Exception):
     """Root of every error this package raises. The message says what to do."""
 
 
-class ConfigError(RuntimeFailure):
+class ConfigError(EdgeRuntimeError):
     """The configuration is not acceptable; the message lists every problem."""
 
 
-class BundleError(RuntimeFailure):
+class BundleError(EdgeRuntimeError):
     """A bundle set is damaged, incompatible or does not reproduce its golden vectors."""
 
 
-class StoreError(RuntimeFailure):
+class StoreError(EdgeRuntimeError):
     """The store cannot be opened or written."""
 
 
-class PathError(RuntimeFailure):
+class PathError(EdgeRuntimeError):
     """A signal has a rate or shape that the signal path does not take."""

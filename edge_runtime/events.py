@@ -74,7 +74,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     decided: int
 
 
-class SourceOpened(_Event, tag="source_opened"):
+class SourceOpened(_Event, frozen=True, kw_only=True, tag="source_opened"):
     """A source began (or, after a restart, resumed) with this signal layout."""
 
     source: str
@@ -85,7 +85,7 @@ class SourceOpened(_Event, tag="source_opened"):
     leads: list[str]
 
 
-class BeatDetected(_Event, tag="beat_detected"):
+class BeatDetected(_Event, frozen=True, kw_only=True, tag="beat_detected"):
     """An R peak, final, at most 0.4 s after it. `rr_s` is None after a gap or at the start."""
 
     lead: str
@@ -93,7 +93,7 @@ class BeatDetected(_Event, tag="beat_detected"):
     heart_rate_bpm: float | None
 
 
-class BeatClassified(_Event, tag="beat_classified"):
+class BeatClassified(_Event, frozen=True, kw_only=True, tag="beat_classified"):
     """The class of the beat at `at`: once, never revised. `scores` sum to one over the classes."""
 
     label: BeatClass
@@ -101,7 +101,7 @@ class BeatClassified(_Event, tag="beat_classified"):
     reason: str = ""
 
 
-class RhythmEpisode(_Event, tag="rhythm_episode"):
+class RhythmEpisode(_Event, frozen=True, kw_only=True, tag="rhythm_episode"):
     """Onset or end of a rhythm, back-dated: `at` is when it began or ended."""
 
     rhythm: Rhythm
@@ -117,7 +117,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, float]
 
 
-class AlarmRaised(_Event, tag="alarm_raised"):
+class AlarmRaised(_Event, frozen=True, kw_only=True, tag="alarm_raised"):
     """A condition became an alarm. `alarm` identifies it until its `AlarmCleared`."""
 
     alarm: int
@@ -129,7 +129,7 @@ class AlarmRaised(_Event, tag="alarm_raised"):
     explanation: Explanation
 
 
-class AlarmCleared(_Event, tag="alarm_cleared"):
+class AlarmCleared(_Event, frozen=True, kw_only=True, tag="alarm_cleared"):
     """The condition of `alarm` ended at `at`; a latched alarm stays shown until reset."""
 
     alarm: int
@@ -137,7 +137,7 @@ class AlarmCleared(_Event, tag="alarm_cleared"):
     reason: str
 
 
-class AlarmStateChanged(_Event, tag="alarm_state_changed"):
+class AlarmStateChanged(_Event, frozen=True, kw_only=True, tag="alarm_state_changed"):
     """A person (or a timer) changed what an alarm does: acknowledged, paused, reset, ..."""
 
     alarm: int
@@ -145,7 +145,7 @@ class AlarmStateChanged(_Event, tag="alarm_state_changed"):
     by: str
 
 
-class SignalQuality(_Event, tag="signal_quality"):
+class SignalQuality(_Event, frozen=True, kw_only=True, tag="signal_quality"):
     """A lead's quality changed to `level`."""
 
     lead: str
@@ -153,14 +153,14 @@ class SignalQuality(_Event, tag="signal_quality"):
     reason: str
 
 
-class AnalysisLeadChanged(_Event, tag="analysis_lead_changed"):
+class AnalysisLeadChanged(_Event, frozen=True, kw_only=True, tag="analysis_lead_changed"):
     """Beats are from now on taken from `lead`."""
 
     lead: str
     reason: str
 
 
-class GapRecorded(_Event, tag="gap_recorded"):
+class GapRecorded(_Event, frozen=True, kw_only=True, tag="gap_recorded"):
     """Samples `at` to `at + n_missing` never came."""
 
     n_missing: int
@@ -168,27 +168,27 @@ class GapRecorded(_Event, tag="gap_recorded"):
     reason: str
 
 
-class LinkStateChanged(_Event, tag="link_state_changed"):
+class LinkStateChanged(_Event, frozen=True, kw_only=True, tag="link_state_changed"):
     """The device went away or came back."""
 
     up: bool
     reason: str
 
 
-class DeviceReported(_Event, tag="device_reported"):
+class DeviceReported(_Event, frozen=True, kw_only=True, tag="device_reported"):
     """Battery and contact as the device tells them."""
 
     battery_percent: float | None
     contact: bool | None
 
 
-class UserMarked(_Event, tag="user_marked"):
+class UserMarked(_Event, frozen=True, kw_only=True, tag="user_marked"):
     """The wearer pressed the button."""
 
     text: str
 
 
-class Notice(_Event, tag="notice"):
+class Notice(_Event, frozen=True, kw_only=True, tag="notice"):
     """Something a person should know: what was seen, and what to do. Not an alarm."""
 
     code: str

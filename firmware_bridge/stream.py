@@ -69,7 +69,7 @@ class SignalInfo:
 
     def __post_init__(self) -> None:
         if not len(self.leads) == len(self.counts_per_unit) == len(self.baseline):
-            raise ValueError(f"signal {self.id}: leads, counts_per_unit and baseline differ in length")
+            raise ValueError(f"signal {self.id}: leads, gains and baselines differ in number")
         if self.rate_hz <= 0:
             raise ValueError(f"signal {self.id}: rate {self.rate_hz} Hz is not positive")
 
