@@ -1,0 +1,44 @@
+"""One table from records to the people in them; splits and folds are made of people.
+
+MIT-BIH 201 and 202 are one man, nstdb mixes noise into mitdb 118 and 119, and qtdb is cut from
+other archives, so a split by record would let a person stand on both sides.
+"""
+
+import re
+
+from model_build.errors import DataError
+
+_QTDB_SOURCES = (
+    (re.compile(r"sel(1\d\d|2\d\d)"), "mitdb"),
+    (re.compile(r"sel(3\d\d)"), "stdb"),
+    (re.compile(r"sel(8\d\d)"), "svdb"),
+    (re.compile(r"sel(1[5-9]\d{3})"), "nsrdb"),
+    (re.compile(r"sel(1[0-4]\d{3})"), "ltdb"),
+    (re.compile(r"sel(e\d{4})"), "edb"),
+    (re.compile(r"sel(\d\d)"), "sddb"),
+)
+
+
+def subject(database: str, record: str) -> str:
+    """Name of the person in `record`, "archive/first record". Raises `DataError` if unknown."""
+    match database:
+        case "mitdb" | "mitdb-pwave":
+            return "mitdb/201" if record == "202" else f"mitdb/{record.removesuffix('-0')}"
+        case "nstdb" if "e" in record and record[:3].isdigit():
+            return f"mitdb/{record[:3]}"
+        case "svdb" | "cinc2017":
+            return f"{database}/{record}"
+        case "cpsc2021":
+            return f"cpsc2021/{record.split('_')[1]}"
+        case "qtdb":
+            return _qtdb_subject(record)
+        case _:
+            raise DataError(f"no rule says who is in {database}/{record}; add one before using it")
+
+
+def _qtdb_subject(record: str) -> str:
+    for pattern, source in _QTDB_SOURCES:
+        found = pattern.fullmatch(record)
+        if found:
+            return subject(source, found[1]) if source == "mitdb" else f"{source}/{found[1]}"
+    raise DataError(f"no rule says from which archive qtdb/{record} was cut; add one")

@@ -1,0 +1,18 @@
+"""What can go wrong while building a model, sorted by what the caller can do about it.
+
+    BuildError
+    ├── DataError      an archive is absent, damaged or cannot be fetched: name its folder
+    └── RecipeError    a recipe asks for something that does not exist: correct the recipe
+"""
+
+
+class BuildError(Exception):
+    """Root of every error this package raises. The message says what to do."""
+
+
+class DataError(BuildError):
+    """An archive is absent, damaged, or could not be downloaded."""
+
+
+class RecipeError(BuildError):
+    """A recipe has an unknown key, a wrong value, or asks for what the protocol forbids."""

@@ -1,0 +1,151 @@
+"""A recipe: everything a training run depends on besides the data and the code."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import cattrs
+
+from model_build.errors import RecipeError
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Which archives train (names of modules in `model_build.datasets`)."""
+
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a raw recording is altered before it passes the signal path. Pairs are ranges drawn from.
+
+    `rate_hz` 0 keeps the archive's rate (as does a lower one); an empty range alters nothing.
+    """
+
+    name: str
+    rate_hz: float = 0.0
+    bits: tuple[int, ...] = ()
+    range_mv: float = 10.0
+    lowpass_hz: tuple[float, ...] = ()
+    highpass_hz: tuple[float, ...] = ()
+    gain: tuple[float, ...] = ()
+    inverted_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """How much one beat of each `Group` of recordings counts in the loss."""
+
+    beats: float = 1.0
+    af_beats: float = 1.0
+    normal_record: float = 0.3
+    af_record: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Weights by class, and of the auxiliary loss on the class activation map."""
+
+    class_weight: dict[str, float]
+    cam: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Runs of `beats` consecutive beats with a loss, after as many as the history holds.
+
+    An epoch takes every segment with S, V or F, and `quiet_share` of the rest; in
+    `cold_start_share` of them the history is cut at a random place.
+    """
+
+    beats: int = 96
+    quiet_share: float = 0.25
+    cold_start_share: float = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """What acts on windows: gain (relative), shift in window samples, noise as shares."""
+
+    gain_sd: float = 0.0
+    jitter_samples: int = 0
+    noise_sd: float = 0.0
+    feature_noise_sd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Optimizer:
+    """Adam with decoupled weight decay, cosine decay after a linear warm-up, averaged weights."""
+
+    epochs: int = 16
+    batch_segments: int = 16
+    learning_rate: float = 3e-3
+    warmup_share: float = 0.05
+    weight_decay: float = 1e-4
+    ema: float = 0.995
+
+
+@dataclass(frozen=True, slots=True)
+class Quantize:
+    """How many beats of training subjects calibrate the INT8 scales."""
+
+    calibration_beats: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One recipe file."""
+
+    name: str
+    seed: int
+    data: Data
+    view: tuple[View, ...]
+    weight: Weight
+    loss: Loss
+    segments: Segments
+    augmentation: Augmentation
+    optimizer: Optimizer
+    quantize: Quantize
+    student: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+
+    @property
+    def short(self) -> str:
+        """The first characters of the digest, for names of files and messages."""
+        return self.digest[:12]
+
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+def recipe_path(name_or_path: str) -> Path:
+    """A shipped recipe by name, or any other by its path. Raises `RecipeError` if absent."""
+    path = Path(name_or_path)
+    if path.suffix == ".toml" and path.is_file():
+        return path
+    shipped = resources.files("model_build.recipes").joinpath(f"{name_or_path}.toml")
+    if shipped.is_file():
+        return Path(str(shipped))
+    raise RecipeError(f"no recipe {name_or_path!r}: give a shipped name or the path of a .toml")
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe. Raises `RecipeError` listing every unknown key and wrong value."""
+    content = path.read_bytes()
+    try:
+        entries = tomllib.loads(content.decode("utf-8"))
+        recipe = _converter.structure(
+            {**entries, "digest": hashlib.sha256(content).hexdigest()}, Recipe
+        )
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: {error}") from error
+    except cattrs.BaseValidationError as error:
+        problems = "; ".join(cattrs.transform_error(error))
+        raise RecipeError(f"{path}: {problems}") from error
+    if not recipe.view:
+        raise RecipeError(f"{path}: at least one [[view]] is needed")
+    return recipe
