@@ -1,0 +1,1 @@
+"""Scoring: how a test annotator compares with a reference."""
