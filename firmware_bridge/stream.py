@@ -182,6 +182,17 @@ class LinkChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class BytesSkipped:
+    """`n_bytes` in `n_frames` pieces made no sense and were skipped since the last such report;
+    `detail` is for a person. Drivers send it at most once in ten seconds."""
+
+    at: SampleIndex
+    n_frames: int
+    n_bytes: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Nothing arrived, but the source clock has come to about `at`. Moves deadlines only."""
 
@@ -199,5 +210,6 @@ StreamItem = (
     | UserMark
     | ClockAnchor
     | LinkChanged
+    | BytesSkipped
     | Tick
 )

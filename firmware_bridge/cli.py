@@ -1,0 +1,160 @@
+"""`firmware-bridge`: sensors and boards from the command line."""
+
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import click
+
+from firmware_bridge.errors import BridgeError
+
+
+class _Span(click.ParamType[tuple[float, float]]):
+    """AT:SECONDS, both in seconds of the sensor's time."""
+
+    name = "AT:SECONDS"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        """The pair of numbers."""
+        try:
+            at_s, length_s = map(float, str(value).split(":"))
+        except ValueError:
+            self.fail(f"{value!r} is not AT:SECONDS, for example 20:5", param, ctx)
+        return at_s, length_s
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ecg-edge")
+def main() -> None:
+    """Sensors and boards: simulate them (and later pair, capture and flash).
+
+    Exit status: 0 done, 1 the device or a file failed, 2 wrong usage.
+    """
+
+
+@main.command()
+@click.option(
+    "--link",
+    type=click.Path(path_type=Path),
+    default=Path("var/sensor"),
+    show_default=True,
+    help="Symlink under which the port appears.",
+)
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path),
+    help="WFDB record to play instead of the demonstration recording.",
+)
+@click.option(
+    "--scenario",
+    "scenario_name",
+    default="tour",
+    show_default=True,
+    help="tour, asystole, vt, leadoff, unplug, or none: the recording as it is.",
+)
+@click.option(
+    "--rate",
+    type=click.IntRange(100, 1000),
+    default=500,
+    show_default=True,
+    help="Sampling rate of the simulated sensor in Hz.",
+)
+@click.option(
+    "--leads",
+    type=click.IntRange(1, 8),
+    default=1,
+    show_default=True,
+    help="How many of the record's leads to send.",
+)
+@click.option("--drop", type=click.FloatRange(0, 1), default=0.0, help="Chance to lose a frame.")
+@click.option(
+    "--duplicate", type=click.FloatRange(0, 1), default=0.0, help="Chance to send a frame twice."
+)
+@click.option(
+    "--bit-flip",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help="Chance to turn one bit of a frame.",
+)
+@click.option(
+    "--stall",
+    "stalls",
+    type=_Span(),
+    multiple=True,
+    help="Fall silent at AT for SECONDS, then send what was held. Repeatable.",
+)
+@click.option(
+    "--unplug",
+    "unplugs",
+    type=_Span(),
+    multiple=True,
+    help="Take the port away at AT for SECONDS. Repeatable.",
+)
+@click.option(
+    "--clock-ppm",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Error of the sensor's clock in parts per million.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.1, 1000),
+    default=1.0,
+    show_default=True,
+    help="Times real time.",
+)
+@click.option(
+    "--for",
+    "duration_s",
+    type=click.FloatRange(0),
+    default=None,
+    help="Stop after this many seconds; otherwise on Ctrl-C.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the faults.")
+@click.option("--json", "as_json", is_flag=True, help="Say what is played as one JSON object.")
+def simulate(
+    link: Path,
+    record: Path | None,
+    scenario_name: str,
+    rate: int,
+    leads: int,
+    drop: float,
+    duplicate: float,
+    bit_flip: float,
+    stalls: tuple[tuple[float, float], ...],
+    unplugs: tuple[tuple[float, float], ...],
+    clock_ppm: float,
+    speed: float,
+    duration_s: float | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Run a software sensor behind a pseudo terminal.
+
+    It speaks this project's own protocol (docs/wire-protocol.md) at its true rate, and to the
+    daemon it is a serial port like any other:
+
+    \b
+        firmware-bridge simulate --link /tmp/sensor --unplug 20:5 &
+        edge-runtime run --set source.port=/tmp/sensor
+    """
+    from firmware_bridge.simulator import play_on_pty  # noqa: PLC0415 - numpy only when needed
+    from firmware_bridge.simulator.faults import Faults  # noqa: PLC0415
+
+    try:
+        faults = Faults(drop, duplicate, bit_flip, stalls, unplugs)
+        chosen = play_on_pty.choose(record, scenario_name, Fraction(rate), leads, faults)
+        if as_json:
+            click.echo(json.dumps(play_on_pty.describe(chosen, link)))
+        else:
+            click.echo(
+                f"{link}: {'; '.join((chosen.recording.title, *chosen.recording.notes))}", err=True
+            )
+        play_on_pty.run(chosen, link, clock_ppm, speed, duration_s, seed)
+    except BridgeError as error:
+        click.echo(f"firmware-bridge: {error}", err=True)
+        sys.exit(1)

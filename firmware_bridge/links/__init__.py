@@ -1,0 +1,1 @@
+"""Links: how bytes come from a device, and what happens when they stop."""

@@ -1,0 +1,70 @@
+"""From options to a running simulated sensor."""
+
+import signal
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from firmware_bridge.errors import UsageError
+from firmware_bridge.simulator.faults import Faults
+from firmware_bridge.simulator.pty_port import PtyPort, play
+from firmware_bridge.simulator.recording import demo_recording, record_file, resampled
+from firmware_bridge.simulator.scenarios import SCENARIOS, Play
+from firmware_bridge.simulator.sensor import SimulatedSensor
+
+
+def choose(
+    record: Path | None, scenario: str, rate_hz: Fraction, leads: int, faults: Faults
+) -> Play:
+    """The edited recording at the sensor's rate, and all faults of scenario and options.
+
+    Raises UsageError or RecordError.
+    """
+    recording = demo_recording() if record is None else record_file(record, leads)
+    if scenario == "none":
+        play_ = Play(recording)
+    elif scenario in SCENARIOS:
+        play_ = SCENARIOS[scenario](recording)
+    else:
+        raise UsageError(f"no scenario {scenario!r}; there are {', '.join(SCENARIOS)} and none")
+    both = replace(
+        faults,
+        stalls=faults.stalls + play_.faults.stalls,
+        unplugs=faults.unplugs + play_.faults.unplugs,
+    )
+    return Play(resampled(play_.recording, rate_hz), both)
+
+
+def describe(chosen: Play, link: Path) -> dict[str, object]:
+    """What a person or a script should know about this sensor."""
+    recording = chosen.recording
+    return {
+        "link": str(link),
+        "title": recording.title,
+        "notes": list(recording.notes),
+        "rate_hz": float(recording.rate_hz),
+        "leads": list(recording.leads),
+        "duration_s": recording.duration_s,
+    }
+
+
+def run(
+    chosen: Play, link: Path, clock_ppm: float, speed: float, duration_s: float | None, seed: int
+) -> None:
+    """Play until SIGINT or SIGTERM, or for `duration_s` of the sensor's time."""
+    stopped = False
+
+    def stop(_signal: int, _frame: object) -> None:
+        nonlocal stopped
+        stopped = True
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    play(
+        SimulatedSensor(chosen.recording, clock_error_ppm=clock_ppm),
+        PtyPort(link),
+        chosen.faults,
+        seed=seed,
+        speed=speed,
+        should_stop=lambda elapsed: stopped or (duration_s is not None and elapsed >= duration_s),
+    )
