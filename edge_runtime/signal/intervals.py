@@ -1,0 +1,158 @@
+"""RR intervals of the last 300 beats and their statistics, in integers.
+
+An interval is kept as the logarithm of its length, in steps of 1/65536 looked up in a table of
+integers. Sums, differences and order statistics of integers are exact, so blocks and single beats
+agree bit for bit on every machine.
+"""
+
+from dataclasses import dataclass
+from math import log
+from typing import Any, Final
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from edge_runtime.signal.windows import CONTRACT_RATE_HZ
+
+DEPTH: Final = 300
+"""Intervals that the longest statistic looks back."""
+LOG_STEPS: Final = 1 << 16
+RR_MIN: Final = 25
+"""0.1 s, below any detector's refractory period."""
+RR_MAX: Final = 4 * CONTRACT_RATE_HZ
+"""4 s; a longer pause is the rules' business, not a statistic's."""
+
+_KEEP: Final = DEPTH + 4
+_NONE: Final = np.iinfo(np.int32).max
+_LOG: Final = np.array(
+    [0] + [round(LOG_STEPS * log(n / CONTRACT_RATE_HZ)) for n in range(1, RR_MAX + 1)],
+    dtype=np.int32,
+)
+
+
+def log_rr(rr: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Natural logarithm of RR in seconds, in steps of 1/65536; `rr` in contract samples."""
+    out: NDArray[np.int32] = _LOG[np.minimum(np.maximum(rr, RR_MIN), RR_MAX)]
+    return out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Intervals:
+    """The RR that ends at each of k beats, and what was known of the RR before it.
+
+    `rr` (k,) in log steps, meaningful where `ok`; `known` (k,) intervals before it, at most 300.
+    """
+
+    rr: NDArray[np.int32]
+    ok: NDArray[np.bool_]
+    known: NDArray[np.int64]
+    _line: NDArray[np.int32]  # kept intervals, oldest first, padded in front with _NONE
+    _end: NDArray[np.int64]  # (k,) where in the line the past of each beat ends
+    _with_own: NDArray[np.int64]  # (k,) the same, its own interval included
+
+    def back(self, n: int) -> NDArray[np.int32]:
+        """The nth kept interval before each beat's own, meaningful where `known >= n`."""
+        out: NDArray[np.int32] = self._line[self._end - n]
+        return out
+
+    def mean(self, n: int) -> NDArray[np.float64]:
+        """Mean of the past n intervals (of all known if fewer; 0 if none)."""
+        total = _running(np.where(self._line == _NONE, 0, self._line))
+        count = np.minimum(self.known, n)
+        sums = total[self._end] - total[self._end - count]
+        out: NDArray[np.float64] = sums / np.maximum(count, 1)
+        return out
+
+    def quantiles(self, n: int, percents: tuple[int, ...]) -> NDArray[np.int32]:
+        """Order statistics (k, len(percents)) of the past n intervals, by nearest rank."""
+        rows = sliding_window_view(self._line, n)[self._end - n]
+        rows.sort(axis=1)  # unknown ones are the largest integer and come last
+        last = np.maximum(np.minimum(self.known, n) - 1, 0)
+        rank = (last[:, None] * np.array(percents, dtype=np.int64) + 50) // 100
+        return np.take_along_axis(rows, rank, axis=1)
+
+    def changes(self, n: int, lag: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Median of |RR - RR `lag` before| over the last n, own included, and their number."""
+        line = self._line.astype(np.int64)
+        change = np.abs(line[lag:] - line[:-lag])
+        change[line[:-lag] == _NONE] = _NONE
+        rows = sliding_window_view(change, n)[self._with_own - lag - n]
+        rows.sort(axis=1)
+        count = np.minimum(np.maximum(self._known_with_own - lag, 0), n)
+        middle = np.maximum(count - 1, 0) // 2
+        return np.take_along_axis(rows, middle[:, None], axis=1)[:, 0], count
+
+    def share_of_changes(self, n: int, above: int) -> NDArray[np.float64]:
+        """Share of the last n successive differences, own included, larger than `above` steps."""
+        line = self._line.astype(np.int64)
+        large = np.zeros(len(line), dtype=np.int64)
+        large[1:] = (np.abs(line[1:] - line[:-1]) > above) & (line[:-1] != _NONE)
+        return self._share(large, n, 1)
+
+    def turning_points(self, n: int) -> NDArray[np.float64]:
+        """Share of the last n intervals, own included, after which shorter turned to longer or
+        back: 2/3 in pure chance, small in trends, 1 in strict alternation."""
+        line = self._line.astype(np.int64)
+        step = np.sign(line[1:] - line[:-1])
+        turns = np.zeros(len(line), dtype=np.int64)
+        turns[2:] = (step[1:] * step[:-1] < 0) & (line[:-2] != _NONE)
+        return self._share(turns, n, 2)
+
+    @property
+    def _known_with_own(self) -> NDArray[np.int64]:
+        return self.known + (self._with_own - self._end)
+
+    def _share(self, hits: NDArray[np.int64], n: int, reach: int) -> NDArray[np.float64]:
+        total = _running(hits)
+        count = np.minimum(np.maximum(self._known_with_own - reach, 0), n)
+        sums = total[self._with_own] - total[self._with_own - count]
+        out: NDArray[np.float64] = sums / np.maximum(count, 1)
+        return out
+
+
+def _running(values: NDArray[Any]) -> NDArray[np.int64]:
+    total = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(values, out=total[1:])
+    return total
+
+
+class IntervalTrack:
+    """Intervals between accepted peaks. Others are measured against the last accepted one."""
+
+    def __init__(self) -> None:
+        self._line = np.full(_KEEP, _NONE, dtype=np.int32)
+        self._last_at = 0
+        self._last_stretch = -1
+
+    def advance(
+        self, at: NDArray[np.int64], stretch: NDArray[np.int64], accepted: NDArray[np.bool_]
+    ) -> Intervals:
+        """Take k peaks in order. `stretch` (k,) counts gaps: RR across two stretches is unknown."""
+        k = len(at)
+        own = np.maximum.accumulate(np.where(accepted, np.arange(k), -1))
+        before = np.concatenate((np.array([-1]), own[:-1]))[:k]
+        first = before < 0
+        previous = np.where(first, self._last_at, at[before])
+        ok = stretch == np.where(first, self._last_stretch, stretch[before])
+        rr = log_rr(at - previous)
+        kept = ok & accepted
+        line = np.concatenate((self._line, rr[kept]))
+        with_own = _KEEP + np.cumsum(kept)
+        end = with_own - kept
+        already = int((self._line != _NONE).sum())
+        known = np.minimum(already + (end - _KEEP), DEPTH)
+        self._line = line[len(line) - _KEEP :].copy()
+        if k and own[-1] >= 0:
+            self._last_at, self._last_stretch = int(at[own[-1]]), int(stretch[own[-1]])
+        return Intervals(rr, ok, known, line, end, with_own)
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """All state, as arrays."""
+        last = np.array([self._last_at, self._last_stretch], dtype=np.int64)
+        return {"line": self._line.copy(), "last": last}
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Take over what `snapshot` gave."""
+        self._line = np.array(state["line"], dtype=np.int32)
+        self._last_at, self._last_stretch = (int(v) for v in state["last"])
