@@ -3,6 +3,7 @@
 EdgeRuntimeError
 ├── ConfigError     refuse to start (or to reload): lists every problem with its path
 ├── BundleError     refuse this bundle set: a hash, shape, version or golden vector is off
+├── InterpreterError  call a person: no usable TFLite runtime is installed
 ├── StoreError      storage: alarm, keep monitoring, keep what is buffered
 └── PathError       the signal cannot be processed as described (rate, shape)
 """
@@ -18,6 +19,10 @@ class ConfigError(EdgeRuntimeError):
 
 class BundleError(EdgeRuntimeError):
     """A bundle set is damaged, incompatible or does not reproduce its golden vectors."""
+
+
+class InterpreterError(EdgeRuntimeError):
+    """No TFLite runtime is installed, or it cannot work here; the message says what to install."""
 
 
 class StoreError(EdgeRuntimeError):

@@ -2,6 +2,8 @@
 
     BuildError
     ├── DataError      an archive is absent, damaged or cannot be fetched: name its folder
+    ├── QuantizeError  the converter refused the model: its own words are in the message
+    ├── ExportError    what was to be exported contradicts itself; nothing was written
     └── RecipeError    a recipe asks for something that does not exist: correct the recipe
 """
 
@@ -16,3 +18,11 @@ class DataError(BuildError):
 
 class RecipeError(BuildError):
     """A recipe has an unknown key, a wrong value, or asks for what the protocol forbids."""
+
+
+class QuantizeError(BuildError):
+    """The converter failed, or there was nothing to measure ranges on."""
+
+
+class ExportError(BuildError):
+    """A bundle set's parts do not fit together; nothing was written."""

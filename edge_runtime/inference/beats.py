@@ -1,0 +1,190 @@
+"""Beat windows to class scores: the encoder once a beat, the context over the last embeddings.
+
+Everything that can be done for a whole block is (standardizing, quantizing, softmax); a beat
+itself costs two invokes and a few copies. All of it is row-wise, and the softmax goes through
+tables of 256 entries, so the scores do not depend on how beats are cut into blocks.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import BundleError
+from edge_runtime.inference.bundle import BeatBundle
+from edge_runtime.inference.interpreter import Graph, Int8Array, Quantization, Runtime
+from edge_runtime.inference.manifest import ENCODER_INPUTS, FeatureScaling, Manifest
+
+if TYPE_CHECKING:
+    from edge_runtime.signal.history import BeatBlock
+
+_BYTES: Final = np.arange(-128, 128).astype(np.int8)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierState:
+    """What a classifier remembers between beats, for a restart with the same bundle."""
+
+    bundle: str
+    """Fingerprint of the bundle whose encoder made the embeddings."""
+    embeddings: bytes
+    """INT8, (history, E), oldest first; masked rows are the tensor's zero."""
+    valid: bytes
+    """INT8 steps of the `valid` tensor, (history,)."""
+
+
+class FeatureScaler:
+    """Standardizes context features as the manifest says: clip((x - centre) / scale, ±clip).
+
+    A feature that is not finite becomes 0, the centre.
+    """
+
+    __slots__ = ("_centre", "_clip", "_scale")
+
+    def __init__(self, features: tuple[FeatureScaling, ...]) -> None:
+        self._centre = np.array([f.centre for f in features], np.float32)
+        self._scale = np.array([f.scale for f in features], np.float32)
+        self._clip = np.array([f.clip for f in features], np.float32)
+
+    def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Features (k, F) in their units to what the network sees, (k, F)."""
+        scaled = (features - self._centre) / self._scale
+        scaled = np.where(np.isfinite(scaled), scaled, np.float32(0.0))
+        return np.clip(scaled, -self._clip, self._clip)
+
+
+class ScoreTable:
+    """INT8 logits to class scores, softmax(logits / temperature + log_bias), by table."""
+
+    __slots__ = ("_weights",)
+
+    def __init__(self, manifest: Manifest, logits: Quantization) -> None:
+        real = logits.to_real(_BYTES).astype(float) / manifest.temperature
+        # One common shift keeps exp in range without depending on the row.
+        top = real.max() + max(manifest.log_bias)
+        self._weights = np.array(
+            [[math.exp(max(r + b - top, -700.0)) for r in real] for b in manifest.log_bias]
+        )
+
+    def __call__(self, logits: Int8Array) -> NDArray[np.float64]:
+        """Logits (k, K) in INT8 steps to scores (k, K), each row summing to 1."""
+        index = logits.astype(np.intp) + 128
+        weights = self._weights[np.arange(logits.shape[1]), index]
+        scores: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+        return scores
+
+
+class BeatClassifier:
+    """Scores beats with one bundle. Deterministic, clock-free, one thread.
+
+    Raises BundleError where a graph is not what the manifest says, InterpreterError where no
+    TFLite runtime is installed.
+    """
+
+    def __init__(self, bundle: BeatBundle, runtime: Runtime | None = None) -> None:
+        manifest = bundle.manifest
+        self.bundle = bundle
+        self._encoder = bundle.open_encoder(runtime)
+        self._context = bundle.open_context(runtime)
+        self._scale_features = FeatureScaler(manifest.features)
+        self._score = ScoreTable(manifest, self._context.quantization["logits"])
+        embedding = self._encoder.quantization["embedding"]
+        history = self._context.quantization["history"]
+        # Where both tensors have the same scale the table changes nothing.
+        self._to_history = embedding.table_to(history)
+        self._masked = history.to_int8(0.0)
+        valid = self._context.quantization["valid"]
+        self._off, self._on = valid.to_int8(0.0), valid.to_int8(1.0)
+        self._width = manifest.encoder.shape("embedding")[-1]
+        self.reset()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes in the order of the scores' columns."""
+        return self.bundle.manifest.classes
+
+    def reset(self) -> None:
+        """Forget every beat, as at the start of a stream."""
+        n = self.bundle.manifest.history
+        self._rows = np.full((n, self._width), self._masked, np.int8)
+        self._valid = np.full(n, self._off, np.int8)
+
+    def classify(self, block: "BeatBlock") -> NDArray[np.float64]:
+        """Scores (k, K) of the block's beats, in order; each row sums to 1.
+
+        A masked beat is not looked at: its row is NaN, and it enters the history as masked.
+        """
+        usable = np.asarray(block.valid, bool)
+        n, k = self.bundle.manifest.history, len(usable)
+        rows = np.full((n + k, self._width), self._masked, np.int8)
+        rows[:n] = self._rows
+        valid = np.concatenate([self._valid, np.where(usable, self._on, self._off)])
+        which = np.flatnonzero(usable)
+        logits = np.empty((len(which), len(self.classes)), np.int8)
+        embedding = np.empty(self._width, np.int8)
+        encoder, context = self._encoder, self._context
+        beats = self._encoded(block, which)
+        for out, row, _ in zip(logits, which.tolist(), beats, strict=True):
+            encoder.read_into("embedding", embedding)
+            rows[n + row] = self._to_history[embedding.astype(np.intp) + 128]
+            context.write("history", rows[row + 1 : row + 1 + n])
+            context.write("valid", valid[row + 1 : row + 1 + n, np.newaxis])
+            context.invoke()
+            context.read_into("logits", out)
+        self._rows, self._valid = rows[k:].copy(), valid[k:].copy()
+        scores = np.full((k, len(self.classes)), np.nan)
+        scores[which] = self._score(logits)
+        return scores
+
+    def evidence(self, block: "BeatBlock") -> NDArray[np.float32]:
+        """Class evidence maps (k, T, K) of the block's beats; the history is not touched.
+
+        Logit-like values over T equal parts of the window: where the encoder sees which class.
+        For explanations of single beats; it runs the encoder again. Masked beats give NaN.
+        """
+        shape = self.bundle.manifest.encoder.shape("cam")[-2:]
+        which = np.flatnonzero(np.asarray(block.valid, bool))
+        maps = np.full((len(block.valid), *shape), np.nan, np.float32)
+        for row, _ in zip(which.tolist(), self._encoded(block, which), strict=True):
+            maps[row] = self._encoder.quantization["cam"].to_real(self._encoder.read("cam"))[0, 0]
+        return maps
+
+    def _encoded(self, block: "BeatBlock", which: NDArray[np.intp]) -> Iterator[None]:
+        """Run the encoder over the beats `which`, one an iteration."""
+        steps = encoder_steps(self._encoder, self._scale_features, block, which)
+        for window, template, features in zip(*steps, strict=True):
+            self._encoder.write("window", window)
+            self._encoder.write("template", template)
+            self._encoder.write("features", features)
+            self._encoder.invoke()
+            yield
+
+    def snapshot(self) -> ClassifierState:
+        """What `restore` needs to go on as if nothing had happened."""
+        return ClassifierState(self.bundle.fingerprint, self._rows.tobytes(), self._valid.tobytes())
+
+    def restore(self, state: ClassifierState) -> None:
+        """Take up a snapshot. Raises BundleError if another bundle made it; then `reset`."""
+        if state.bundle != self.bundle.fingerprint:
+            raise BundleError("the saved beat history was made by another bundle; start afresh")
+        self._rows = np.frombuffer(state.embeddings, np.int8).reshape(-1, self._width).copy()
+        self._valid = np.frombuffer(state.valid, np.int8).copy()
+
+
+def encoder_steps(
+    encoder: Graph, scale: FeatureScaler, block: "BeatBlock", which: NDArray[np.intp]
+) -> tuple[Int8Array, ...]:
+    """The encoder's inputs for the beats `which`, in INT8 steps: window and template
+    (n, 160, 1), features (n, F), in the order of `ENCODER_INPUTS`."""
+    real = (
+        block.window[which, :, np.newaxis],
+        block.template[which, :, np.newaxis],
+        scale(block.features[which]),
+    )
+    return tuple(
+        encoder.quantization[role].to_int8(values)
+        for role, values in zip(ENCODER_INPUTS, real, strict=True)
+    )

@@ -1,0 +1,147 @@
+"""Reading a bundle set: every file against its hash, then structure, then graphs.
+
+    SET/set.toml                 names and hashes the next two
+    SET/conditioning.toml        the one conditioning spec all bundles were trained with
+    SET/beats/manifest.toml      names and hashes the rest
+    SET/beats/encoder.tflite, context.tflite, golden.npz
+
+A set is released, activated and rolled back whole. Files that no manifest names are not read.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from edge_runtime.errors import BundleError
+from edge_runtime.inference.interpreter import Graph, Runtime
+from edge_runtime.inference.manifest import (
+    GraphManifest,
+    Manifest,
+    SetManifest,
+    check_manifest,
+    parse_manifest,
+)
+
+_REINSTALL: Final = (
+    "the set is damaged or was edited; install it again "
+    "(pip install --force-reinstall ecg-edge), or roll back to the set before"
+)
+
+
+def default_set() -> Path:
+    """Folder of the bundle set that this package ships."""
+    return Path(__file__).parent.parent / "bundles" / "default"
+
+
+def sha256(content: bytes) -> str:
+    """The hash that manifests use, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BeatBundle:
+    """A verified beat bundle, in memory."""
+
+    manifest: Manifest
+    fingerprint: str
+    """SHA-256 of the manifest, which hashes everything else."""
+    encoder: bytes
+    context: bytes
+    golden: bytes
+    where: Path
+
+    def open_encoder(self, runtime: Runtime | None = None) -> Graph:
+        """A fresh interpreter over the encoder. Raises BundleError, InterpreterError."""
+        return self._open(self.manifest.encoder, self.encoder, runtime)
+
+    def open_context(self, runtime: Runtime | None = None) -> Graph:
+        """A fresh interpreter over the context network. Raises BundleError, InterpreterError."""
+        return self._open(self.manifest.context, self.context, runtime)
+
+    def _open(self, graph: GraphManifest, model: bytes, runtime: Runtime | None) -> Graph:
+        where = str(self.where / graph.file)
+        return Graph(model, graph.inputs, graph.outputs, where, runtime)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BundleSet:
+    """A verified bundle set, in memory."""
+
+    name: str
+    version: str
+    fingerprint: str
+    """SHA-256 of `set.toml`: identifies the set in sessions and reports."""
+    conditioning: bytes
+    """Content of the conditioning spec, TOML."""
+    beats: BeatBundle
+    where: Path
+
+
+def load_bundle_set(path: Path | str | None = None) -> BundleSet:
+    """Read and verify a set (None: the shipped one). Builds no interpreter.
+
+    Raises BundleError naming the first file that is missing, altered or not acceptable.
+    """
+    folder = Path(path) if path is not None else default_set()
+    if not (folder / "set.toml").is_file():
+        raise BundleError(f"{folder} holds no set.toml; point it at a bundle set's folder")
+    text = _read(folder / "set.toml")
+    described = parse_manifest(text, SetManifest, str(folder / "set.toml"))
+    conditioning = _verified(folder, described.conditioning, described.files)
+    if set(described.bundles) != {"beats"}:
+        raise BundleError(
+            f"{folder / 'set.toml'} offers bundles {sorted(described.bundles)}, "
+            "this version uses exactly: beats"
+        )
+    beats = _load_beats(folder, described.bundles["beats"], described.files)
+    if beats.manifest.conditioning != sha256(conditioning):
+        raise BundleError(
+            f"{beats.where / 'manifest.toml'} was trained with another conditioning than "
+            f"{folder / described.conditioning}; a set must not mix them. {_REINSTALL}"
+        )
+    return BundleSet(
+        name=described.name,
+        version=described.version,
+        fingerprint=sha256(text),
+        conditioning=conditioning,
+        beats=beats,
+        where=folder,
+    )
+
+
+def _load_beats(folder: Path, name: str, hashes: dict[str, str]) -> BeatBundle:
+    text = _verified(folder, f"{name}/manifest.toml", hashes)
+    where = folder / name
+    what = str(where / "manifest.toml")
+    manifest = parse_manifest(text, Manifest, what)
+    check_manifest(manifest, what)
+    for other in manifest.files:
+        _verified(where, other, manifest.files)
+    return BeatBundle(
+        manifest=manifest,
+        fingerprint=sha256(text),
+        encoder=_read(where / manifest.encoder.file),
+        context=_read(where / manifest.context.file),
+        golden=_read(where / manifest.golden.file),
+        where=where,
+    )
+
+
+def _verified(folder: Path, name: str, hashes: dict[str, str]) -> bytes:
+    path = folder / name
+    if name not in hashes:
+        raise BundleError(f"no hash is given for {path}. {_REINSTALL}")
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise BundleError(f"{path} lies outside the bundle set. {_REINSTALL}")
+    content = _read(path)
+    if sha256(content) != hashes[name]:
+        raise BundleError(f"{path} does not match its hash: {_REINSTALL}")
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror}). {_REINSTALL}") from error

@@ -1,0 +1,170 @@
+"""One adapter over the TFLite interpreters: ai-edge-litert, else tflite-runtime 2.14.
+
+The only module that knows which of them is installed. TensorFlow's own interpreter is never
+used: it costs half a gigabyte. A `Graph` addresses tensors by role; a converter orders inputs as
+it likes. Real numbers become INT8 by each tensor's own scale and zero point, rounded and
+saturated; a bare cast would turn 130.7 into -126.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edge_runtime.errors import BundleError, InterpreterError
+
+Int8Array = NDArray[np.int8]
+
+_INSTALL: Final = (
+    "install one: pip install 'ecg-edge[litert]' "
+    "(or, on Python 3.11 with numpy 1.26, pip install 'ecg-edge[tflite]')"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """An installed TFLite runtime. `exact`: INT8 results agree bit for bit with the golden ones
+    (all XNNPACK runtimes); the older tflite-runtime differs by up to 5 steps."""
+
+    name: str
+    version: str
+    exact: bool
+    interpreter: Callable[..., Any]
+
+    @property
+    def tolerance_lsb(self) -> int:
+        """Steps by which an INT8 output may differ from the golden vector."""
+        return 0 if self.exact else 5
+
+
+_RUNTIMES: Final = (
+    ("ai_edge_litert", "ai-edge-litert", True),
+    ("tflite_runtime", "tflite-runtime", False),
+)
+
+
+def find_runtime() -> Runtime:
+    """The installed runtime, the newer one first.
+
+    Raises InterpreterError if there is none, or if it cannot work with the installed numpy.
+    """
+    for package, distribution, exact in _RUNTIMES:
+        try:
+            module = importlib.import_module(f"{package}.interpreter")
+            version = getattr(importlib.import_module(package), "__version__", "unknown")
+        except ImportError:
+            continue
+        if package == "tflite_runtime" and not np.__version__.startswith("1."):
+            raise InterpreterError(
+                f"tflite-runtime needs numpy 1, numpy {np.__version__} is installed; {_INSTALL}"
+            )
+        return Runtime(distribution, version, exact, module.Interpreter)
+    raise InterpreterError(f"no TFLite runtime is installed; {_INSTALL}")
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """real = (int8 - zero_point) * scale."""
+
+    scale: float
+    zero_point: int
+
+    def to_int8(self, real: ArrayLike) -> Int8Array:
+        """Rounded to the nearest step (ties to even) and saturated; NaN becomes zero."""
+        steps = np.asarray(real, np.float32) * np.float32(1.0 / self.scale)
+        steps = np.rint(np.nan_to_num(steps, nan=0.0, posinf=1e6, neginf=-1e6))
+        steps += np.float32(self.zero_point)
+        return np.clip(steps, -128.0, 127.0).astype(np.int8)
+
+    def to_real(self, steps: NDArray[np.int8]) -> NDArray[np.float32]:
+        """The real numbers that the steps stand for."""
+        real = (steps.astype(np.float32) - np.float32(self.zero_point)) * np.float32(self.scale)
+        return real.astype(np.float32, copy=False)
+
+    def table_to(self, other: "Quantization") -> Int8Array:
+        """Length 256: entry `step + 128` is the same real number in `other`'s steps."""
+        return other.to_int8(self.to_real(np.arange(-128, 128).astype(np.int8)))
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """What the manifest says of one tensor: its role, its name in the graph and its shape."""
+
+    role: str
+    name: str
+    shape: tuple[int, ...]
+
+
+class Graph:
+    """One INT8 TFLite graph, tensors addressed by role. One thread, not shareable.
+
+    Raises BundleError where the graph is no TFLite model or is not what the manifest says, and
+    InterpreterError where no runtime is installed.
+    """
+
+    __slots__ = ("_interpreter", "_invoke", "_views", "quantization", "runtime")
+
+    def __init__(
+        self,
+        model: bytes,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        what: str,
+        runtime: Runtime | None = None,
+    ) -> None:
+        self.runtime = runtime or find_runtime()
+        try:
+            # More than one thread never helps a network of this size and can cost tenfold.
+            self._interpreter = self.runtime.interpreter(model_content=model, num_threads=1)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise BundleError(f"{what}: {self.runtime.name} refuses the graph: {error}") from error
+        self.quantization: dict[str, Quantization] = {}
+        self._views: dict[str, Callable[[], Int8Array]] = {}
+        self._bind(inputs, self._interpreter.get_input_details(), f"{what}: input")
+        self._bind(outputs, self._interpreter.get_output_details(), f"{what}: output")
+        self._invoke = self._interpreter.invoke
+
+    def _bind(
+        self, specs: tuple[TensorSpec, ...], details: list[dict[str, Any]], what: str
+    ) -> None:
+        by_name: Mapping[str, dict[str, Any]] = {detail["name"]: detail for detail in details}
+        wanted = {spec.name for spec in specs}
+        if wanted != set(by_name):
+            raise BundleError(
+                f"{what} tensors are {sorted(by_name)}, the manifest names {sorted(wanted)}"
+            )
+        for spec in specs:
+            detail = by_name[spec.name]
+            shape = tuple(int(n) for n in detail["shape"])
+            if shape != spec.shape or detail["dtype"] is not np.int8:
+                raise BundleError(
+                    f"{what} {spec.role} is {np.dtype(detail['dtype'])} {shape}, "
+                    f"the manifest says int8 {spec.shape}"
+                )
+            scale, zero_point = detail["quantization"]
+            if not scale > 0:
+                raise BundleError(f"{what} {spec.role} has no quantization scale")
+            self.quantization[spec.role] = Quantization(float(scale), int(zero_point))
+            # A view is made anew at each use and never kept: the interpreter refuses to invoke
+            # while one is alive. Making one costs a third of set_tensor.
+            self._views[spec.role] = self._interpreter.tensor(detail["index"])
+
+    def write(self, role: str, steps: Int8Array) -> None:
+        """Set an input, in INT8 steps, of the tensor's shape or broadcastable to it."""
+        self._views[role]()[...] = steps
+
+    def invoke(self) -> None:
+        """Run the graph on the inputs written."""
+        self._invoke()
+
+    def read(self, role: str) -> Int8Array:
+        """A copy of an output, in INT8 steps."""
+        return self._views[role]().copy()
+
+    def read_into(self, role: str, into: Int8Array) -> None:
+        """Copy an output into an array of the tensor's shape without its batch axis."""
+        into[...] = self._views[role]()[0]

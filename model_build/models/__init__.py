@@ -1,0 +1,1 @@
+"""Networks: what is trained, and the graphs that are shipped."""

@@ -1,0 +1,147 @@
+"""Full-integer post-training quantization of a student's two graphs.
+
+    python -m model_build.quantize FOLDER     (the worker; called by `quantize_student`)
+
+The conversion runs in a process of its own: TensorFlow's converter can end a process with a
+segmentation fault, and a clean process makes the result reproducible byte for byte. Ranges come
+from a committed list of beats (`model_build/calibration.py`), each with its whole history.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_build.errors import QuantizeError
+
+if TYPE_CHECKING:
+    import keras
+
+_INPUTS: Final = ("window", "template", "features", "valid")
+_FILES: Final = ("encoder", "context")
+
+_WORKER_SETTINGS: Final = {
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "OMP_NUM_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    # Other kernels round differently; the ranges would depend on the processor.
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedStudent:
+    """Paths of the two INT8 graphs."""
+
+    encoder: Path
+    context: Path
+
+
+def quantize_student(
+    encoder: "keras.Model",
+    context: "keras.Model",
+    calibration: Iterable[dict[str, NDArray[np.float32]]],
+    out_dir: Path,
+) -> QuantizedStudent:
+    """Write `encoder.tflite` and `context.tflite` into `out_dir`, all tensors INT8.
+
+    Each calibration item is one beat with its history, oldest first, itself last: `window` and
+    `template` (31, 160), `features` (31, F) standardized as the network sees them, `valid` (31,).
+    The same models and items give the same bytes. Raises QuantizeError with the converter's words.
+    """
+    items = list(calibration)
+    if not items:
+        raise QuantizeError("the calibration list gave no beats; ranges cannot be measured")
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        encoder.save(folder / "encoder.keras")
+        context.save(folder / "context.keras")
+        stacked = {key: np.stack([item[key] for item in items]) for key in _INPUTS}
+        np.savez(folder / "calibration.npz", **{k: np.float32(v) for k, v in stacked.items()})
+        _run_worker(folder)
+        for graph in _FILES:
+            (out_dir / f"{graph}.tflite").write_bytes((folder / f"{graph}.tflite").read_bytes())
+    return QuantizedStudent(out_dir / "encoder.tflite", out_dir / "context.tflite")
+
+
+def _run_worker(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "model_build.quantize", str(folder)],
+        env={**os.environ, **_WORKER_SETTINGS},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        words = "\n".join(done.stderr.splitlines()[-15:])
+        raise QuantizeError(f"the converter ended with status {done.returncode}:\n{words}")
+
+
+def _convert_all(folder: Path) -> None:
+    """The worker: both graphs of `folder`, calibrated by its `calibration.npz`."""
+    import keras  # noqa: PLC0415 - only the worker pays for TensorFlow
+
+    encoder = keras.models.load_model(folder / "encoder.keras")
+    context = keras.models.load_model(folder / "context.keras")
+    with np.load(folder / "calibration.npz") as stored:
+        beats = {key: stored[key] for key in _INPUTS}
+    (folder / "encoder.tflite").write_bytes(_to_int8(encoder, _encoder_samples(beats)))
+    (folder / "context.tflite").write_bytes(_to_int8(context, _context_samples(beats, encoder)))
+
+
+Sample = dict[str, NDArray[np.float32]]
+
+
+def _encoder_samples(beats: Sample) -> list[Sample]:
+    newest = {key: beats[key][:, -1] for key in ("window", "template", "features")}
+    return [
+        {
+            "window": newest["window"][i].reshape(1, 1, -1, 1),
+            "template": newest["template"][i].reshape(1, 1, -1, 1),
+            "features": newest["features"][i].reshape(1, -1),
+        }
+        for i in np.flatnonzero(beats["valid"][:, -1] > 0)
+    ]
+
+
+def _context_samples(beats: Sample, encoder: "keras.Model") -> list[Sample]:
+    """Histories as the float encoder embeds them, masked rows zero."""
+    core = encoder.get_layer("beat")  # the same network, of any batch size
+    samples = []
+    for window, template, features, valid in zip(*(beats[k] for k in _INPUTS), strict=True):
+        n = len(window)
+        rows, _ = core(
+            [window.reshape(n, 1, -1, 1), template.reshape(n, 1, -1, 1), features], training=False
+        )
+        history = np.asarray(rows, np.float32) * valid[:, np.newaxis]
+        samples.append({"history": history[None, None], "valid": valid.reshape(1, 1, n, 1)})
+    return samples
+
+
+def _to_int8(model: "keras.Model", samples: list[Sample]) -> bytes:
+    import tensorflow as tf  # noqa: PLC0415 - only the worker pays for TensorFlow
+
+    def representative() -> Iterator[Sample]:
+        yield from samples
+
+    converter: Any = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.int8
+    converter.inference_output_type = tf.int8
+    # Accelerators want dense layers quantized per tensor.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+    return bytes(converter.convert())
+
+
+if __name__ == "__main__":
+    _convert_all(Path(sys.argv[1]))
