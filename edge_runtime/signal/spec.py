@@ -29,7 +29,7 @@ class Cascade:
     """Second-order sections in the order they apply, at the contract rate.
 
     `sos` (n_sections, 6) as scipy lays it out; `zi` (n_sections, 2) is the settled state for a
-    constant input of one; `delay` is by how many contract samples an R wave peaks later behind them.
+    constant input of one; `delay` is by how many contract samples an R wave peaks later.
     """
 
     sos: NDArray[np.float64]
