@@ -6,7 +6,7 @@ known (cold start, gap, unreadable shape) reads `neutral`; the columns of unit `
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ FEATURE_SET_VERSION: Final = 1
 """Changes with any change of meaning, order or number below; bundles name the one they take."""
 
 Bools = NDArray[np.bool_]
-Column = tuple[NDArray[np.generic], Bools]
+Column = tuple[NDArray[Any], Bools]
 
 COHERENCE_BEATS: Final = 12
 _ENOUGH: Final = 3
@@ -143,7 +143,8 @@ class Evidence:
 
 def compute(evidence: Evidence) -> NDArray[np.float32]:
     """The features (k, len(FEATURES)) in their order; finite whatever the input."""
-    columns = _rhythm(evidence) | _shape(evidence) | _known(evidence)
+    rhythm = _rhythm(evidence)
+    columns = rhythm | _shape(evidence, rhythm["rr_to_q50_60"]) | _known(evidence)
     ordered = [columns[spec.name] for spec in FEATURES]
     values = np.array([value for value, _ in ordered], dtype=np.float64)
     known = np.array([ok for _, ok in ordered])
@@ -155,7 +156,7 @@ def _rhythm(e: Evidence) -> dict[str, Column]:
     now, sure = e.intervals, e.sure
     past_ok = now.ok & (now.known >= _ENOUGH)
     sure_ok = sure.ok & (sure.known >= _ENOUGH)
-    rr = now.rr.astype(np.int64)
+    rr = now.rr
     quantiles = {
         10: ((50,), now.quantiles(10, (50,))),
         60: ((10, 25, 50, 75, 90), now.quantiles(60, (10, 25, 50, 75, 90))),
@@ -195,7 +196,7 @@ def _rhythm(e: Evidence) -> dict[str, Column]:
     }
 
 
-def _shape(e: Evidence) -> dict[str, Column]:
+def _shape(e: Evidence, lateness: Column) -> dict[str, Column]:
     beat, prev, top = e.beat, e.prev, e.template
     known = e.readable & (e.followed.count > 0)
     off = (e.shapes - e.followed.template) / top.height[:, None]
@@ -237,13 +238,12 @@ def _shape(e: Evidence) -> dict[str, Column]:
         "share": (e.followed.share, known),
         "dominant": (e.followed.dominant, known),
     }
-    lateness = (e.intervals.rr - e.intervals.quantiles(60, (50,))[:, 0]) / LOG_STEPS
-    judged = known & e.intervals.ok & (e.intervals.known >= _ENOUGH)
+    late, judged = lateness[0], known & lateness[1]
     alike = np.maximum(like_qrs, 0.0)
     return columns | {
-        "early_alike": (np.maximum(-lateness, 0.0) * alike, judged),
-        "early_unlike": (np.maximum(-lateness, 0.0) * (1.0 - like_qrs), judged),
-        "late_unlike": (np.maximum(lateness, 0.0) * (1.0 - like_qrs), judged),
+        "early_alike": (np.maximum(-late, 0.0) * alike, judged),
+        "early_unlike": (np.maximum(-late, 0.0) * (1.0 - like_qrs), judged),
+        "late_unlike": (np.maximum(late, 0.0) * (1.0 - like_qrs), judged),
     }
 
 

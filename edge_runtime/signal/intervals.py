@@ -10,7 +10,6 @@ from math import log
 from typing import Any, Final
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from edge_runtime.signal.windows import CONTRACT_RATE_HZ
@@ -24,7 +23,7 @@ RR_MAX: Final = 4 * CONTRACT_RATE_HZ
 """4 s; a longer pause is the rules' business, not a statistic's."""
 
 _KEEP: Final = DEPTH + 4
-_NONE: Final = np.iinfo(np.int32).max
+_NONE: Final = 1 << 28  # larger than any logarithm; differences stay within int32
 _LOG: Final = np.array(
     [0] + [round(LOG_STEPS * log(n / CONTRACT_RATE_HZ)) for n in range(1, RR_MAX + 1)],
     dtype=np.int32,
@@ -48,67 +47,66 @@ class Intervals:
     ok: NDArray[np.bool_]
     known: NDArray[np.int64]
     _line: NDArray[np.int32]  # kept intervals, oldest first, padded in front with _NONE
+    _total: NDArray[np.int64]  # their running sum, 0 first
     _end: NDArray[np.int64]  # (k,) where in the line the past of each beat ends
     _with_own: NDArray[np.int64]  # (k,) the same, its own interval included
 
-    def back(self, n: int) -> NDArray[np.int32]:
-        """The nth kept interval before each beat's own, meaningful where `known >= n`."""
-        out: NDArray[np.int32] = self._line[self._end - n]
-        return out
-
     def mean(self, n: int) -> NDArray[np.float64]:
         """Mean of the past n intervals (of all known if fewer; 0 if none)."""
-        total = _running(np.where(self._line == _NONE, 0, self._line))
         count = np.minimum(self.known, n)
-        sums = total[self._end] - total[self._end - count]
+        sums = self._total[self._end] - self._total[self._end - count]
         out: NDArray[np.float64] = sums / np.maximum(count, 1)
         return out
 
     def quantiles(self, n: int, percents: tuple[int, ...]) -> NDArray[np.int32]:
         """Order statistics (k, len(percents)) of the past n intervals, by nearest rank."""
-        rows = sliding_window_view(self._line, n)[self._end - n]
+        rows = _last(self._line, self._end, n)
         rows.sort(axis=1)  # unknown ones are the largest integer and come last
         last = np.maximum(np.minimum(self.known, n) - 1, 0)
-        rank = (last[:, None] * np.array(percents, dtype=np.int64) + 50) // 100
-        return np.take_along_axis(rows, rank, axis=1)
+        rank = (last[:, None] * np.array(percents) + 50) // 100
+        out: NDArray[np.int32] = rows[np.arange(len(rows))[:, None], rank]
+        return out
 
-    def changes(self, n: int, lag: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def changes(self, n: int, lag: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Median of |RR - RR `lag` before| over the last n, own included, and their number."""
-        line = self._line.astype(np.int64)
-        change = np.abs(line[lag:] - line[:-lag])
-        change[line[:-lag] == _NONE] = _NONE
-        rows = sliding_window_view(change, n)[self._with_own - lag - n]
+        change = np.abs(self._line[lag:] - self._line[:-lag])
+        change[self._line[:-lag] == _NONE] = _NONE
+        rows = _last(change, self._with_own - lag, n)
         rows.sort(axis=1)
-        count = np.minimum(np.maximum(self._known_with_own - lag, 0), n)
-        middle = np.maximum(count - 1, 0) // 2
-        return np.take_along_axis(rows, middle[:, None], axis=1)[:, 0], count
+        count = self._usable(n, lag)
+        return rows[np.arange(len(rows)), np.maximum(count - 1, 0) // 2], count
 
     def share_of_changes(self, n: int, above: int) -> NDArray[np.float64]:
         """Share of the last n successive differences, own included, larger than `above` steps."""
-        line = self._line.astype(np.int64)
+        line = self._line
         large = np.zeros(len(line), dtype=np.int64)
         large[1:] = (np.abs(line[1:] - line[:-1]) > above) & (line[:-1] != _NONE)
         return self._share(large, n, 1)
 
     def turning_points(self, n: int) -> NDArray[np.float64]:
-        """Share of the last n intervals, own included, after which shorter turned to longer or
+        """Share of the last n intervals, own included, before which longer turned to shorter or
         back: 2/3 in pure chance, small in trends, 1 in strict alternation."""
-        line = self._line.astype(np.int64)
+        line = self._line
         step = np.sign(line[1:] - line[:-1])
         turns = np.zeros(len(line), dtype=np.int64)
         turns[2:] = (step[1:] * step[:-1] < 0) & (line[:-2] != _NONE)
         return self._share(turns, n, 2)
 
-    @property
-    def _known_with_own(self) -> NDArray[np.int64]:
-        return self.known + (self._with_own - self._end)
+    def _usable(self, n: int, reach: int) -> NDArray[np.int64]:
+        own = self._with_own - self._end
+        count: NDArray[np.int64] = np.minimum(np.maximum(self.known + own - reach, 0), n)
+        return count
 
     def _share(self, hits: NDArray[np.int64], n: int, reach: int) -> NDArray[np.float64]:
-        total = _running(hits)
-        count = np.minimum(np.maximum(self._known_with_own - reach, 0), n)
+        total, count = _running(hits), self._usable(n, reach)
         sums = total[self._with_own] - total[self._with_own - count]
         out: NDArray[np.float64] = sums / np.maximum(count, 1)
         return out
+
+
+def _last(line: NDArray[np.int32], end: NDArray[np.int64], n: int) -> NDArray[np.int32]:
+    out: NDArray[np.int32] = line[(end - n)[:, None] + np.arange(n)]
+    return out
 
 
 def _running(values: NDArray[Any]) -> NDArray[np.int64]:
@@ -145,7 +143,8 @@ class IntervalTrack:
         self._line = line[len(line) - _KEEP :].copy()
         if k and own[-1] >= 0:
             self._last_at, self._last_stretch = int(at[own[-1]]), int(stretch[own[-1]])
-        return Intervals(rr, ok, known, line, end, with_own)
+        total = _running(np.where(line == _NONE, 0, line))
+        return Intervals(rr, ok, known, line, total, end, with_own)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All state, as arrays."""
