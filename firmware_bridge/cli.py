@@ -140,7 +140,7 @@ def simulate(
 
     \b
         firmware-bridge simulate --link /tmp/sensor --unplug 20:5 &
-        edge-runtime run --set source.port=/tmp/sensor
+        edge-runtime run --set source.0.port=/tmp/sensor
     """
     from firmware_bridge.simulator import play_on_pty  # noqa: PLC0415 - numpy only when needed
     from firmware_bridge.simulator.faults import Faults  # noqa: PLC0415

@@ -109,7 +109,11 @@ class SerialSensor:
 class _Port:
     """A serial port as asyncio streams, one read and one kind of write."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: serialx.SerialStreamWriter[serialx.BaseSerialTransport]) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: serialx.SerialStreamWriter[serialx.BaseSerialTransport],
+    ) -> None:
         self._reader = reader
         self._writer = writer
 
