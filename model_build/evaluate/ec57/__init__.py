@@ -13,15 +13,12 @@ from model_build.evaluate.ec57.beats import (
     pool,
 )
 from model_build.evaluate.ec57.classes import ESCAPES_AS_N, ESCAPES_AS_S, ClassTable, class_table
-from model_build.evaluate.ec57.marks import AnnotationFile, Marks
 
 __all__ = [
     "ESCAPES_AS_N",
     "ESCAPES_AS_S",
-    "AnnotationFile",
     "BeatMatrix",
     "ClassTable",
-    "Marks",
     "Rates",
     "averages",
     "class_table",

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_bridge.records import Annotations
 from model_build.evaluate.ec57.classes import (
     LABELS,
     NO_BEAT,
@@ -21,7 +22,7 @@ from model_build.evaluate.ec57.classes import (
     V,
     class_table,
 )
-from model_build.evaluate.ec57.marks import AnnotationFile, in_samples
+from model_build.evaluate.ec57.marks import in_samples
 from model_build.evaluate.ec57.matching import Pairing, match_beats
 
 LEARNING_S: Final = 300.0
@@ -173,8 +174,8 @@ class BeatMatrix:
 
 
 def pair_beats(
-    reference: AnnotationFile,
-    test: AnnotationFile,
+    reference: Annotations,
+    test: Annotations,
     fs: float,
     record_end: int | None,
     *,
@@ -194,8 +195,8 @@ def pair_beats(
 
 
 def compare_beats(
-    reference: AnnotationFile,
-    test: AnnotationFile,
+    reference: Annotations,
+    test: Annotations,
     fs: float,
     record_end: int | None,
     *,
@@ -206,7 +207,7 @@ def compare_beats(
     """Compare a test annotator with the reference, beat by beat.
 
     Args:
-        reference: Reference annotations (`firmware_bridge.records.Annotations`, or `Marks`).
+        reference: Reference annotations.
         test: Test annotations on the same sample clock.
         fs: Samples per second of that clock, Hz.
         record_end: Length of the record in samples; None: compare up to the last reference beat.

@@ -18,8 +18,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_bridge.records import Annotations
 from model_build.evaluate.ec57.classes import NO_BEAT, SHUTDOWN, UNCOUNTED, ClassTable
-from model_build.evaluate.ec57.marks import AnnotationFile, check_order, is_unreadable
+from model_build.evaluate.ec57.marks import check_order, is_unreadable
 
 NEVER: Final = 2**62
 """Later than any sample; a Python integer, so that differences cannot overflow."""
@@ -115,7 +116,7 @@ def _append_beat(stream: BeatStream, at: int, code: int, shutdown_total: int) ->
 
 
 def beat_stream(
-    annotations: AnnotationFile, codes: Mapping[str, int], window: int, record_end: int | None
+    annotations: Annotations, codes: Mapping[str, int], window: int, record_end: int | None
 ) -> BeatStream:
     """Read the beats, fibrillations (`[` to `]`) and shutdowns (`~`) of one annotator.
 
@@ -245,8 +246,8 @@ def _step(walk: _Walk, window: int) -> None:
 
 
 def match_beats(
-    reference: AnnotationFile,
-    test: AnnotationFile,
+    reference: Annotations,
+    test: Annotations,
     table: ClassTable,
     *,
     start: int,

@@ -5,18 +5,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_build.evaluate.ec57 import BeatMatrix, Marks, compare_beats, pair_beats, pool
+from firmware_bridge.records import Annotations
+from model_build.evaluate.ec57 import BeatMatrix, compare_beats, pair_beats, pool
 
 FS = 100.0
 
 
-def marks(*entries: tuple[int, str] | tuple[int, str, int]) -> Marks:
-    at = np.array([entry[0] for entry in entries], dtype=np.int64)
-    subtype = np.array([entry[2] if len(entry) > 2 else 0 for entry in entries], dtype=np.int64)
-    return Marks(at, tuple(entry[1] for entry in entries), subtype, ("",) * len(entries))
+def marks(*entries: tuple[int, str] | tuple[int, str, int]) -> Annotations:
+    subtypes = [entry[2] if len(entry) > 2 else 0 for entry in entries]
+    return Annotations.of([e[0] for e in entries], [e[1] for e in entries], subtype=subtypes)
 
 
-def score(reference: Marks, test: Marks, end: int | None = 10_000, **options) -> BeatMatrix:
+def beats(at, symbols="") -> Annotations:
+    return Annotations.of(at, symbols or "N" * len(at))
+
+
+def score(
+    reference: Annotations, test: Annotations, end: int | None = 10_000, **options
+) -> BeatMatrix:
     return compare_beats(reference, test, FS, end, **{"learning_s": 0.0, **options})
 
 
@@ -29,27 +35,27 @@ def cells(matrix: BeatMatrix) -> dict[str, int]:
 
 
 def test_the_window_is_150_ms_and_closed():
-    reference = Marks.beats([1000, 2000])
-    assert cells(score(reference, Marks.beats([1015, 1985]))) == {"Nn": 2}
-    assert cells(score(reference, Marks.beats([1016, 1984]))) == {"No": 2, "On": 2}
+    reference = beats([1000, 2000])
+    assert cells(score(reference, beats([1015, 1985]))) == {"Nn": 2}
+    assert cells(score(reference, beats([1016, 1984]))) == {"No": 2, "On": 2}
 
 
 def test_half_a_sample_of_window_is_rounded_up():
     # 150 ms at 250 Hz are 37.5 samples; WFDB makes 38 of them.
-    matrix = compare_beats(Marks.beats([1000]), Marks.beats([1038]), 250.0, 10_000, learning_s=0.0)
+    matrix = compare_beats(beats([1000]), beats([1038]), 250.0, 10_000, learning_s=0.0)
     assert matrix.qrs.tp == 1
 
 
 def test_the_closer_of_two_candidates_wins():
-    found = score(Marks.beats([1000]), Marks.beats([992, 1003], "NV"))
+    found = score(beats([1000]), beats([992, 1003], "NV"))
     assert cells(found) == {"Nv": 1, "On": 1}
 
 
 def test_a_rival_with_a_better_partner_gives_way():
     # The example of November 2002 in bxb's history: 96/128 and 160/185 within 37 samples.
     matrix = compare_beats(
-        Marks.beats([1096, 1160]),
-        Marks.beats([1128, 1185]),
+        beats([1096, 1160]),
+        beats([1128, 1185]),
         fs=250.0,
         record_end=10_000,
         learning_s=0.0,
@@ -58,8 +64,8 @@ def test_a_rival_with_a_better_partner_gives_way():
 
 
 def test_classes_and_what_is_no_false_positive():
-    reference = Marks.beats(range(1000, 1800, 100), "NASVFQeN")
-    test = Marks.beats(range(1000, 1800, 100), "VVNVVVNS")
+    reference = beats(range(1000, 1800, 100), "NASVFQeN")
+    test = beats(range(1000, 1800, 100), "VVNVVVNS")
     by_n = score(reference, test, escapes="n")
     assert cells(by_n) == {"Nv": 1, "Sv": 1, "Sn": 1, "Vv": 1, "Fv": 1, "Qv": 1, "Nn": 1, "Ns": 1}
     assert (by_n.veb.tp, by_n.veb.fn, by_n.veb.fp) == (1, 0, 2)
@@ -72,12 +78,12 @@ def test_classes_and_what_is_no_false_positive():
 
 
 def test_fusion_taken_for_supraventricular_is_a_false_positive_but_unknown_is_not():
-    matrix = score(Marks.beats([1000, 1100], "FQ"), Marks.beats([1000, 1100], "SS"))
+    matrix = score(beats([1000, 1100], "FQ"), beats([1000, 1100], "SS"))
     assert matrix.sveb.fp == 1
 
 
 def test_undefined_rates_are_none():
-    matrix = score(Marks.beats([1000]), Marks.beats([1000]))
+    matrix = score(beats([1000]), beats([1000]))
     assert matrix.veb.se is None
     assert matrix.veb.ppv is None
     assert matrix.veb.f1 is None
@@ -85,50 +91,48 @@ def test_undefined_rates_are_none():
 
 
 def test_the_learning_period_is_left_out():
-    matrix = compare_beats(Marks.beats([29_900, 30_100]), Marks.beats([29_000, 30_100]), FS, 40_000)
+    matrix = compare_beats(beats([29_900, 30_100]), beats([29_000, 30_100]), FS, 40_000)
     assert cells(matrix) == {"Nn": 1}
 
 
 def test_a_test_beat_just_before_the_start_may_pair_with_the_first_reference_beat():
-    matrix = compare_beats(Marks.beats([30_005, 30_100]), Marks.beats([29_995, 30_100]), FS, 40_000)
+    matrix = compare_beats(beats([30_005, 30_100]), beats([29_995, 30_100]), FS, 40_000)
     assert cells(matrix) == {"Nn": 2}
 
 
 def test_a_test_beat_of_the_learning_periods_last_beat_is_passed_over():
-    matrix = compare_beats(
-        Marks.beats([29_995, 30_100]), Marks.beats([29_900, 30_005, 30_100]), FS, 40_000
-    )
+    matrix = compare_beats(beats([29_995, 30_100]), beats([29_900, 30_005, 30_100]), FS, 40_000)
     assert cells(matrix) == {"Nn": 1}
 
 
 def test_beats_after_the_record_end_do_not_count():
-    matrix = score(Marks.beats([1000, 2000]), Marks.beats([1000, 2005]), end=1500)
+    matrix = score(beats([1000, 2000]), beats([1000, 2005]), end=1500)
     assert cells(matrix) == {"Nn": 1}
 
 
 def test_without_a_length_the_last_reference_beat_ends_the_comparison():
-    matrix = score(Marks.beats([1000, 2000]), Marks.beats([1000, 2005, 3000]), end=None)
+    matrix = score(beats([1000, 2000]), beats([1000, 2005, 3000]), end=None)
     assert cells(matrix) == {"Nn": 2}
 
 
 def test_test_beats_in_reference_fibrillation_are_not_counted():
     reference = marks((1000, "N"), (1500, "["), (1700, "!"), (2000, "]"), (3000, "N"))
-    test = Marks.beats([1000, 1600, 1900, 2500, 3000])
+    test = beats([1000, 1600, 1900, 2500, 3000])
     assert cells(score(reference, test)) == {"Nn": 2, "On": 1}
 
 
 def test_reference_beats_inside_fibrillation_marks_are_skipped():
     reference = marks((1500, "["), (1700, "V"), (2000, "]"), (3000, "N"))
-    assert cells(score(reference, Marks.beats([3000]))) == {"Nn": 1}
+    assert cells(score(reference, beats([3000]))) == {"Nn": 1}
 
 
 def test_open_fibrillation_lasts_to_the_end():
     reference = marks((100, "["), (200, "]"), (1000, "N"), (1500, "["))
-    assert cells(score(reference, Marks.beats([1000, 8000]))) == {"Nn": 1}
+    assert cells(score(reference, beats([1000, 8000]))) == {"Nn": 1}
 
 
 def test_beats_missed_in_a_test_shutdown_are_told_apart():
-    reference = Marks.beats([1000, 2000, 3000, 4000])
+    reference = beats([1000, 2000, 3000, 4000])
     test = marks((1000, "N"), (1500, "~", 0x30), (3500, "~", 0), (4000, "N"))
     matrix = score(reference, test)
     assert cells(matrix) == {"Nn": 2, "Nx": 2}
@@ -138,31 +142,31 @@ def test_beats_missed_in_a_test_shutdown_are_told_apart():
 
 def test_noise_with_a_readable_signal_is_no_shutdown():
     test = marks((1000, "N"), (1500, "~", 0x10), (3500, "~", 0), (4000, "N"))
-    assert cells(score(Marks.beats([1000, 2000, 4000]), test)) == {"Nn": 2, "No": 1}
+    assert cells(score(beats([1000, 2000, 4000]), test)) == {"Nn": 2, "No": 1}
 
 
 def test_extra_beats_in_a_reference_shutdown_are_told_apart():
     reference = marks((1000, "N"), (1500, "~", -1), (3500, "~", 0), (4000, "N"))
-    assert cells(score(reference, Marks.beats([1000, 2000, 4000]))) == {"Nn": 2, "Xn": 1}
+    assert cells(score(reference, beats([1000, 2000, 4000]))) == {"Nn": 2, "Xn": 1}
 
 
 def test_a_lone_shutdown_mark_reaches_from_neighbour_to_neighbour():
     test = marks((1000, "N"), (2500, "~", 0x30), (4000, "N"))
-    matrix = score(Marks.beats([1000, 1020, 3980, 4000]), test)
+    matrix = score(beats([1000, 1020, 3980, 4000]), test)
     assert cells(matrix) == {"Nn": 2, "Nx": 2}
     assert matrix.shutdown_s == 30  # 1015 to 3985, rounded
 
 
 def test_an_open_shutdown_lasts_to_the_end_of_the_record():
     test = marks((1000, "N"), (2500, "~", 0x30))
-    matrix = score(Marks.beats([1000, 9000]), test)
+    matrix = score(beats([1000, 9000]), test)
     assert cells(matrix) == {"Nn": 1, "Nx": 1}
     assert matrix.shutdown_s == 75
 
 
 def test_rr_errors_are_in_ms_and_skip_breaks():
     reference = marks((1000, "N"), (1100, "N"), (1150, "["), (1300, "]"), (1400, "N"), (1500, "N"))
-    test = Marks.beats([1000, 1103, 1400, 1501])
+    test = beats([1000, 1103, 1400, 1501])
     matrix = score(reference, test)
     assert matrix.rr_pairs == 2
     assert matrix.rr_error_ms == pytest.approx(np.sqrt((30.0**2 + 10.0**2) / 2))
@@ -170,24 +174,24 @@ def test_rr_errors_are_in_ms_and_skip_breaks():
 
 def test_disorder_and_a_too_short_record_are_refused():
     with pytest.raises(ValueError, match="order of time"):
-        score(Marks.beats([2000, 1000]), Marks.beats([1000]))
+        score(beats([2000, 1000]), beats([1000]))
     with pytest.raises(ValueError, match="shorten the learning period"):
-        compare_beats(Marks.beats([100]), Marks.beats([100]), FS, 20_000)
+        compare_beats(beats([100]), beats([100]), FS, 20_000)
 
 
 def test_pooling_adds_up_and_refuses_mixed_rules():
-    one = score(Marks.beats([1000, 2000]), Marks.beats([1000]))
+    one = score(beats([1000, 2000]), beats([1000]))
     assert pool([one, one]).qrs.fn == 2
     with pytest.raises(ValueError, match="different rules"):
-        pool([one, score(Marks.beats([1000]), Marks.beats([1000]), escapes="s")])
+        pool([one, score(beats([1000]), beats([1000]), escapes="s")])
     with pytest.raises(ValueError, match="no record"):
         pool([])
 
 
 def test_empty_files():
-    assert score(Marks.beats([]), Marks.beats([])).qrs.tp == 0
-    assert score(Marks.beats([1000]), Marks.beats([])).qrs.fn == 1
-    assert score(Marks.beats([]), Marks.beats([1000])).qrs.fp == 1
+    assert score(beats([]), beats([])).qrs.tp == 0
+    assert score(beats([1000]), beats([])).qrs.fn == 1
+    assert score(beats([]), beats([1000])).qrs.fp == 1
 
 
 beat_times = st.lists(st.integers(1, 5000), max_size=40, unique=True).map(sorted)
@@ -195,9 +199,7 @@ beat_times = st.lists(st.integers(1, 5000), max_size=40, unique=True).map(sorted
 
 @given(beat_times, beat_times, st.integers(0, 20))
 def test_every_beat_is_counted_once(reference, test, learning):
-    pairs = pair_beats(
-        Marks.beats(reference), Marks.beats(test), FS, 6000, learning_s=float(learning)
-    )
+    pairs = pair_beats(beats(reference), beats(test), FS, 6000, learning_s=float(learning))
     from_reference = pairs.reference_at[pairs.reference_at > 0]
     from_test = pairs.test_at[pairs.test_at > 0]
     assert from_reference.tolist() == [at for at in reference if at >= 100 * learning]
@@ -210,8 +212,8 @@ def test_every_beat_is_counted_once(reference, test, learning):
 
 
 @given(beat_times)
-def test_a_file_compared_with_itself_is_perfect(beats):
-    file = Marks.beats(beats)
+def test_a_file_compared_with_itself_is_perfect(times):
+    file = beats(times)
     matrix = score(file, file)
-    assert (matrix.qrs.tp, matrix.qrs.fn, matrix.qrs.fp) == (len(beats), 0, 0)
+    assert (matrix.qrs.tp, matrix.qrs.fn, matrix.qrs.fp) == (len(times), 0, 0)
     assert matrix.rr_error_ms in (None, 0.0)
