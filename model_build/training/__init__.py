@@ -1,0 +1,1 @@
+"""Training the student: segments of beats, loss, loop with checkpoints, predictions."""

@@ -1,0 +1,101 @@
+"""Prepared beats in memory: what the signal path yields, with targets and weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_build.datasets.recording import Target
+from model_build.recipe import Weight
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedBeats:
+    """The detected beats of one recording through one view, in order of time.
+
+    Attributes:
+        key: "database/record".
+        subject: Who.
+        group: The recording's `Group`.
+        view: Name of the recipe's view.
+        starts: First beat of every piece (the history is cold there), int64 (pieces,).
+        at: R peaks, in samples of the archive's own rate from the record's start, int64 (k,).
+        window, template: float16 (k, 160), scaled by the template.
+        features: float32 (k, F), as the path yields them, not standardized.
+        valid: Whether the path let the beat into the history, bool (k,).
+        target: `Target` of each beat, uint8 (k,).
+    """
+
+    key: str
+    subject: str
+    group: str
+    view: str
+    starts: NDArray[np.int64]
+    at: NDArray[np.int64]
+    window: NDArray[np.float16]
+    template: NDArray[np.float16]
+    features: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    target: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    def save(self, path: Path) -> None:
+        """Write to `path` (.npz), whole or not at all."""
+        part = path.with_name(f"{path.stem}.part.npz")
+        np.savez(part, **{name: getattr(self, name) for name in self.__slots__})
+        part.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "PreparedBeats":
+        """Read what `save` wrote."""
+        with np.load(path) as stored:
+            fields = {name: stored[name] for name in cls.__slots__}
+        for name in ("key", "subject", "group", "view"):
+            fields[name] = str(fields[name])
+        return cls(**fields)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """All beats of a training run end to end, with one `span` (start, end) per piece.
+
+    `weight` is that of the recording's group; zero where the target is `Target.IGNORE`.
+    """
+
+    window: NDArray[np.float16]
+    template: NDArray[np.float16]
+    features: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    target: NDArray[np.uint8]
+    weight: NDArray[np.float32]
+    spans: NDArray[np.int64]
+    subjects: tuple[str, ...]
+
+
+def pool(prepared: Sequence[PreparedBeats], weight: Weight) -> Pool:
+    """Join recordings. `spans` (pieces, 2) and `subjects` (pieces) tell them apart again."""
+    spans, subjects, weights = [], [], []
+    offset = 0
+    for item in prepared:
+        ends = [*item.starts[1:], len(item)]
+        for first, last in zip(item.starts, ends, strict=True):
+            if last > first:
+                spans.append((offset + first, offset + last))
+                subjects.append(item.subject)
+        known = item.target != Target.IGNORE
+        weights.append(known * np.float32(getattr(weight, item.group)))
+        offset += len(item)
+    return Pool(
+        window=np.concatenate([p.window for p in prepared]),
+        template=np.concatenate([p.template for p in prepared]),
+        features=np.concatenate([p.features for p in prepared]),
+        valid=np.concatenate([p.valid for p in prepared]),
+        target=np.concatenate([p.target for p in prepared]),
+        weight=np.concatenate(weights).astype(np.float32),
+        spans=np.array(spans, dtype=np.int64).reshape(-1, 2),
+        subjects=tuple(subjects),
+    )

@@ -1,0 +1,140 @@
+"""The training loop: seeded, resumable after every epoch, averaged weights at the end."""
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from model_build.models.student import StudentModels
+from model_build.recipe import Loss, Recipe
+from model_build.training import checkpoint
+from model_build.training.beats import Pool
+from model_build.training.losses import class_weights, set_cross_entropy
+from model_build.training.scaling import Scaling
+from model_build.training.segments import Batch, augment, gather, plan_epoch
+
+Report = Callable[[int, int, float, float], None]
+"""Called after each step: epoch, segments done, segments of the epoch, loss so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Mean loss of every epoch. The student's weights are left as the moving average."""
+
+    losses: tuple[float, ...]
+
+
+def one_thread() -> None:
+    """Keep TensorFlow to one thread: two one-thread runs beat one two-thread run."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def run_name(recipe: Recipe, subjects: tuple[str, ...], scaling: Scaling, n_beats: int) -> str:
+    """Identity of a run: what must be equal for a checkpoint to be resumed."""
+    whole = hashlib.sha256(recipe.digest.encode())
+    whole.update(" ".join(subjects).encode() + str(n_beats).encode())
+    whole.update(scaling.centre.tobytes() + scaling.scale.tobytes())
+    return whole.hexdigest()
+
+
+def _schedule(recipe: Recipe, steps_per_epoch: int) -> Callable[[int], float]:
+    rule = recipe.optimizer
+    total = max(1, rule.epochs * steps_per_epoch)
+    warm = max(1, round(rule.warmup_share * total))
+
+    def rate(step: int) -> float:
+        if step < warm:
+            return rule.learning_rate * (step + 1) / warm
+        return rule.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))
+
+    return rate
+
+
+def _train_step(
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, loss: Loss, average: list[Any]
+) -> Callable[..., Any]:
+    weights = tf.constant(class_weights(loss.class_weight))
+
+    def step(inputs: Any, target: Any, weight: Any, decay: Any) -> Any:
+        with tf.GradientTape() as tape:
+            outputs = model(inputs, training=True)
+            each = set_cross_entropy(outputs["logits"], target)
+            each += loss.cam * set_cross_entropy(outputs["evidence"], target)
+            share = weight * tf.gather(weights, tf.cast(target, tf.int32))
+            total = tf.reduce_sum(each * share) / tf.maximum(tf.reduce_sum(share), 1.0)
+        gradients = tape.gradient(total, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        for mean, variable in zip(average, model.weights, strict=True):
+            mean.assign(decay * mean + (1.0 - decay) * variable)
+        return total
+
+    traced: Callable[..., Any] = tf.function(step, reduce_retracing=True)
+    return traced
+
+
+def _tensors(batch: Batch, size: int) -> tuple[list[Any], Any, Any]:
+    """Tensors of a batch, filled up with weightless segments to `size` (one traced shape)."""
+
+    def full(array: Any) -> Any:
+        missing = [(0, size - len(array))] + [(0, 0)] * (array.ndim - 1)
+        return tf.constant(np.pad(array, missing))
+
+    return [full(a) for a in batch.inputs], full(batch.target), full(batch.weight)
+
+
+def train(
+    student: StudentModels,
+    pool: Pool,
+    scaling: Scaling,
+    recipe: Recipe,
+    path: Path,
+    report: Report = lambda *_: None,
+    stop_after: int | None = None,
+) -> Trained:
+    """Train `student` on `pool`, resuming from the checkpoint at `path` if it is of this run.
+
+    `stop_after` ends the run after that many epochs in all (the schedule stays that of the
+    recipe), so that an interruption can be told from a crash in tests.
+    """
+    rule, history = recipe.optimizer, student.config.history
+    model = student.training_model
+    optimizer = keras.optimizers.AdamW(rule.learning_rate, weight_decay=rule.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    optimizer.build(model.trainable_variables)
+    run = run_name(recipe, pool.subjects, scaling, len(pool.target))
+    found = checkpoint.restore(path, run, model, optimizer)
+    progress, arrays = found or (
+        checkpoint.Progress(run, 0, ()),
+        [w.numpy() for w in model.weights],
+    )
+    average = [tf.Variable(a, trainable=False) for a in arrays]
+    step = _train_step(model, optimizer, recipe.loss, average)
+    expected = len(plan_epoch(pool, recipe.segments, np.random.default_rng((recipe.seed, 0))))
+    rate = _schedule(recipe, max(1, math.ceil(expected / rule.batch_segments)))
+    for epoch in range(progress.epoch, min(rule.epochs, stop_after or rule.epochs)):
+        random = np.random.default_rng((recipe.seed, epoch))
+        plan = plan_epoch(pool, recipe.segments, random)
+        losses = []
+        for first in range(0, len(plan), rule.batch_segments):
+            chosen = plan[first : first + rule.batch_segments]
+            batch = gather(pool, chosen, recipe.segments, history, scaling)
+            batch = augment(batch, recipe.augmentation, recipe.segments, random)
+            done = int(optimizer.iterations.numpy())
+            optimizer.learning_rate.assign(rate(done))
+            # A young average must not remember the random start.
+            decay = min(rule.ema, (1.0 + done) / (10.0 + done))
+            inputs, target, weight = _tensors(batch, rule.batch_segments)
+            losses.append(float(step(inputs, target, weight, tf.constant(decay, tf.float32))))
+            report(epoch, first + len(chosen), len(plan), float(np.mean(losses)))
+        mean = float(np.mean(losses)) if losses else 0.0
+        progress = checkpoint.Progress(run, epoch + 1, (*progress.losses, mean))
+        checkpoint.save(path, progress, model, optimizer, [a.numpy() for a in average])
+    model.set_weights([a.numpy() for a in average])
+    return Trained(progress.losses)
