@@ -1,0 +1,266 @@
+"""The R-peak detector on signals whose truth is known."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_runtime.errors import PathError
+from edge_runtime.signal.qrs import Peaks, QrsConstants, QrsDetector, shipped_constants
+
+RATE_HZ = 250
+
+
+def beat_train(
+    r_at: np.ndarray, n: int, *, r_mv: float = 1.0, t_mv: float = 0.25, width_s: float = 0.012
+) -> np.ndarray:
+    """Conditioned ECG: a P wave, a QRS and a T wave, each a Gaussian, for every R in `r_at`."""
+    waves = (
+        (-0.16, 0.025, 0.12 * r_mv),
+        (-0.028, width_s, -0.12 * r_mv),
+        (0.0, width_s, r_mv),
+        (0.03, width_s, -0.25 * r_mv),
+        (0.28, 0.05, t_mv),
+    )
+    t = np.arange(n) / RATE_HZ
+    x = np.zeros(n)
+    for r in r_at / RATE_HZ:
+        near = slice(max(0, int((r - 0.4) * RATE_HZ)), int((r + 0.6) * RATE_HZ))
+        for offset, sigma, height in waves:
+            x[near] += height * np.exp(-0.5 * ((t[near] - r - offset) / sigma) ** 2)
+    return x
+
+
+def regular(rate_bpm: float, seconds: float) -> np.ndarray:
+    step = 60.0 / rate_bpm * RATE_HZ
+    return np.arange(RATE_HZ, seconds * RATE_HZ - RATE_HZ, step).astype(np.int64)
+
+
+def noise_mv(n: int, rms_mv: float, seed: int = 0) -> np.ndarray:
+    """White noise after a 40 Hz low-pass (moving mean of 4)."""
+    white = np.random.default_rng(seed).normal(size=n + 3)
+    smooth = white[:-3] + white[1:-2] + white[2:-1] + white[3:]
+    return smooth * (rms_mv / 2.0)
+
+
+def detect(x: np.ndarray, block: int = 2500, detector: QrsDetector | None = None) -> Peaks:
+    detector = detector or QrsDetector()
+    parts = [detector.process(x[i : i + block]) for i in range(0, len(x), block)]
+    return Peaks(
+        np.concatenate([part.at for part in parts]), np.concatenate([p.decided for p in parts])
+    )
+
+
+def missed_and_extra(found: np.ndarray, truth: np.ndarray, tolerance: int) -> tuple[int, int]:
+    near = np.abs(found[:, None] - truth[None, :]) <= tolerance
+    return int((~near.any(axis=0)).sum()), int((~near.any(axis=1)).sum())
+
+
+def with_ectopy(seconds: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Irregular narrow beats, every seventh wide and inverted, with noise; and their R."""
+    rng = np.random.default_rng(seed)
+    r_at = np.cumsum(rng.uniform(0.55, 0.95, int(seconds / 0.75)) * RATE_HZ).astype(np.int64)
+    n = int(seconds * RATE_HZ)
+    r_at = r_at[(r_at > RATE_HZ) & (r_at < n - RATE_HZ)]
+    x = beat_train(np.delete(r_at, np.s_[::7]), n)
+    x += beat_train(r_at[::7], n, r_mv=-1.4, t_mv=0.4, width_s=0.03)
+    return x + noise_mv(n, 0.03, seed), r_at
+
+
+SIGNAL, SIGNAL_R = with_ectopy(40.0, seed=3)
+
+
+def test_every_beat_is_found_once_and_at_its_peak() -> None:
+    missed, extra = missed_and_extra(detect(SIGNAL).at, SIGNAL_R, tolerance=4)
+    assert (missed, extra) == (0, 0)
+
+
+@pytest.mark.parametrize("rate_bpm", [30, 60, 120, 180, 240])
+def test_rates(rate_bpm: float) -> None:
+    r_at = regular(rate_bpm, 30)
+    x = beat_train(r_at, 30 * RATE_HZ, t_mv=0.1 if rate_bpm > 150 else 0.25)
+    missed, extra = missed_and_extra(detect(x).at[3:], r_at[4:], tolerance=4)
+    assert missed == 0
+    assert extra <= 1  # the first beats teach the rhythm
+
+
+@pytest.mark.parametrize("gain", [0.3, 1.0, 4.0, -1.0])
+def test_any_gain_and_either_polarity(gain: float) -> None:
+    missed, extra = missed_and_extra(detect(gain * SIGNAL).at, SIGNAL_R, tolerance=6)
+    assert (missed, extra) == (0, 0)
+
+
+def test_decisions_come_in_order_and_in_time() -> None:
+    peaks = detect(SIGNAL)
+    latency = peaks.decided - peaks.at
+    assert (np.diff(peaks.at) > 0).all()
+    assert (np.diff(peaks.decided) > 0).all()
+    assert latency.min() >= 0
+    assert latency.max() <= QrsDetector.max_latency <= 85
+
+
+def test_a_peak_is_out_when_its_sample_has_come_and_not_before() -> None:
+    expected = detect(SIGNAL[:3000])
+    detector = QrsDetector()
+    for i in range(3000):
+        peaks = detector.process(SIGNAL[i : i + 1])
+        assert (peaks.decided == i).all()
+        assert np.array_equal(peaks.at, expected.at[expected.decided == i])
+
+
+def test_the_horizon_never_lies() -> None:
+    detector = QrsDetector()
+    for i in range(0, 5000, 17):
+        before = detector.horizon
+        peaks = detector.process(SIGNAL[i : i + 17])
+        assert (peaks.at >= before).all()
+        assert detector.horizon >= before
+    assert detector.horizon >= 5000 - QrsDetector.max_latency
+
+
+chunk_lengths = st.lists(
+    st.one_of(st.integers(1, 12), st.integers(1, 300), st.integers(1, 2500)),
+    min_size=1,
+    max_size=60,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lengths=chunk_lengths,
+    gap=st.tuples(st.integers(0, 4000), st.integers(0, 3000)),
+    restart=st.integers(0, 60),
+)
+def test_chunks_and_restarts_change_nothing(
+    lengths: list[int], gap: tuple[int, int], restart: int
+) -> None:
+    """Bit for bit: peaks, decisions, horizon and everything learnt, across a gap."""
+    at_gap, missing = gap
+    x = SIGNAL[: at_gap + sum(lengths)]
+
+    whole = QrsDetector()
+    first = whole.process(x[:at_gap])
+    whole.skip(missing)
+    second = whole.process(x[at_gap:])
+
+    stops = {*np.minimum(np.cumsum(lengths), len(x)).tolist(), at_gap, len(x)}
+    pieces = QrsDetector()
+    found: list[Peaks] = []
+    start = 0
+    for turn, stop in enumerate(sorted(stops)):
+        found.append(pieces.process(x[start:stop]))
+        start = stop
+        if stop == at_gap:
+            pieces.skip(missing)
+        if turn == restart:
+            state = json.loads(json.dumps(pieces.snapshot()))
+            pieces = QrsDetector()
+            pieces.restore(state)
+
+    at = np.concatenate([peaks.at for peaks in found])
+    decided = np.concatenate([peaks.decided for peaks in found])
+    assert np.array_equal(at, np.concatenate((first.at, second.at)))
+    assert np.array_equal(decided, np.concatenate((first.decided, second.decided)))
+    assert pieces.horizon == whole.horizon
+    assert pieces.snapshot() == whole.snapshot()
+
+
+@pytest.mark.parametrize("level_mv", [0.0, 5.0])
+def test_a_flat_line_has_no_beats(level_mv: float) -> None:
+    assert len(detect(np.full(60 * RATE_HZ, level_mv))) == 0
+
+
+@pytest.mark.parametrize("rms_mv", [0.005, 0.015])
+def test_after_beats_a_noisy_flat_line_stays_silent(rms_mv: float) -> None:
+    n = 90 * RATE_HZ
+    r_at = regular(75, 30)
+    x = beat_train(r_at, n) + noise_mv(n, rms_mv)
+    found = detect(x).at
+    assert (found > r_at[-1] + 25).sum() == 0
+
+
+def test_p_waves_alone_are_no_beats() -> None:
+    """Ventricular standstill: P waves go on after the last QRS and must not hide it."""
+    n = 40 * RATE_HZ
+    r_at = regular(75, 20)
+    x = beat_train(r_at, n) + noise_mv(n, 0.005)
+    t = np.arange(n) / RATE_HZ
+    for p_s in np.arange(20.0, 39.0, 0.8):
+        x += 0.12 * np.exp(-0.5 * ((t - p_s) / 0.025) ** 2)
+    assert (detect(x).at > r_at[-1] + 25).sum() == 0
+
+
+@pytest.mark.parametrize("gain", [0.5, 0.25])
+def test_beats_are_found_again_after_the_gain_drops(gain: float) -> None:
+    n = 60 * RATE_HZ
+    r_at = regular(75, 60)
+    x = beat_train(r_at, n)
+    x[30 * RATE_HZ :] *= gain
+    found = detect(x).at
+    late = int(r_at[r_at > 38 * RATE_HZ][0]) - 25
+    assert missed_and_extra(found[found > late], r_at[r_at > late], tolerance=4) == (0, 0)
+
+
+def test_a_step_is_no_beat_twice() -> None:
+    """A lead that jumps by 5 mV costs at most one extra beat, and none later."""
+    n = 40 * RATE_HZ
+    r_at = regular(75, 40)
+    x = beat_train(r_at, n)
+    jump = int(r_at[20]) + 100
+    x[jump:] += 5.0 * np.exp(-np.arange(n - jump) / (0.3 * RATE_HZ))  # after a 0.5 Hz high-pass
+    missed, extra = missed_and_extra(detect(x).at, r_at, tolerance=4)
+    assert extra <= 1
+    assert missed <= 1
+
+
+def test_no_peak_and_no_interval_span_a_gap() -> None:
+    detector = QrsDetector()
+    first = detector.process(SIGNAL[:4000])
+    detector.skip(1000)
+    assert detector.horizon == 5000
+    second = detector.process(SIGNAL[4000:8000])
+    assert first.at.max() < 4000
+    assert second.at.min() >= 5000
+    truth = SIGNAL_R[(SIGNAL_R >= 4030) & (SIGNAL_R < 7900)] + 1000
+    missed, extra = missed_and_extra(second.at[second.at < 8900], truth, tolerance=4)
+    assert (missed, extra) == (0, 0)
+
+
+def test_what_was_learnt_survives_a_gap() -> None:
+    """The first beat after a gap is found at once, though P and T stand beside it."""
+    r_at = regular(75, 30)
+    x = beat_train(r_at, 30 * RATE_HZ)
+    detector = QrsDetector()
+    detector.process(x[:5000])
+    detector.skip(12)
+    cut = int(r_at[(r_at > 5000)][0]) - 40
+    found = detector.process(x[cut : cut + 1000]).at - 5012 + cut
+    truth = r_at[(r_at >= cut) & (r_at < cut + 900)]
+    assert missed_and_extra(found[found < cut + 900], truth, tolerance=4) == (0, 0)
+
+
+def test_constants_survive_a_round_trip() -> None:
+    constants = shipped_constants()
+    again = QrsConstants.from_toml(constants.to_toml())
+    assert np.array_equal(again.hidden, constants.hidden)
+    assert np.array_equal(again.output, constants.output)
+    assert again.to_toml() == constants.to_toml()
+
+
+def test_constants_for_other_features_are_refused() -> None:
+    text = shipped_constants().to_toml().replace('"size"', '"girth"', 1)
+    with pytest.raises(PathError, match="other features"):
+        QrsConstants.from_toml(text)
+
+
+@pytest.mark.parametrize("shape", [(10, 2), ()])
+def test_one_lead_only(shape: tuple[int, ...]) -> None:
+    with pytest.raises(PathError, match="one lead"):
+        QrsDetector().process(np.zeros(shape))
+
+
+def test_a_gap_has_a_length() -> None:
+    with pytest.raises(PathError, match="gap"):
+        QrsDetector().skip(-1)
