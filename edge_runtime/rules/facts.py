@@ -1,0 +1,111 @@
+"""What rules are told, in the order in which it became certain.
+
+Every index counts samples of the source's reference ECG. `decided` never goes back from one fact
+to the next; a rule that waits for time to pass sets its `deadline` (see `rule.py`).
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor
+
+from edge_runtime.events import BeatClass, QualityLevel
+
+
+@dataclass(frozen=True, slots=True)
+class SignalClock:
+    """The one clock of the rules.
+
+    `latency`: a peak at p is known at the latest when sample p + latency has been taken in, its
+    class when sample p + label_latency has.
+    `settle`: for so many samples after a gap the detector may overlook a peak.
+    """
+
+    rate_hz: Fraction
+    latency: int
+    label_latency: int
+    settle: int = 0
+
+    def samples(self, seconds: float) -> int:
+        """The largest number of samples that lasts at most `seconds`.
+
+        Two R peaks further apart than this are further apart than `seconds`.
+        """
+        return floor(Fraction(str(seconds)) * self.rate_hz)
+
+    def seconds(self, samples: int) -> float:
+        """How long `samples` last."""
+        return float(samples / self.rate_hz)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """An R peak. `rr`: samples since the last one, None across a gap or an unreadable stretch."""
+
+    at: int
+    decided: int
+    rr: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The class of the beat at `at`.
+
+    `label` is what is emitted (Q: refused). `best` is the class of the highest score whether
+    refused or not, None where the beat was given no score: high-priority rules go by it, because
+    poor quality must not silence them.
+    """
+
+    at: int
+    decided: int
+    label: BeatClass
+    best: BeatClass | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Samples `at` to `end` never came. A peak may have gone by unseen."""
+
+    at: int
+    decided: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeadsOff:
+    """The electrodes the device itself reports off, from `at` on; `blind` when the analysis
+    lead is among them, so that no peak can be seen."""
+
+    at: int
+    decided: int
+    off: frozenset[str]
+    blind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Readability:
+    """The quality of the analysis lead became `level`. `flat`: no electrical activity at all."""
+
+    at: int
+    decided: int
+    level: QualityLevel
+    flat: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing came from `at` (the end of the last samples) until `decided`, by the source clock."""
+
+    at: int
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Samples came again from `at` on, after a silence."""
+
+    at: int
+    decided: int
+
+
+Fact = Beat | Label | Hole | LeadsOff | Readability | Silence | Return

@@ -1,0 +1,113 @@
+"""All rules of one source, run in decided order.
+
+`tell` hands a fact to every rule that listens to its kind; before it, every deadline that lies
+before the fact's `decided` is served, in order of time. So what comes out depends on the facts and
+on how far the samples have come, never on how they were cut into chunks.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from edge_runtime.events import Event
+from edge_runtime.rules.arbiter import Arbiter
+from edge_runtime.rules.facts import (
+    Beat,
+    Fact,
+    Hole,
+    Label,
+    LeadsOff,
+    Readability,
+    Return,
+    SignalClock,
+    Silence,
+)
+from edge_runtime.rules.rule import NEVER, Findings, Rule
+from edge_runtime.rules.settings import RuleSettings, make_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_HANDLERS: Final = {
+    Beat: "on_beat",
+    Label: "on_label",
+    Hole: "on_hole",
+    LeadsOff: "on_leads",
+    Readability: "on_quality",
+    Silence: "on_silence",
+    Return: "on_return",
+}
+
+
+class RuleBook:
+    """The rules, the arbiter between them, and the sample clock they run on."""
+
+    def __init__(self, settings: RuleSettings, clock: SignalClock) -> None:
+        self._rules = make_rules(settings, clock)
+        self._arbiter = Arbiter(clock)
+        self._now = 0
+        self._deadline = NEVER
+        self._listeners: dict[type, tuple[Callable[[Any], Findings], ...]] = {
+            kind: tuple(
+                getattr(rule, name)
+                for rule in self._rules
+                if getattr(type(rule), name) is not getattr(Rule, name)
+            )
+            for kind, name in _HANDLERS.items()
+        }
+
+    def begin(self, at: int) -> None:
+        """The stream's first sample has index `at`."""
+        self._now = at
+        for rule in self._rules:
+            rule.begin(at)
+        self._find_deadline()
+
+    def tell(self, fact: Fact) -> list[Event]:
+        """The events that follow from `fact`, deadlines before it included."""
+        # Neither silence nor a gap is signal: deadlines in them wait for what the rules say.
+        absence = isinstance(fact, Silence | Hole)
+        events = [] if absence else self.advance(fact.decided)
+        if not isinstance(fact, Silence):
+            self._now = max(self._now, fact.decided)
+        for handler in self._listeners[type(fact)]:
+            findings = handler(fact)
+            if findings:
+                events += self._arbiter.apply(findings)
+        self._find_deadline()
+        return events
+
+    def advance(self, before: int) -> list[Event]:
+        """Serve every deadline before index `before`: so many samples have been taken in."""
+        events: list[Event] = []
+        while self._deadline < before:
+            due = self._deadline
+            self._now = max(self._now, due)
+            for rule in self._rules:
+                if rule.deadline == due:
+                    events += self._arbiter.apply(rule.on_time(self._now))
+            if self._arbiter.deadline == due:
+                events += self._arbiter.on_time(self._now)
+            self._find_deadline()
+        return events
+
+    def snapshot(self) -> dict[str, Any]:
+        """The memory of all rules and alarms, as plain data."""
+        return {
+            "now": self._now,
+            "rules": {rule.name: rule.snapshot() for rule in self._rules},
+            "arbiter": self._arbiter.snapshot(),
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """The inverse of `snapshot`; a rule that was not switched on then starts cold."""
+        self._now = int(snapshot["now"])
+        for rule in self._rules:
+            if rule.name in snapshot["rules"]:
+                rule.restore(snapshot["rules"][rule.name])
+        self._arbiter.restore(snapshot["arbiter"])
+        self._find_deadline()
+
+    def _find_deadline(self) -> None:
+        deadline = self._arbiter.deadline
+        for rule in self._rules:
+            deadline = min(deadline, rule.deadline)
+        self._deadline = deadline
