@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from firmware_bridge.errors import RecordError
 from firmware_bridge.records import annotation_codec as codec
+from firmware_bridge.records.header_text import plain_number
+from firmware_bridge.records.writing import replace_file
 
 _NOTE = 22
 # The symbols of codes 0 to 41 in order; a blank is a code without one.
@@ -117,13 +119,7 @@ def write_annotations(
     if fs is not None:
         annotations = replace(annotations, fs=Fraction(fs).limit_denominator(10**6))
     data = encode_annotations(annotations)
-    file = Path(path)
-    beside = file.with_name(f"{file.name}.part")
-    try:
-        beside.write_bytes(data)
-        beside.replace(file)
-    except OSError as error:
-        raise RecordError(f"{file}: cannot be written ({error.strerror})") from error
+    replace_file(Path(path), data)
 
 
 def decode_annotations(data: bytes, source: str = "annotations") -> Annotations:
@@ -187,16 +183,13 @@ def _read_definitions(
 
 
 def _definition_notes(annotations: Annotations) -> list[str]:
-    notes = [] if annotations.fs is None else [f"## time resolution: {_plain(annotations.fs)}"]
+    notes = (
+        [] if annotations.fs is None else [f"## time resolution: {plain_number(annotations.fs)}"]
+    )
     if annotations.labels:
         defined = [f"{x.code} {x.symbol} {x.description}" for x in annotations.labels]
         notes += [_DEFINITIONS, *defined, _END_OF_DEFINITIONS]
     return notes
-
-
-def _plain(fs: Fraction) -> str:
-    """A rate without exponent, which wfdb-python could not read."""
-    return str(fs.numerator) if fs.denominator == 1 else f"{float(fs):.9f}".rstrip("0")
 
 
 def _codes(annotations: Annotations) -> NDArray[np.int64]:

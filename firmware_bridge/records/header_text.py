@@ -9,6 +9,8 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
+
 from firmware_bridge.errors import RecordError
 from firmware_bridge.records.header import (
     DEFAULT_FS,
@@ -18,6 +20,7 @@ from firmware_bridge.records.header import (
     SignalSpec,
 )
 
+_RECORD_NAME = re.compile(r"[-\w]+", re.ASCII)
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _RATE = re.compile(rf"({_NUMBER})(?:/({_NUMBER})(?:\(({_NUMBER})\))?)?$")
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?$")
@@ -164,3 +167,69 @@ def _whole(field: str, what: str, source: str, signed: bool = False) -> int:
     if not (digits.isascii() and digits.isdigit()):
         raise RecordError(f"{source}: {field!r} is no {what}; correct or replace the header")
     return int(field)
+
+
+def format_header(header: Header) -> str:
+    """The text of a header, fit for `parse_header`. Raises `RecordError` for what cannot be.
+
+    Fields are positional, so one that is None before one that is given becomes 0.
+    """
+    n_segments = f"/{len(header.segments)}" if header.is_multi_segment else ""
+    if not _RECORD_NAME.fullmatch(header.record_name):
+        raise RecordError(
+            f"record name {header.record_name!r}: use letters, digits, hyphen and underscore only"
+        )
+    lines = [f"{header.record_name}{n_segments} {header.n_sig} {_format_rate(header)}"]
+    lines[0] += f" {header.n_samples or 0}{_format_start(header)}"
+    if header.is_multi_segment:
+        lines += [f"{s.name} {s.n_samples}" for s in header.segments]
+    else:
+        lines += [_format_signal(s) for s in header.signals]
+    for comment in header.comments:
+        if "\n" in comment or "\r" in comment:
+            raise RecordError(f"comment {comment!r} has more than one line; give one per line")
+        lines.append(f"# {comment}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def plain_number(value: float | Fraction) -> str:
+    """The shortest decimal that reads as the same float, without exponent or needless point."""
+    return np.format_float_positional(float(value), trim="-")
+
+
+def _format_rate(header: Header) -> str:
+    text = plain_number(header.fs_fraction)
+    if header.counter_freq is not None:
+        text += f"/{plain_number(header.counter_freq)}"
+        if header.base_counter is not None:
+            text += f"({plain_number(header.base_counter)})"
+    return text
+
+
+def _format_start(header: Header) -> str:
+    """Time and date; a date alone, which the format does not know, gets midnight."""
+    time = header.base_time
+    if header.base_date is not None and time is None:
+        time = dt.time()
+    text = "" if time is None else f" {time.isoformat()}"
+    return text if header.base_date is None else f"{text} {header.base_date:%d/%m/%Y}"
+
+
+def _format_signal(signal: SignalSpec) -> str:
+    for what, text in (("name", signal.name), ("units", signal.units), ("file", signal.file_name)):
+        if not text.isprintable() or (what != "name" and (not text or " " in text)):
+            raise RecordError(f"signal {what} {text!r} cannot stand in a header; choose another")
+    if not (np.isfinite(signal.adc_gain) and signal.adc_gain):
+        raise RecordError(f"signal {signal.name}: a gain of {signal.adc_gain} means nothing")
+    fmt = f"{signal.fmt}"
+    fmt += f"x{signal.samples_per_frame}" if signal.samples_per_frame != 1 else ""
+    fmt += f":{signal.skew}" if signal.skew else ""
+    fmt += f"+{signal.byte_offset}" if signal.byte_offset else ""
+    gain = plain_number(signal.adc_gain) if signal.calibrated else "0"
+    fields = [signal.adc_res, signal.adc_zero, signal.init_value, signal.checksum]
+    fields.append(signal.block_size)
+    while fields and fields[-1] is None and not signal.name:
+        fields.pop()
+    numbers = [str(x or 0) for x in fields]
+    words = [signal.file_name, fmt, f"{gain}({signal.baseline})/{signal.units}", *numbers]
+    return " ".join([*words, signal.name]).rstrip()

@@ -115,17 +115,7 @@ class Record:
 
     def channels(self, wanted: Channels) -> list[int]:
         """Signal numbers of what was asked for by number or name. Raises `UsageError`."""
-        names = self.header.sig_name
-        if wanted is None:
-            return list(range(len(names)))
-        found = []
-        for one in wanted:
-            number = one if isinstance(one, int) else _index(names, one)
-            if number is None or not 0 <= number < len(names):
-                listed = ", ".join(f"{i} {name}" for i, name in enumerate(names))
-                raise UsageError(f"{self._file}: has no channel {one!r}; choose among {listed}")
-            found.append(number)
-        return found
+        return choose_channels(self.header.sig_name, wanted, str(self._file))
 
     def _stretch(self, first: int, last: int | None) -> tuple[int, int]:
         last = self.n_samples if last is None else last
@@ -192,6 +182,20 @@ class Record:
         if not self.header.has_variable_layout:
             return number
         return _index(record.header.sig_name, self.header.signals[number].name)
+
+
+def choose_channels(names: Sequence[str], wanted: Channels, source: str) -> list[int]:
+    """Numbers of what was asked for by number or name; all for None. Raises `UsageError`."""
+    if wanted is None:
+        return list(range(len(names)))
+    found = []
+    for one in wanted:
+        number = one if isinstance(one, int) else _index(names, one)
+        if number is None or not 0 <= number < len(names):
+            listed = ", ".join(f"{i} {name}" for i, name in enumerate(names))
+            raise UsageError(f"{source}: has no channel {one!r}; choose among {listed}")
+        found.append(number)
+    return found
 
 
 def _index(names: Sequence[str], name: str) -> int | None:
