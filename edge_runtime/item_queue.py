@@ -4,11 +4,13 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 
-from firmware_bridge.stream import Gap, GapReason, SampleChunk, StreamItem
+from firmware_bridge.stream import Gap, GapReason, SampleChunk
+
+Item = TypeVar("Item")
 
 _MERGE_ABOVE: Final = 64
 """Items waiting (about three seconds of packets) from which adjacent chunks are merged."""
@@ -23,7 +25,7 @@ class QueueCounts:
     overflowed_samples: int = 0
 
 
-class ItemQueue:
+class ItemQueue(Generic[Item]):
     """First in, first out; adjacent chunks merge when the reader is late, which changes nothing
     downstream because the engine is chunk-invariant. Beyond `max_samples` waiting, new samples
     are refused and become one Gap (reason overflow). Other items are never refused: they are few.
@@ -32,12 +34,12 @@ class ItemQueue:
     def __init__(self, max_samples: int) -> None:
         self.counts = QueueCounts()
         self._max_samples = max_samples
-        self._items: deque[tuple[str, StreamItem]] = deque()
+        self._items: deque[tuple[str, Item | SampleChunk | Gap]] = deque()
         self._waiting = 0
         self._changed = threading.Condition()
         self._closed = False
 
-    def put(self, source: str, item: StreamItem) -> None:
+    def put(self, source: str, item: Item | SampleChunk | Gap) -> None:
         """Never blocks."""
         with self._changed:
             if isinstance(item, SampleChunk):
@@ -46,7 +48,7 @@ class ItemQueue:
                 self._items.append((source, item))
             self._changed.notify()
 
-    def get(self) -> tuple[str, StreamItem] | None:
+    def get(self) -> tuple[str, Item | SampleChunk | Gap] | None:
         """Waits for the next item; None once the queue is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._closed)
@@ -85,7 +87,9 @@ class ItemQueue:
         if not self._replace_last(source, lambda last: _merged_gaps(last, gap)):
             self._items.append((source, gap))
 
-    def _replace_last(self, source: str, merge: Callable[[StreamItem], StreamItem | None]) -> bool:
+    def _replace_last(
+        self, source: str, merge: Callable[[object], SampleChunk | Gap | None]
+    ) -> bool:
         if not self._items or self._items[-1][0] != source:
             return False
         merged = merge(self._items[-1][1])
@@ -95,7 +99,7 @@ class ItemQueue:
         return True
 
 
-def _merged_chunks(last: StreamItem, chunk: SampleChunk) -> SampleChunk | None:
+def _merged_chunks(last: object, chunk: SampleChunk) -> SampleChunk | None:
     if (
         isinstance(last, SampleChunk)
         and last.signal == chunk.signal
@@ -107,7 +111,7 @@ def _merged_chunks(last: StreamItem, chunk: SampleChunk) -> SampleChunk | None:
     return None
 
 
-def _merged_gaps(last: StreamItem, gap: Gap) -> Gap | None:
+def _merged_gaps(last: object, gap: Gap) -> Gap | None:
     if (
         isinstance(last, Gap)
         and last.signal == gap.signal

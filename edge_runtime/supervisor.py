@@ -1,0 +1,163 @@
+"""The daemon on one page: start in order, run, stop in reverse.
+
+One asyncio loop (links, views, signals), one engine thread, one writer thread.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.publication import Published
+from edge_runtime.threads import AnyEngine, AnyStore, Ended, EngineThread, WriterThread
+from edge_runtime.watchdog import Part, Watchdog, notify
+from firmware_bridge.driver import Driver
+from firmware_bridge.errors import BridgeError, LinkError
+from firmware_bridge.links.reconnect import Backoff
+from firmware_bridge.stream import StreamItem, StreamOpened
+
+log = logging.getLogger(__name__)
+
+_WATCH_EVERY_S: Final = 5.0
+_STOP_WITHIN_S: Final = 10.0
+"""A disk that needs longer to take what is buffered is broken; systemd's limit is 90 s."""
+
+
+class View(Protocol):
+    """Something that shows what happens: terminal, JSON lines, later the web page."""
+
+    def see(self, source: str, item: StreamItem, published: Sequence[Published]) -> None:
+        """Called in the engine thread for each item; must not block."""
+        ...
+
+    def say(self, source: str, message: str) -> None:
+        """A line for a person about a source that has no stream yet."""
+        ...
+
+    async def run(self) -> None:
+        """Draw until cancelled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the supervisor runs; the command line builds it from the configuration."""
+
+    drivers: dict[str, Callable[[], Driver]]
+    make_engine: Callable[[StreamOpened], AnyEngine]
+    store: AnyStore | None
+    views: tuple[View, ...]
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs `parts` until SIGINT, SIGTERM, the end of all sources, or the failure of a thread."""
+
+    parts: Parts
+    duration_s: float | None = None
+    _failure: tuple[str, BaseException] | None = None
+    _loop_progress: int = 0
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Monitor. Raises EdgeRuntimeError when a thread died; all was stopped in order then too."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._over.set)
+
+        def failed(name: str, error: BaseException) -> None:
+            self._failure = self._failure or (name, error)
+            loop.call_soon_threadsafe(self._over.set)
+
+        writer = WriterThread(self.parts.store, failed) if self.parts.store else None
+        engine = EngineThread(self.parts.make_engine, self._show, writer, failed)
+        if writer:
+            writer.start()
+        engine.start()
+        views = [asyncio.create_task(view.run()) for view in self.parts.views]
+        sources = [
+            asyncio.create_task(self._follow(name, make, engine))
+            for name, make in self.parts.drivers.items()
+        ]
+        watch = asyncio.create_task(self._watch(engine, writer))
+        notify("READY=1")
+        await self._until_over(sources)
+
+        notify("STOPPING=1")
+        await _cancelled([watch, *sources])
+        for name in self.parts.drivers:
+            engine.put(name, Ended("stopped"))
+        engine.stop()
+        await self._joined(engine)
+        if writer:
+            writer.stop()
+            await self._joined(writer)
+        await _cancelled(views)
+        if self._failure is not None:
+            name, error = self._failure
+            raise EdgeRuntimeError(f"the {name} thread failed: {error!r}") from error
+
+    async def _until_over(self, sources: list["asyncio.Task[None]"]) -> None:
+        all_sources = asyncio.gather(*sources, return_exceptions=True)
+        over = asyncio.create_task(self._over.wait())
+        await asyncio.wait(
+            (all_sources, over), timeout=self.duration_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        over.cancel()
+
+    async def _follow(
+        self, name: str, make_driver: Callable[[], Driver], engine: EngineThread
+    ) -> None:
+        """One source: open, pass items on, and try again for as long as the daemon runs."""
+        backoff = Backoff()
+        while True:
+            try:
+                async for item in make_driver().stream():
+                    engine.put(name, item)
+                    backoff.reset()
+                return  # a file that is read to its end
+            except LinkError as error:
+                self._say(name, str(error))
+            except BridgeError as error:
+                engine.put(name, Ended(str(error)))
+                self._say(name, str(error))
+            await asyncio.sleep(backoff.next_s())
+
+    async def _watch(self, engine: EngineThread, writer: WriterThread | None) -> None:
+        def loop_progress() -> int:
+            return self._loop_progress
+
+        parts = [
+            Part("loop", loop_progress, lambda: 0),
+            Part("engine", lambda: engine.progress, engine.waiting),
+        ]
+        if writer is not None:
+            parts.append(Part("writer", lambda: writer.progress, writer.waiting))
+        watchdog = Watchdog(parts)
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            self._loop_progress += 1
+            for name in watchdog.stuck():
+                log.error("%s makes no progress", name)
+
+    def _show(self, source: str, item: StreamItem, published: Sequence[Published]) -> None:
+        for view in self.parts.views:
+            view.see(source, item, published)
+
+    def _say(self, source: str, message: str) -> None:
+        log.warning("%s: %s", source, message)
+        for view in self.parts.views:
+            view.say(source, message)
+
+    async def _joined(self, worker: EngineThread | WriterThread) -> None:
+        if not await asyncio.to_thread(worker.join, _STOP_WITHIN_S):
+            log.error("a thread did not stop within %.0f s", _STOP_WITHIN_S)
+
+
+async def _cancelled(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,211 @@
+"""The two threads of the daemon: one owns every engine, one owns the store.
+
+The loop hands items to the engine thread; the engine thread publishes events to the live views
+first and then hands items and events to the writer. Only the way to the store blocks: when the
+disk hangs for minutes the engine waits, its own queue merges, and at last samples become a marked
+overflow gap. Each thread counts its progress for the watchdog; what kills one is handed to the
+supervisor.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from edge_runtime.events import Event
+from edge_runtime.item_queue import ItemQueue
+from edge_runtime.publication import Published, Session
+from firmware_bridge.stream import ClockAnchor, Gap, StreamItem, StreamOpened
+
+ENGINE_QUEUE_SAMPLES: Final = 500 * 300
+"""Five minutes of 500 Hz: longer than a disk's worst pause, small in memory (1.2 MB a lead)."""
+_WRITER_QUEUE_ITEMS: Final = 4096
+_WRITER_WAKES_S: Final = 0.5
+
+
+class AnyEngine(Protocol):
+    """What the engine thread needs of `edge_runtime.engine.Engine`."""
+
+    def feed(self, item: StreamItem) -> list[Event]:
+        """Events that `item` completes, in order of `decided`."""
+        ...
+
+
+class AnyStore(Protocol):
+    """What the writer thread needs of `edge_runtime.store.Store`; all calls from one thread."""
+
+    def begin(self, session: Session) -> None:
+        """A session starts."""
+        ...
+
+    def record(self, session: str, item: StreamItem) -> None:
+        """Keep raw signal, gaps and anchors."""
+        ...
+
+    def record_events(self, published: Sequence[Published]) -> None:
+        """Keep events. Alarms are on disk when this returns."""
+        ...
+
+    def tick(self) -> None:
+        """Called twice a second or more: sync when the durability interval is over."""
+        ...
+
+    def end(self, session: str, reason: str) -> None:
+        """A session is over."""
+        ...
+
+    def close(self) -> None:
+        """Everything on disk, nothing open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """In place of an item: the stream of this source is over."""
+
+    reason: str
+
+
+class _Worker:
+    """A named thread that counts its progress and hands over what killed it."""
+
+    def __init__(self, name: str, failed: Callable[[str, BaseException], None]) -> None:
+        self.progress = 0
+        self._failed = failed
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until all work is done; False if that took longer than `timeout_s`."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001 - the supervisor decides, nothing is lost
+            self._failed(self._thread.name, error)
+
+    def _work(self) -> None:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """One thing for the store to do."""
+
+    session: Session
+    item: StreamItem | Ended
+    published: tuple[Published, ...] = ()
+
+
+class WriterThread(_Worker):
+    """Owns the store: every SQLite statement and raw file is written here."""
+
+    def __init__(self, store: AnyStore, failed: Callable[[str, BaseException], None]) -> None:
+        super().__init__("writer", failed)
+        self._store = store
+        self._queue: queue.Queue[_Record | None] = queue.Queue(_WRITER_QUEUE_ITEMS)
+
+    def put(self, record: _Record) -> None:
+        """Blocks when the store is more than the queue behind."""
+        self._queue.put(record)
+
+    def waiting(self) -> int:
+        """Records not yet written."""
+        return self._queue.qsize()
+
+    def stop(self) -> None:
+        """Finish what waits, then end."""
+        self._queue.put(None)
+
+    def _work(self) -> None:
+        try:
+            while True:
+                try:
+                    record = self._queue.get(timeout=_WRITER_WAKES_S)
+                except queue.Empty:
+                    pass
+                else:
+                    if record is None:
+                        return
+                    self._write(record)
+                self._store.tick()
+                self.progress += 1
+        finally:
+            self._store.close()
+
+    def _write(self, record: _Record) -> None:
+        match record.item:
+            case StreamOpened():
+                self._store.begin(record.session)
+            case Ended(reason):
+                self._store.end(record.session.id, reason)
+            case item:
+                self._store.record(record.session.id, item)
+        if record.published:
+            self._store.record_events(record.published)
+
+
+class EngineThread(_Worker):
+    """Owns one engine and one session for each source."""
+
+    def __init__(
+        self,
+        make_engine: Callable[[StreamOpened], AnyEngine],
+        show: Callable[[str, StreamItem, Sequence[Published]], None],
+        writer: WriterThread | None,
+        failed: Callable[[str, BaseException], None],
+    ) -> None:
+        super().__init__("engine", failed)
+        self._make_engine = make_engine
+        self._show = show
+        self._writer = writer
+        self._queue: ItemQueue[StreamItem | Ended] = ItemQueue(ENGINE_QUEUE_SAMPLES)
+        self._running: dict[str, tuple[AnyEngine, Session]] = {}
+
+    def put(self, source: str, item: StreamItem | Ended) -> None:
+        """Never blocks; see ItemQueue for what happens when the engine is late."""
+        self._queue.put(source, item)
+
+    def waiting(self) -> int:
+        """Items not yet seen by an engine."""
+        return len(self._queue)
+
+    def stop(self) -> None:
+        """Finish what waits, then end."""
+        self._queue.close()
+
+    def _work(self) -> None:
+        while (entry := self._queue.get()) is not None:
+            self._take(*entry)
+            self.progress += 1
+
+    def _take(self, source: str, item: StreamItem | Ended) -> None:
+        if isinstance(item, StreamOpened):
+            self._running[source] = (self._make_engine(item), Session.begin(item))
+        running = self._running.get(source)
+        if running is None:
+            return  # ended before it was opened: there is no session to close
+        engine, session = running
+        if isinstance(item, Ended):
+            del self._running[source]
+            self._hand_over(session, item, ())
+            return
+        if isinstance(item, ClockAnchor):
+            session.see_anchor(item)
+        elif isinstance(item, Gap):
+            session.see_gap(item)
+        published = tuple(session.publish(event) for event in engine.feed(item))
+        self._show(source, item, published)
+        self._hand_over(session, item, published)
+
+    def _hand_over(
+        self, session: Session, item: StreamItem | Ended, published: tuple[Published, ...]
+    ) -> None:
+        if self._writer is not None:
+            self._writer.put(_Record(session, item, published))

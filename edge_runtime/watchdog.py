@@ -1,0 +1,53 @@
+"""Tells the service manager that all parts move: systemd's notify protocol (sd_notify(3)).
+
+Fed only while the loop, the engine thread and the writer thread all made progress or had nothing
+to do; a part that hangs lets the watchdog expire, and the service manager starts anew.
+"""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Part:
+    """One watched part: `progress` counts what it did, `pending` what waits for it."""
+
+    name: str
+    progress: Callable[[], int]
+    pending: Callable[[], int]
+    _last: int = -1
+
+    def moved(self) -> bool:
+        """Since the last call something was done, or there was nothing to do."""
+        progress = self.progress()
+        moved = progress != self._last or self.pending() == 0
+        self._last = progress
+        return moved
+
+
+class Watchdog:
+    """Ask `stuck()` regularly, not more often than every few seconds."""
+
+    def __init__(self, parts: list[Part]) -> None:
+        self._parts = parts
+
+    def stuck(self) -> list[str]:
+        """Names of the parts that did not move; feeds the service manager when there are none."""
+        stuck = [part.name for part in self._parts if not part.moved()]
+        if not stuck:
+            notify("WATCHDOG=1")
+        return stuck
+
+
+def notify(state: str) -> None:
+    """Send `state` to the service manager, if there is one."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    # A leading @ means Linux's abstract namespace.
+    name = "\0" + address[1:] if address.startswith("@") else address
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.connect(name)
+        channel.sendall(state.encode())
