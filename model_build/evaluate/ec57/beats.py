@@ -24,6 +24,7 @@ from model_build.evaluate.ec57.classes import (
 )
 from model_build.evaluate.ec57.marks import in_samples
 from model_build.evaluate.ec57.matching import Pairing, match_beats
+from model_build.evaluate.ec57.rates import Rates, mean_defined, quotient
 
 LEARNING_S: Final = 300.0
 """EC57: the first five minutes of a record are for the detector to learn, and are not scored."""
@@ -32,45 +33,6 @@ WINDOW_S: Final = 0.15
 
 _BEATS: Final = [N, S, V, F, Q]
 _NONE: Final = [NO_BEAT, SHUTDOWN]
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """True positives, misses and false positives of one class, with what follows from them.
-
-    A quotient without a denominator is None.
-    """
-
-    tp: int
-    fn: int
-    fp: int
-
-    @property
-    def se(self) -> float | None:
-        """Sensitivity, TP / (TP + FN)."""
-        return self.tp / (self.tp + self.fn) if self.tp + self.fn else None
-
-    @property
-    def ppv(self) -> float | None:
-        """Positive predictivity (+P), TP / (TP + FP)."""
-        return self.tp / (self.tp + self.fp) if self.tp + self.fp else None
-
-    @property
-    def f1(self) -> float | None:
-        """F1, the harmonic mean of sensitivity and positive predictivity."""
-        total = 2 * self.tp + self.fn + self.fp
-        return 2 * self.tp / total if total else None
-
-    def as_json(self) -> dict[str, int | float | None]:
-        """Return counts and rates (fractions, not percent)."""
-        return {
-            "tp": self.tp,
-            "fn": self.fn,
-            "fp": self.fp,
-            "se": self.se,
-            "ppv": self.ppv,
-            "f1": self.f1,
-        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +113,8 @@ class BeatMatrix:
     @property
     def rr_error_ms(self) -> float | None:
         """Root mean square of the RR interval error, ms."""
-        return math.sqrt(self.rr_squares / self.rr_pairs) if self.rr_pairs else None
+        mean_square = quotient(self.rr_squares, self.rr_pairs)
+        return None if mean_square is None else math.sqrt(mean_square)
 
     def as_json(self) -> dict[str, object]:
         """Return the matrix, the rates and how they were counted, ready for `json`."""
@@ -301,14 +264,9 @@ def averages(matrices: Sequence[BeatMatrix]) -> dict[str, dict[str, float | None
     }
     return {
         kind: {
-            "se": _mean([one.se for one in rates]),
-            "ppv": _mean([one.ppv for one in rates]),
-            "f1": _mean([one.f1 for one in rates]),
+            "se": mean_defined([one.se for one in rates]),
+            "ppv": mean_defined([one.ppv for one in rates]),
+            "f1": mean_defined([one.f1 for one in rates]),
         }
         for kind, rates in kinds.items()
     }
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    defined = [value for value in values if value is not None]
-    return math.fsum(defined) / len(defined) if defined else None
