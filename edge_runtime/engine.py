@@ -1,0 +1,366 @@
+"""The engine of one source: stream items in, events out. Synchronous, clock-free, no module state.
+
+It composes the signal path (samples to peaks, beats in context and quality), the beat classifier
+and the rules. Time is the source's sample index alone. Events come out sorted by `decided`, and
+neither they nor their order depend on how the samples were cut into chunks, nor on a snapshot and
+restore between two items.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, assert_never
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import PathError
+from edge_runtime.events import (
+    DeviceReported,
+    Event,
+    GapRecorded,
+    LinkStateChanged,
+    Notice,
+    SourceOpened,
+    UserMarked,
+)
+from edge_runtime.narrator import Narrator
+from edge_runtime.rate_check import RateCheck
+from edge_runtime.rules.beat_label import LabelPolicy
+from edge_runtime.rules.facts import Hole, Return, SignalClock, Silence
+from edge_runtime.rules.rulebook import RuleBook
+from edge_runtime.rules.settings import RuleSettings
+from edge_runtime.signal.history import BeatBlock
+from edge_runtime.signal.observations import Observation
+from firmware_bridge.stream import (
+    BytesSkipped,
+    ClockAnchor,
+    DeviceStatus,
+    Gap,
+    LeadStatus,
+    LinkChanged,
+    PaceMark,
+    RrIntervals,
+    SampleChunk,
+    SignalInfo,
+    SignalKind,
+    StreamItem,
+    StreamOpened,
+    Tick,
+    UserMark,
+)
+
+_SNAPSHOT_VERSION: Final = 1
+
+
+class Path(Protocol):
+    """What the engine needs of the signal path. Indices are those of the source's samples."""
+
+    lead: int
+    """Number of the lead that peaks are taken from."""
+    latency: int
+    """A peak at p is observed at the latest with sample p + latency."""
+    label_latency: int
+    """A beat at p is ready at the latest with sample p + label_latency."""
+    settle: int
+    """For so many samples after a gap a peak may be overlooked."""
+
+    def process(self, samples: NDArray[np.float32]) -> Sequence[Observation]:
+        """The next samples (n, n_leads); every observation decided within them."""
+        ...
+
+    def skip(self, n_missing: int) -> Sequence[Observation]:
+        """A gap; observations that end with it."""
+        ...
+
+    def set_leads_off(self, off: tuple[bool, ...]) -> Sequence[Observation]:
+        """The leads the device reports off from the next sample on."""
+        ...
+
+    def snapshot(self) -> Any:
+        """Everything `restore` needs."""
+        ...
+
+    def restore(self, state: Any) -> None:
+        """The inverse of `snapshot`."""
+        ...
+
+
+class Classifier(Protocol):
+    """What the engine needs of the beat classifier."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes in the order of the score columns."""
+        ...
+
+    def classify(self, block: BeatBlock) -> NDArray[np.float64]:
+        """Scores (k, K) of the beats in order; NaN in the row of a beat that was masked."""
+        ...
+
+    def snapshot(self) -> Any:
+        """Everything `restore` needs."""
+        ...
+
+    def restore(self, state: Any) -> None:
+        """The inverse of `snapshot`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """What a person can choose about the engine."""
+
+    rules: RuleSettings = field(default_factory=RuleSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The engine's stages, as a bundle set makes them."""
+
+    path: Path
+    classifier: Classifier
+    labels: LabelPolicy
+
+
+class Engine:
+    """Everything that is known about one source's ECG.
+
+    Args:
+        opened: the stream's first item.
+        parts: signal path and classifier.
+        settings: rules and their limits.
+
+    Raises:
+        PathError: the stream has no ECG this engine can read; the message says what to do.
+    """
+
+    def __init__(
+        self, opened: StreamOpened, parts: Parts, settings: EngineSettings | None = None
+    ) -> None:
+        settings = settings or EngineSettings()
+        self._opened = opened
+        self._signal = readable_ecg(opened)
+        self._path, self._classifier = parts.path, parts.classifier
+        clock = SignalClock(
+            self._signal.rate_hz, parts.path.latency, parts.path.label_latency, parts.path.settle
+        )
+        self._book = RuleBook(settings.rules, clock)
+        self._narrator = Narrator(self._signal, parts.path.lead, parts.labels, self._book)
+        self._rate_check = RateCheck(self._signal.rate_hz)
+        self._position: int | None = None  # index of the next sample, None before the first item
+        self._heard = 0  # index just after the last sample that came
+        self._silent = False
+        self._decided = 0  # of the last event
+
+    def feed(self, item: StreamItem) -> list[Event]:
+        """The events that `item` completes, sorted by `decided`.
+
+        Raises:
+            PathError: samples of another shape than announced, or out of sequence.
+        """
+        events = self._take(item)
+        for i, event in enumerate(events):
+            if event.decided < self._decided:
+                # After a silence samples may lie before what ticks have told; order wins.
+                events[i] = msgspec.structs.replace(event, decided=self._decided)
+            self._decided = events[i].decided
+        return events
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything `restore` needs, taken between two items."""
+        return {
+            "version": _SNAPSHOT_VERSION,
+            "position": self._position,
+            "heard": self._heard,
+            "silent": self._silent,
+            "decided": self._decided,
+            "path": self._path.snapshot(),
+            "classifier": self._classifier.snapshot(),
+            "narrator": self._narrator.snapshot(),
+            "rules": self._book.snapshot(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `snapshot` was taken, in an engine made alike.
+
+        Raises:
+            PathError: the snapshot is of another version of the engine.
+        """
+        if state["version"] != _SNAPSHOT_VERSION:
+            raise PathError("the saved state is of another version; start without it")
+        self._position = state["position"]
+        self._heard, self._silent = state["heard"], state["silent"]
+        self._decided = state["decided"]
+        self._path.restore(state["path"])
+        self._classifier.restore(state["classifier"])
+        self._narrator.restore(state["narrator"])
+        self._book.restore(state["rules"])
+
+    def _take(self, item: StreamItem) -> list[Event]:  # noqa: PLR0911 - one for each kind of item
+        match item:
+            case SampleChunk():
+                return self._take_samples(item)
+            case Gap():
+                return self._take_gap(item)
+            case Tick():
+                return self._take_tick(item)
+            case LeadStatus():
+                return self._take_leads(item)
+            case StreamOpened():
+                return self._take_opened(item)
+            case DeviceStatus():
+                return self._take_device(item)
+            case LinkChanged():
+                self._rate_check.restart()
+                where = self._where(item.at)
+                return [LinkStateChanged(**where, up=item.up, reason=item.reason)]
+            case UserMark():
+                return [UserMarked(**self._where(item.at), text=item.text)]
+            case BytesSkipped():
+                return [self._notice(item.at, "bytes_skipped", _skipped(item))]
+            case ClockAnchor():
+                return self._take_anchor(item)
+            case RrIntervals() | PaceMark():
+                return []  # kept by the store; no rule of this version reads them
+            case _:
+                assert_never(item)
+
+    def _take_opened(self, opened: StreamOpened) -> list[Event]:
+        if opened.signals != self._opened.signals:
+            raise PathError(f"source {opened.source} changed its signals; open a new engine for it")
+        return [
+            SourceOpened(
+                at=0,
+                decided=self._decided,
+                source=opened.source,
+                family=opened.family,
+                model=opened.model,
+                firmware=opened.firmware,
+                rate_hz=float(self._signal.rate_hz),
+                leads=list(self._signal.leads),
+            )
+        ]
+
+    def _take_samples(self, chunk: SampleChunk) -> list[Event]:
+        if chunk.signal != self._signal.id or not len(chunk.samples):
+            return []
+        if chunk.samples.shape[1] != len(self._signal.leads):
+            raise PathError(
+                f"signal {chunk.signal} announced {len(self._signal.leads)} leads, but a chunk "
+                f"has {chunk.samples.shape[1]}; the driver's StreamOpened is wrong"
+            )
+        self._expect(chunk.first, "samples")
+        events: list[Event] = []
+        if self._silent:
+            self._silent = False
+            events += self._book.tell(Return(chunk.first, chunk.first))
+        observed = self._path.process(chunk.samples)
+        events += self._narrator.tell_all(observed, self._classifier)
+        events += self._book.advance(chunk.end)
+        self._position = self._heard = chunk.end
+        return events
+
+    def _take_gap(self, gap: Gap) -> list[Event]:
+        if gap.signal != self._signal.id or gap.n_missing <= 0:
+            return []
+        self._expect(gap.first, "a gap")
+        end = gap.first + gap.n_missing
+        events = self._narrator.tell_all(self._path.skip(gap.n_missing), self._classifier)
+        self._narrator.break_rr()
+        self._silent = True
+        events += self._book.tell(Silence(self._heard, end))
+        events.append(
+            GapRecorded(
+                at=gap.first,
+                decided=end,
+                n_missing=gap.n_missing,
+                exact=gap.exact,
+                reason=gap.reason.value,
+            )
+        )
+        events += self._book.tell(Hole(gap.first, end, end))
+        self._position = end
+        return events
+
+    def _take_tick(self, tick: Tick) -> list[Event]:
+        self._start(0)
+        if tick.at <= self._heard:
+            return []
+        self._silent = True
+        return self._book.tell(Silence(self._heard, tick.at))
+
+    def _take_leads(self, status: LeadStatus) -> list[Event]:
+        if status.signal != self._signal.id:
+            return []
+        if len(status.off) != len(self._signal.leads):
+            raise PathError(
+                f"lead status for {len(status.off)} leads, but signal {status.signal} has "
+                f"{len(self._signal.leads)}; the driver's StreamOpened is wrong"
+            )
+        where = self._where(status.at)
+        events = self._narrator.tell_all(self._path.set_leads_off(status.off), self._classifier)
+        return events + self._narrator.tell_leads_off(where["at"], where["decided"], status.off)
+
+    def _take_device(self, status: DeviceStatus) -> list[Event]:
+        where = self._where(status.at)
+        events: list[Event] = [
+            DeviceReported(**where, battery_percent=status.battery_percent, contact=status.contact)
+        ]
+        if status.contact is not None:
+            events += self._narrator.tell_contact(
+                where["at"], where["decided"], contact=status.contact
+            )
+        return events
+
+    def _take_anchor(self, anchor: ClockAnchor) -> list[Event]:
+        rate_hz = self._rate_check.feed(anchor)
+        if rate_hz is None:
+            return []
+        nominal = float(self._signal.rate_hz)
+        message = (
+            f"the device sends {rate_hz:.1f} samples a second but states {nominal:g}; rates and "
+            f"intervals are off by as much: correct the rate in its firmware or configuration"
+        )
+        return [self._notice(anchor.index, "wrong_rate", message)]
+
+    def _notice(self, at: int, code: str, message: str) -> Notice:
+        return Notice(**self._where(at), code=code, message=message)
+
+    def _where(self, at: int) -> dict[str, int]:
+        """`at` and `decided` of something that came between samples."""
+        self._start(at)
+        return {"at": at, "decided": max(at, self._position or 0)}
+
+    def _start(self, at: int) -> None:
+        if self._position is None:
+            self._position = self._heard = at
+            self._book.begin(at)
+
+    def _expect(self, first: int, what: str) -> None:
+        self._start(first)
+        if first != self._position:
+            raise PathError(
+                f"{what} begin at {first}, expected {self._position}; the driver must send a Gap "
+                f"for what is missing and nothing twice"
+            )
+
+
+def readable_ecg(opened: StreamOpened) -> SignalInfo:
+    """The reference ECG of a stream. Raises `PathError` where there is none, or not in mV."""
+    ecg = next((s for s in opened.signals if s.kind is SignalKind.ECG), None)
+    if ecg is None:
+        kinds = ", ".join(s.kind.value for s in opened.signals) or "nothing"
+        raise PathError(f"source {opened.source} sends {kinds} but no ECG; choose another device")
+    if ecg.unit != "mV":
+        raise PathError(
+            f"signal {ecg.id} is in {ecg.unit!r}, not in mV; its driver must convert to mV"
+        )
+    return ecg
+
+
+def _skipped(skipped: BytesSkipped) -> str:
+    return (
+        f"{skipped.n_bytes} bytes in {skipped.n_frames} pieces made no sense and were skipped "
+        f"({skipped.detail}); check cable, port and baud rate"
+    )

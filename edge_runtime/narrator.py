@@ -1,0 +1,213 @@
+"""From what the signal path observes to facts for the rules and events for everyone.
+
+Keeps what lies between the two: RR intervals and their validity, the averaged heart rate, each
+lead's quality, the electrodes reported off, and what follows from a beat's scores.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, Protocol, assert_never
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.events import (
+    AnalysisLeadChanged,
+    BeatClassified,
+    BeatDetected,
+    Event,
+    QualityLevel,
+    SignalQuality,
+)
+from edge_runtime.rules.beat_label import LabelPolicy
+from edge_runtime.rules.facts import Beat, Label, LeadsOff, Readability
+from edge_runtime.rules.heart_rate import HeartRate
+from edge_runtime.rules.rulebook import RuleBook
+from edge_runtime.signal.history import BeatBlock
+from edge_runtime.signal.observations import (
+    BeatsReady,
+    LeadChanged,
+    Observation,
+    PeakFound,
+    QualityChanged,
+)
+from firmware_bridge.stream import SignalInfo
+
+FLAT: Final = "flat"
+"""Word in a quality's reason that says: no electrical activity at all."""
+
+_Single = PeakFound | QualityChanged | LeadChanged | tuple[int, int, list[float]]
+_Told = tuple[int, int, int, _Single]
+
+
+class Classifies(Protocol):
+    """A beat classifier, as far as it is needed here."""
+
+    def classify(self, block: BeatBlock) -> NDArray[np.float64]:
+        """Scores (k, K); NaN in the row of a masked beat."""
+        ...
+
+
+class _State(msgspec.Struct):
+    lead: int
+    last_peak: int | None = None
+    rr_broken: bool = True
+    levels: dict[int, tuple[QualityLevel, str]] = {}
+    off: list[bool] = []
+    no_contact: bool = False
+
+
+class Narrator:
+    """Tells the rule book in decided order and collects every event on the way."""
+
+    def __init__(self, signal: SignalInfo, lead: int, labels: LabelPolicy, book: RuleBook) -> None:
+        self._signal = signal
+        self._labels = labels
+        self._names = tuple(c.value for c in labels.classes)
+        self._book = book
+        self._heart_rate = HeartRate(signal.rate_hz)
+        self._state = _State(lead, off=[False] * len(signal.leads))
+
+    def tell_all(self, observed: Sequence[Observation], classifier: Classifies) -> list[Event]:
+        """Observations of one call, in any order, to events in decided order."""
+        told = [told for one in observed for told in self._spread(one, classifier)]
+        told.sort(key=lambda t: t[:3])
+        return [event for _, _, _, what in told for event in self._tell(what)]
+
+    def tell_leads_off(self, at: int, decided: int, off: Sequence[bool]) -> list[Event]:
+        """The device reports these leads off (True) or on."""
+        self._state.off = list(off)
+        return self._tell_off(at, decided)
+
+    def tell_contact(self, at: int, decided: int, *, contact: bool) -> list[Event]:
+        """The device as a whole has skin contact, or has not: then every lead is off."""
+        self._state.no_contact = not contact
+        return self._tell_off(at, decided)
+
+    def break_rr(self) -> None:
+        """The RR interval that ends with the next beat is not known."""
+        self._state.rr_broken = True
+
+    def snapshot(self) -> dict[str, Any]:
+        """Its memory as plain data."""
+        state = msgspec.to_builtins(self._state, str_keys=True)
+        return {"state": state, "heart_rate": self._heart_rate.snapshot()}
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """The inverse of `snapshot`."""
+        self._state = msgspec.convert(snapshot["state"], _State, strict=False)
+        self._heart_rate.restore(snapshot["heart_rate"])
+
+    def _spread(self, one: Observation, classifier: Classifies) -> Iterator[_Told]:
+        """Single things with their sort key: decided, then kind (what a later one depends on
+        comes first), then onset."""
+        match one:
+            case LeadChanged():
+                yield one.decided, 0, one.at, one
+            case QualityChanged():
+                yield one.decided, 1, one.at, one
+            case PeakFound():
+                yield one.decided, 2, one.at, one
+            case BeatsReady():
+                scores = classifier.classify(one.block).tolist()
+                rows = zip(one.at.tolist(), one.decided.tolist(), scores, strict=True)
+                for at, decided, row in rows:
+                    yield decided, 3, at, (at, decided, row)
+            case _:
+                assert_never(one)
+
+    def _tell(self, what: _Single) -> list[Event]:
+        match what:
+            case PeakFound():
+                return self._tell_peak(what)
+            case QualityChanged():
+                return self._tell_quality(what)
+            case LeadChanged():
+                return self._tell_lead(what)
+            case at, decided, row:
+                return self._tell_label(at, decided, row)
+
+    def _tell_peak(self, peak: PeakFound) -> list[Event]:
+        state = self._state
+        rr = None
+        if state.last_peak is not None and not state.rr_broken:
+            rr = peak.at - state.last_peak
+        state.last_peak, state.rr_broken = peak.at, not self._readable()
+        bpm = self._heart_rate.update(rr)
+        events = self._book.tell(Beat(peak.at, peak.decided, rr))
+        detected = BeatDetected(
+            at=peak.at,
+            decided=peak.decided,
+            lead=self._signal.leads[state.lead],
+            rr_s=None if rr is None else float(rr / self._signal.rate_hz),
+            heart_rate_bpm=bpm,
+        )
+        return _before(detected, events)
+
+    def _tell_label(self, at: int, decided: int, row: list[float]) -> list[Event]:
+        decision = self._labels.decide(row)
+        events = self._book.tell(Label(at, decided, decision.label, decision.best))
+        classified = BeatClassified(
+            at=at,
+            decided=decided,
+            label=decision.label,
+            scores={} if decision.best is None else dict(zip(self._names, row, strict=True)),
+            reason=decision.reason,
+        )
+        return _before(classified, events)
+
+    def _tell_quality(self, quality: QualityChanged) -> list[Event]:
+        state = self._state
+        state.levels[quality.lead] = (quality.level, quality.reason)
+        changed = SignalQuality(
+            at=quality.at,
+            decided=quality.decided,
+            lead=self._signal.leads[quality.lead],
+            level=quality.level,
+            reason=quality.reason,
+        )
+        if quality.lead != state.lead:
+            return [*self._book.advance(quality.decided), changed]
+        return _before(changed, self._tell_readability(quality.at, quality.decided))
+
+    def _tell_lead(self, change: LeadChanged) -> list[Event]:
+        state = self._state
+        state.lead, state.rr_broken = change.lead, True
+        changed = AnalysisLeadChanged(
+            at=change.at,
+            decided=change.decided,
+            lead=self._signal.leads[change.lead],
+            reason=change.reason,
+        )
+        events = _before(changed, self._tell_readability(change.at, change.decided))
+        if any(self._off()):
+            events += self._tell_off(change.at, change.decided)
+        return events
+
+    def _tell_readability(self, at: int, decided: int) -> list[Event]:
+        level, reason = self._state.levels.get(self._state.lead, (QualityLevel.GOOD, ""))
+        if not self._readable():
+            self.break_rr()
+        return self._book.tell(Readability(at, decided, level, FLAT in reason, reason))
+
+    def _tell_off(self, at: int, decided: int) -> list[Event]:
+        off = self._off()
+        if not self._readable():
+            self.break_rr()
+        names = frozenset(n for n, is_off in zip(self._signal.leads, off, strict=True) if is_off)
+        return self._book.tell(LeadsOff(at, decided, names, blind=off[self._state.lead]))
+
+    def _off(self) -> list[bool]:
+        return [is_off or self._state.no_contact for is_off in self._state.off]
+
+    def _readable(self) -> bool:
+        level, _ = self._state.levels.get(self._state.lead, (QualityLevel.GOOD, ""))
+        return (
+            level in (QualityLevel.GOOD, QualityLevel.USABLE) and not self._off()[self._state.lead]
+        )
+
+
+def _before(event: Event, told: list[Event]) -> list[Event]:
+    """`event` ahead of what the rules made of it, behind what was due before it."""
+    place = sum(other.decided < event.decided for other in told)
+    return [*told[:place], event, *told[place:]]

@@ -1,0 +1,84 @@
+"""What the signal path sees. Every index is a source index of the reference ECG.
+
+`at` is when it happened; `decided` is the last sample that was needed to say so. One call of
+`SignalPath.feed` gives them in the order of `decided`, and no later call goes back behind it.
+But for `Horizon`, which tells how far the path has come, nothing depends on the chunking.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.events import QualityLevel
+from edge_runtime.signal.history import BeatBlock
+from firmware_bridge.stream import GapReason
+
+
+@dataclass(frozen=True, slots=True)
+class PeakFound:
+    """An R peak: final, never moved or withdrawn."""
+
+    at: int
+    decided: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BeatsReady:
+    """k beats whose windows are complete, in order, each found as a peak before.
+
+    `at` and `decided` (k,) are source indices; `block` holds the beats in context (its own `at`
+    counts contract samples). A beat cut off by a gap or a lead switch is here too, not valid,
+    decided when it was cut off. In a list of observations the block stands at its first `decided`.
+    """
+
+    at: NDArray[np.int64]
+    decided: NDArray[np.int64]
+    block: BeatBlock
+
+
+@dataclass(frozen=True, slots=True)
+class QualityChanged:
+    """From `at` on, lead number `lead` is of another quality."""
+
+    at: int
+    decided: int
+    lead: int
+    level: QualityLevel
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeadChanged:
+    """Beats are taken from lead number `lead` from `at` on; no interval spans the switch."""
+
+    at: int
+    decided: int
+    lead: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GapFound:
+    """`n_missing` samples from `at` on cannot be analysed: they never came, or are no numbers.
+
+    A stretch without numbers is told in pieces of at most a second, so that a long one is known
+    while it lasts.
+    """
+
+    at: int
+    decided: int
+    n_missing: int
+    exact: bool
+    reason: GapReason
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """Every sample up to `decided` is taken in, and every peak before `at` has been told."""
+
+    at: int
+    decided: int
+
+
+Observation = PeakFound | BeatsReady | QualityChanged | LeadChanged | GapFound | Horizon
