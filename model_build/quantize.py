@@ -64,8 +64,10 @@ def quantize_student(
         folder = Path(name)
         encoder.save(folder / "encoder.keras")
         context.save(folder / "context.keras")
-        stacked = {key: np.stack([item[key] for item in items]) for key in _INPUTS}
-        np.savez(folder / "calibration.npz", **{k: np.float32(v) for k, v in stacked.items()})
+        stacked: dict[str, Any] = {
+            key: np.stack([item[key] for item in items]).astype(np.float32) for key in _INPUTS
+        }
+        np.savez(folder / "calibration.npz", **stacked)
         _run_worker(folder)
         for graph in _FILES:
             (out_dir / f"{graph}.tflite").write_bytes((folder / f"{graph}.tflite").read_bytes())

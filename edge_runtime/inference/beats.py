@@ -53,7 +53,8 @@ class FeatureScaler:
         """Features (k, F) in their units to what the network sees, (k, F)."""
         scaled = (features - self._centre) / self._scale
         scaled = np.where(np.isfinite(scaled), scaled, np.float32(0.0))
-        return np.clip(scaled, -self._clip, self._clip)
+        clipped: NDArray[np.float32] = np.clip(scaled, -self._clip, self._clip)
+        return clipped
 
 
 class ScoreTable:

@@ -22,6 +22,8 @@ from edge_runtime.inference.manifest import (
     check_manifest,
     parse_manifest,
 )
+from edge_runtime.signal.features import FEATURE_SET_VERSION, FEATURES
+from edge_runtime.signal.spec import ConditioningSpec, read_spec
 
 _REINSTALL: Final = (
     "the set is damaged or was edited; install it again "
@@ -72,8 +74,7 @@ class BundleSet:
     version: str
     fingerprint: str
     """SHA-256 of `set.toml`: identifies the set in sessions and reports."""
-    conditioning: bytes
-    """Content of the conditioning spec, TOML."""
+    conditioning: ConditioningSpec
     beats: BeatBundle
     where: Path
 
@@ -88,14 +89,15 @@ def load_bundle_set(path: Path | str | None = None) -> BundleSet:
         raise BundleError(f"{folder} holds no set.toml; point it at a bundle set's folder")
     text = _read(folder / "set.toml")
     described = parse_manifest(text, SetManifest, str(folder / "set.toml"))
-    conditioning = _verified(folder, described.conditioning, described.files)
+    _verified(folder, described.conditioning, described.files)
+    conditioning = read_spec(folder / described.conditioning)
     if set(described.bundles) != {"beats"}:
         raise BundleError(
             f"{folder / 'set.toml'} offers bundles {sorted(described.bundles)}, "
             "this version uses exactly: beats"
         )
     beats = _load_beats(folder, described.bundles["beats"], described.files)
-    if beats.manifest.conditioning != sha256(conditioning):
+    if beats.manifest.conditioning != conditioning.sha256:
         raise BundleError(
             f"{beats.where / 'manifest.toml'} was trained with another conditioning than "
             f"{folder / described.conditioning}; a set must not mix them. {_REINSTALL}"
@@ -116,6 +118,7 @@ def _load_beats(folder: Path, name: str, hashes: dict[str, str]) -> BeatBundle:
     what = str(where / "manifest.toml")
     manifest = parse_manifest(text, Manifest, what)
     check_manifest(manifest, what)
+    _check_features(manifest, what)
     for other in manifest.files:
         _verified(where, other, manifest.files)
     return BeatBundle(
@@ -126,6 +129,19 @@ def _load_beats(folder: Path, name: str, hashes: dict[str, str]) -> BeatBundle:
         golden=_read(where / manifest.golden.file),
         where=where,
     )
+
+
+def _check_features(manifest: Manifest, what: str) -> None:
+    """The network must be fed exactly the features it was trained on, in their order."""
+    needed = [(f.name, f.unit) for f in manifest.features]
+    offered = [(f.name, f.unit) for f in FEATURES]
+    if manifest.feature_set != FEATURE_SET_VERSION or needed != offered:
+        odd = sorted({name for name, _ in set(needed) ^ set(offered)})
+        raise BundleError(
+            f"{what} was trained on feature set {manifest.feature_set}, this version computes "
+            f"{FEATURE_SET_VERSION}{': ' + ', '.join(odd) if odd else ''}; "
+            "install the bundle set that belongs to this ecg-edge release"
+        )
 
 
 def _verified(folder: Path, name: str, hashes: dict[str, str]) -> bytes:

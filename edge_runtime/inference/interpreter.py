@@ -77,7 +77,8 @@ class Quantization:
         steps = np.asarray(real, np.float32) * np.float32(1.0 / self.scale)
         steps = np.rint(np.nan_to_num(steps, nan=0.0, posinf=1e6, neginf=-1e6))
         steps += np.float32(self.zero_point)
-        return np.clip(steps, -128.0, 127.0).astype(np.int8)
+        saturated: Int8Array = np.clip(steps, -128.0, 127.0).astype(np.int8)
+        return saturated
 
     def to_real(self, steps: NDArray[np.int8]) -> NDArray[np.float32]:
         """The real numbers that the steps stand for."""

@@ -1,0 +1,302 @@
+"""Golden vectors: does this machine compute what the bundle's maker saw?
+
+    python -m edge_runtime.inference.golden [SET]     tiers (a) and (b), one line of JSON
+
+Three tiers, because exactness has limits (exponentials change with the processor's vector unit):
+
+a. raw signal to conditioned signal, bit for bit;
+b. INT8 tensors in to INT8 tensors out, exact on XNNPACK runtimes, within 5 steps on the older
+   tflite-runtime;
+c. several minutes of raw signal with a gap, noise and ectopy to events: peaks exact, classes
+   equal, scores within the manifest's tolerance.
+"""
+
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_runtime.errors import BundleError, EdgeRuntimeError
+from edge_runtime.events import BeatClassified, BeatDetected, Event
+from edge_runtime.inference.beats import FeatureScaler, encoder_steps
+from edge_runtime.inference.bundle import BeatBundle, BundleSet, load_bundle_set
+from edge_runtime.inference.excerpt import Excerpt
+from edge_runtime.inference.interpreter import Graph, Runtime, find_runtime
+from edge_runtime.inference.manifest import (
+    CONTEXT_INPUTS,
+    CONTEXT_OUTPUTS,
+    ENCODER_INPUTS,
+    ENCODER_OUTPUTS,
+)
+from edge_runtime.signal.conditioner import Conditioner
+from edge_runtime.signal.history import BeatBlock
+from edge_runtime.signal.spec import ConditioningSpec
+from firmware_bridge.stream import StreamItem
+
+Arrays = Mapping[str, NDArray[Any]]
+
+RunEngine = Callable[[BundleSet, Iterable[StreamItem]], Iterable[Event]]
+"""A fresh engine over a bundle set, fed with the items: its events."""
+
+CONDITIONED_S: Final = 10
+"""Seconds of the excerpt that tier (a) replays; the filters' longest memory is a few."""
+
+INEXACT_AGREEMENT: Final = 0.98
+"""Share of classes that must agree in tier (c) on a runtime that is not exact: five steps of
+INT8 turn a beat that lies on the border."""
+
+_REQUIRED: Final = {
+    "counts",
+    "conditioned",
+    "mains_hz",
+    *ENCODER_INPUTS,
+    *ENCODER_OUTPUTS,
+    *CONTEXT_INPUTS,
+    *CONTEXT_OUTPUTS,
+}
+
+
+class Status(StrEnum):
+    """Outcome of one tier."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, slots=True)
+class TierResult:
+    """One tier: `a`, `b` or `c`, and what was compared."""
+
+    tier: str
+    status: Status
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenReport:
+    """What a bundle set is, and whether this machine reproduces its golden vectors."""
+
+    name: str
+    version: str
+    fingerprint: str
+    runtime: str
+    tiers: tuple[TierResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """No tier failed."""
+        return all(tier.status is not Status.FAILED for tier in self.tiers)
+
+
+def check_bundle_set(
+    path: Path | str | None = None,
+    run_engine: RunEngine | None = None,
+    runtime: Runtime | None = None,
+) -> GoldenReport:
+    """Verify the set at `path` (None: the shipped one) and replay its golden vectors.
+
+    Without `run_engine` tier (c) is not run. Raises BundleError where the set itself is damaged
+    or not acceptable, InterpreterError where no TFLite runtime works.
+    """
+    runtime = runtime or find_runtime()
+    loaded = load_bundle_set(path)
+    stored = read_golden(loaded.beats)
+    return GoldenReport(
+        name=loaded.name,
+        version=loaded.version,
+        fingerprint=loaded.fingerprint,
+        runtime=f"{runtime.name} {runtime.version}",
+        tiers=(
+            check_conditioning(loaded.conditioning, stored),
+            check_graphs(loaded.beats, stored, runtime),
+            check_events(loaded, stored, run_engine, runtime),
+        ),
+    )
+
+
+def require_golden(report: GoldenReport) -> None:
+    """Raise BundleError naming the tiers that failed, if any did."""
+    failed = [f"({t.tier}) {t.detail}" for t in report.tiers if t.status is Status.FAILED]
+    if failed:
+        raise BundleError(
+            f"bundle set {report.name} {report.version} does not reproduce its golden vectors "
+            f"with {report.runtime}: {'; '.join(failed)}. Do not use it on this machine; "
+            "reinstall, and report the processor and versions if it stays"
+        )
+
+
+def read_golden(bundle: BeatBundle) -> dict[str, NDArray[Any]]:
+    """The arrays of `golden.npz`. Raises BundleError if it is none."""
+    where = bundle.where / bundle.manifest.golden.file
+    try:
+        with np.load(io.BytesIO(bundle.golden)) as stored:
+            arrays = {key: stored[key] for key in stored.files}
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise BundleError(f"{where} holds no golden vectors: {error}") from error
+    missing = sorted(_REQUIRED - set(arrays))
+    if missing:
+        raise BundleError(f"{where} lacks the golden vectors {', '.join(missing)}")
+    return arrays
+
+
+# --- (a) raw to conditioned
+
+
+def condition(spec: ConditioningSpec, excerpt: Excerpt, mains_hz: int | None) -> NDArray[Any]:
+    """The first seconds of the excerpt, conditioned; they lie before its first gap."""
+    n = int(CONDITIONED_S * excerpt.rate_hz)
+    conditioner = Conditioner(spec, excerpt.rate_hz, len(excerpt.leads), mains_hz)
+    return conditioner.process(excerpt.physical(0, n))
+
+
+def check_conditioning(spec: ConditioningSpec, stored: Arrays) -> TierResult:
+    """Tier (a)."""
+    expected = stored["conditioned"]
+    mains = int(stored["mains_hz"]) or None
+    found = condition(spec, Excerpt.from_arrays(stored), mains)
+    if found.shape != expected.shape:
+        return TierResult("a", Status.FAILED, f"shape {found.shape}, stored {expected.shape}")
+    different = int(np.count_nonzero(found != expected))
+    if different:
+        worst = float(np.abs(found - expected).max())
+        detail = f"{different} of {expected.size} samples differ, by up to {worst:.3g} mV"
+        return TierResult("a", Status.FAILED, detail)
+    return TierResult("a", Status.PASSED, f"{expected.size} conditioned samples, bit for bit")
+
+
+# --- (b) INT8 in to INT8 out
+
+
+def record_graphs(bundle: BeatBundle, block: BeatBlock) -> dict[str, NDArray[np.int8]]:
+    """Inputs and outputs of both graphs over the block's valid beats, as tier (b) stores them.
+
+    The history fills as in a stream from its start, so masked rows are covered.
+    """
+    encoder, context = bundle.open_encoder(), bundle.open_context()
+    which = np.flatnonzero(block.valid)
+    steps = encoder_steps(encoder, FeatureScaler(bundle.manifest.features), block, which)
+    inputs = dict(zip(ENCODER_INPUTS, steps, strict=True))
+    vectors: dict[str, NDArray[np.int8]] = {**inputs, **replay_graph(encoder, inputs)}
+    rows = encoder.quantization["embedding"].to_real(vectors["embedding"][:, 0])
+    n, k = bundle.manifest.history, len(which)
+    padded = np.concatenate([np.zeros((n, rows.shape[1]), np.float32), rows])
+    used = np.concatenate([np.zeros(n), np.ones(k)])
+    windows = np.arange(1, n + 1) + np.arange(k)[:, np.newaxis]
+    inputs = {
+        "history": context.quantization["history"].to_int8(padded[windows]),
+        "valid": context.quantization["valid"].to_int8(used[windows, np.newaxis]),
+    }
+    return {**vectors, **inputs, **replay_graph(context, inputs)}
+
+
+def replay_graph(graph: Graph, inputs: Arrays) -> dict[str, NDArray[np.int8]]:
+    """Outputs by role, (k, *shape), for k rows of inputs by role."""
+    roles = ENCODER_OUTPUTS if "window" in inputs else CONTEXT_OUTPUTS
+    outputs: dict[str, list[NDArray[np.int8]]] = {role: [] for role in roles}
+    for row in range(len(next(iter(inputs.values())))):
+        for role, values in inputs.items():
+            graph.write(role, values[row])
+        graph.invoke()
+        for role in roles:
+            outputs[role].append(graph.read(role))
+    return {role: np.stack(values) for role, values in outputs.items()}
+
+
+def check_graphs(bundle: BeatBundle, stored: Arrays, runtime: Runtime) -> TierResult:
+    """Tier (b)."""
+    found = {
+        **replay_graph(bundle.open_encoder(runtime), {r: stored[r] for r in ENCODER_INPUTS}),
+        **replay_graph(bundle.open_context(runtime), {r: stored[r] for r in CONTEXT_INPUTS}),
+    }
+    worst = {role: _steps_apart(values, stored[role]) for role, values in found.items()}
+    told = ", ".join(f"{role} {steps}" for role, steps in worst.items())
+    passed = max(worst.values()) <= runtime.tolerance_lsb
+    beats = len(stored["window"])
+    detail = f"{beats} beats, INT8 steps apart: {told} (allowed {runtime.tolerance_lsb})"
+    return TierResult("b", Status.PASSED if passed else Status.FAILED, detail)
+
+
+def _steps_apart(a: NDArray[np.int8], b: NDArray[np.int8]) -> int:
+    return int(np.abs(a.astype(np.int16) - b.astype(np.int16)).max())
+
+
+# --- (c) raw to events
+
+
+def record_events(
+    events: Iterable[Event], classes: tuple[str, ...]
+) -> dict[str, NDArray[np.int64] | NDArray[np.float32] | NDArray[np.str_]]:
+    """Peaks, labels and scores of the events, as tier (c) stores them."""
+    events = list(events)
+    beats = [event for event in events if isinstance(event, BeatClassified)]
+    scores = [[beat.scores.get(name, np.nan) for name in classes] for beat in beats]
+    return {
+        "peaks": np.array([e.at for e in events if isinstance(e, BeatDetected)], np.int64),
+        "beats": np.array([beat.at for beat in beats], np.int64),
+        "labels": np.array([beat.label.value for beat in beats], np.str_),
+        "scores": np.array(scores, np.float32).reshape(len(beats), len(classes)),
+    }
+
+
+def check_events(
+    loaded: BundleSet, stored: Arrays, run_engine: RunEngine | None, runtime: Runtime
+) -> TierResult:
+    """Tier (c)."""
+    if run_engine is None:
+        return TierResult("c", Status.NOT_RUN, "no engine was given")
+    if "peaks" not in stored:
+        return TierResult("c", Status.NOT_RUN, "the set holds no events")
+    manifest = loaded.beats.manifest
+    events = run_engine(loaded, Excerpt.from_arrays(stored).items())
+    found = record_events(events, manifest.classes)
+    for key in ("peaks", "beats"):
+        if not np.array_equal(found[key], stored[key]):
+            return TierResult("c", Status.FAILED, _first_difference(key, found[key], stored[key]))
+    same = float(np.mean(found["labels"] == stored["labels"]))
+    apart = _scores_apart(found["scores"], stored["scores"])
+    told = (
+        f"{len(found['peaks'])} peaks exact, {same:.2%} of classes equal, scores {apart:.2g} apart"
+    )
+    if runtime.exact and (same < 1.0 or apart > manifest.golden.score_tolerance):
+        return TierResult("c", Status.FAILED, told)
+    if same < INEXACT_AGREEMENT:
+        return TierResult("c", Status.FAILED, told)
+    return TierResult("c", Status.PASSED, told)
+
+
+def _scores_apart(found: NDArray[Any], expected: NDArray[Any]) -> float:
+    """Largest difference; a beat that has scores on one side only is infinitely far."""
+    if not np.array_equal(np.isnan(found), np.isnan(expected)):
+        return float("inf")
+    return float(np.max(np.nan_to_num(np.abs(found - expected)), initial=0.0))
+
+
+def _first_difference(key: str, found: NDArray[Any], expected: NDArray[Any]) -> str:
+    n = min(len(found), len(expected))
+    differs = np.flatnonzero(found[:n] != expected[:n])
+    where = f"first at number {differs[0]}" if len(differs) else f"after the first {n}"
+    return f"{key} differ ({len(found)} found, {len(expected)} stored), {where}"
+
+
+def main(arguments: list[str]) -> int:
+    """Print the report of a set as one line of JSON; status 1 if a tier failed."""
+    try:
+        report = check_bundle_set(arguments[0] if arguments else None)
+    except EdgeRuntimeError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps({**asdict(report), "passed": report.passed}))
+    return 0 if report.passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

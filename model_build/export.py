@@ -1,0 +1,272 @@
+"""Writing a bundle set: graphs, manifest, golden vectors, hashes.
+
+The set is written beside its destination, loaded and checked as a device would, and only then
+moved into place: a set that this machine cannot use is never left behind.
+"""
+
+import io
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import cattrs
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from edge_runtime.inference.bundle import BundleSet, load_bundle_set, sha256
+from edge_runtime.inference.excerpt import Excerpt
+from edge_runtime.inference.golden import (
+    RunEngine,
+    check_bundle_set,
+    condition,
+    record_events,
+    record_graphs,
+    require_golden,
+)
+from edge_runtime.inference.interpreter import TensorSpec
+from edge_runtime.inference.manifest import (
+    RUNTIME,
+    SCHEMA,
+    FeatureScaling,
+    Golden,
+    GraphManifest,
+    Manifest,
+    SetManifest,
+    Training,
+)
+from edge_runtime.signal.features import FEATURE_SET_VERSION, FEATURES
+from edge_runtime.signal.history import BeatBlock
+from edge_runtime.signal.spec import read_spec
+from model_build.errors import ExportError
+from model_build.quantize import QuantizedStudent
+
+CLASSES: Final = ("N", "S", "V", "F")
+GOLDEN_BEATS: Final = 64
+"""Beats of tier (b): two full histories."""
+MAX_GRAPH_BYTES: Final = 100_000
+"""Both graphs together; what the smallest device of the plan has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class BundleDescription:
+    """What the manifest says beside tensors and hashes. `features` in the network's order."""
+
+    version: str
+    features: tuple[FeatureScaling, ...]
+    training: Training
+    scores: Mapping[str, float] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    classes: tuple[str, ...] = CLASSES
+    temperature: float = 1.0
+    log_bias: tuple[float, ...] = (0.0,) * len(CLASSES)
+    score_tolerance: float = 0.02
+    set_name: str = "default"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GoldenSource:
+    """What golden vectors are made of: raw signal, beats in context, and the engine.
+
+    `beats`: consecutive ones, the first `GOLDEN_BEATS` valid of them are used. `run_engine`
+    None: the set gets no tier (c). Signal and beats come from training records only.
+    """
+
+    excerpt: Excerpt
+    mains_hz: int | None
+    beats: BeatBlock
+    run_engine: RunEngine | None = None
+
+
+def feature_scaling(
+    centre: NDArray[np.float32], scale: NDArray[np.float32], clip: float
+) -> tuple[FeatureScaling, ...]:
+    """Fitted standardization (F,), joined with the names and units of the shipped feature set."""
+    if not len(FEATURES) == len(centre) == len(scale):
+        raise ExportError(f"{len(centre)} features were scaled, the path has {len(FEATURES)}")
+    return tuple(
+        FeatureScaling(spec.name, spec.unit, float(c), float(s), clip)
+        for spec, c, s in zip(FEATURES, centre, scale, strict=True)
+    )
+
+
+def export_bundle_set(
+    out: Path,
+    graphs: QuantizedStudent,
+    description: BundleDescription,
+    conditioning: Path,
+    golden: GoldenSource,
+) -> BundleSet:
+    """Write the set to the folder `out`, replacing a set that is there.
+
+    The same inputs give the same bytes. Raises ExportError where the parts do not fit together,
+    BundleError where the written set does not load or does not reproduce its own vectors.
+    """
+    size = graphs.encoder.stat().st_size + graphs.context.stat().st_size
+    if size > MAX_GRAPH_BYTES:
+        raise ExportError(f"the graphs are {size} bytes together, allowed are {MAX_GRAPH_BYTES}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as name:
+        folder = Path(name) / "set"
+        (folder / "beats").mkdir(parents=True)
+        shutil.copyfile(conditioning, folder / "conditioning.toml")
+        shutil.copyfile(graphs.encoder, folder / "beats" / "encoder.tflite")
+        shutil.copyfile(graphs.context, folder / "beats" / "context.tflite")
+        manifest = _manifest(folder, description)
+        _fill_golden(folder, manifest, description, golden)
+        require_golden(check_bundle_set(folder, golden.run_engine))
+        _replace(out, folder, Path(name) / "old")
+    return load_bundle_set(out)
+
+
+def _replace(out: Path, folder: Path, aside: Path) -> None:
+    for file in folder.rglob("*"):
+        file.chmod(0o755 if file.is_dir() else 0o644)
+    if out.exists():
+        out.rename(aside)
+    folder.rename(out)
+
+
+def _fill_golden(
+    folder: Path, manifest: Manifest, description: BundleDescription, golden: GoldenSource
+) -> None:
+    """Golden vectors in two steps: tier (c) needs a set that loads, so the others come first."""
+    spec = read_spec(folder / "conditioning.toml")
+    arrays: dict[str, NDArray[Any]] = {
+        **golden.excerpt.to_arrays(),
+        "mains_hz": np.array(golden.mains_hz or 0),
+        "conditioned": condition(spec, golden.excerpt, golden.mains_hz),
+    }
+    loaded = _write_set(folder, manifest, description, arrays)
+    arrays |= record_graphs(loaded.beats, _first_valid(golden.beats))
+    loaded = _write_set(folder, manifest, description, arrays)
+    if golden.run_engine is not None:
+        events = golden.run_engine(loaded, golden.excerpt.items())
+        arrays |= record_events(events, manifest.classes)
+        _write_set(folder, manifest, description, arrays)
+
+
+def _first_valid(block: BeatBlock) -> BeatBlock:
+    which = np.flatnonzero(block.valid)[:GOLDEN_BEATS]
+    if len(which) < GOLDEN_BEATS:
+        raise ExportError(f"golden vectors take {GOLDEN_BEATS} valid beats, {len(which)} given")
+    return BeatBlock(
+        block.at[which],
+        block.window[which],
+        block.template[which],
+        block.features[which],
+        block.valid[which],
+    )
+
+
+def _write_set(
+    folder: Path, manifest: Manifest, description: BundleDescription, arrays: dict[str, Any]
+) -> BundleSet:
+    beats = folder / "beats"
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    (beats / manifest.golden.file).write_bytes(buffer.getvalue())
+    names = (manifest.encoder.file, manifest.context.file, manifest.golden.file)
+    hashed = replace(manifest, files={n: sha256((beats / n).read_bytes()) for n in names})
+    (beats / "manifest.toml").write_text(to_toml(cattrs.unstructure(hashed)))
+    described = SetManifest(
+        schema=SCHEMA,
+        name=description.set_name,
+        version=description.version,
+        conditioning="conditioning.toml",
+        bundles={"beats": "beats"},
+        files={
+            name: sha256((folder / name).read_bytes())
+            for name in ("conditioning.toml", "beats/manifest.toml")
+        },
+    )
+    (folder / "set.toml").write_text(to_toml(cattrs.unstructure(described)))
+    return load_bundle_set(folder)
+
+
+def _manifest(folder: Path, description: BundleDescription) -> Manifest:
+    encoder = _graph_manifest(folder / "beats" / "encoder.tflite")
+    context = _graph_manifest(folder / "beats" / "context.tflite")
+    return Manifest(
+        schema=SCHEMA,
+        name="beats",
+        version=description.version,
+        minimum_runtime=RUNTIME,
+        feature_set=FEATURE_SET_VERSION,
+        conditioning=sha256((folder / "conditioning.toml").read_bytes()),
+        classes=description.classes,
+        temperature=description.temperature,
+        log_bias=description.log_bias,
+        history=context.shape("history")[2],
+        look_ahead_s=0.0,
+        encoder=encoder,
+        context=context,
+        features=description.features,
+        thresholds=dict(description.thresholds),
+        training=description.training,
+        scores=dict(description.scores),
+        golden=Golden("golden.npz", description.score_tolerance),
+        files={},
+    )
+
+
+def _graph_manifest(path: Path) -> GraphManifest:
+    """Tensors by role: the graph's signature tells which tensor has which role."""
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    runner = interpreter.get_signature_runner()
+    sides = (runner.get_input_details(), runner.get_output_details())
+    inputs, outputs = (
+        tuple(
+            TensorSpec(role, str(detail["name"]), tuple(int(n) for n in detail["shape"]))
+            for role, detail in sorted(side.items())
+        )
+        for side in sides
+    )
+    return GraphManifest(path.name, inputs, outputs)
+
+
+def to_toml(table: Mapping[str, Any]) -> str:
+    """A table of scalars, lists, tables and lists of tables as TOML, in the given order."""
+    return "\n".join(_lines(table, ())).lstrip("\n") + "\n"
+
+
+def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+    lines = [f"{_key(k)} = {_value(v)}" for k, v in table.items() if not _is_nested(v)]
+    for key, value in table.items():
+        here = (*path, key)
+        title = ".".join(_key(part) for part in here)
+        if isinstance(value, Mapping):
+            lines += ["", f"[{title}]", *_lines(value, here)]
+        elif _is_nested(value):
+            for entry in value:
+                lines += ["", f"[[{title}]]", *_lines(entry, here)]
+    return lines
+
+
+def _is_nested(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return bool(value) and isinstance(value[0], Mapping)
+    return isinstance(value, Mapping)
+
+
+def _key(name: str) -> str:
+    plain = name.replace("_", "").replace("-", "")
+    return name if plain.isascii() and plain.isalnum() else _value(name)
+
+
+def _value(value: Any) -> str:
+    match value:
+        case str():
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+            return f'"{escaped}"'
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case list() | tuple():
+            return "[" + ", ".join(_value(v) for v in value) + "]"
+        case _:
+            raise ExportError(f"a manifest cannot hold {value!r}")
