@@ -22,6 +22,7 @@ from model_build.evaluate.ec57.formats import (
     run_line,
     shutdown_line,
 )
+from model_build.evaluate.ec57.summary import sumstats
 
 pytestmark = pytest.mark.data
 
@@ -139,3 +140,33 @@ def test_flutter_without_the_sign_error_shortens_test_durations(data_dir, golden
     assert seconds["epicmp-x"] == pytest.approx(1150.172, abs=5e-4)
     assert seconds["ec57"] == pytest.approx(1148.781, abs=5e-4)
     assert seconds["ec38-1998"] < seconds["ec57"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bxb_tst",
+        "bxb_gqrs",
+        "rxr_vruns_tst",
+        "rxr_svruns_tst",
+        "epicmp_af_rhy",
+        "epicmp_vf_rhy",
+        "epicmp_af_f0_rhy",
+        "epicmp_vf_f0_rhy",
+    ],
+)
+def test_sumstats(golden, name):
+    report = (golden / f"{name}.txt").read_text()
+    assert sumstats(report) == (golden / f"sum_{name}.txt").read_text()
+
+
+def test_no_golden_report_is_left_out(golden):
+    covered = {f"{tool}_{a}.txt" for tool in ("bxb", "sd") for a in ("tst", "gqrs")}
+    covered |= {f"matrix_{r}_{a}.txt" for r in BEAT_RECORDS for a in ("tst", "gqrs")}
+    covered |= {f"rxr_{k}_{a}.txt" for k in ("vruns", "svruns") for a in ("tst", "gqrs")}
+    covered |= {f"epicmp_{k}{n}_rhy.txt" for k in ("af", "vf") for n in EPISODE_RULES}
+    covered |= {f"epicmp_af{n}_rhy.txt" for n in EXCLUSIONS}
+    covered |= {f"epicmp_{r}_rhy.txt" for r in RHYTHM_RECORDS}
+    summaries = {path.name for path in golden.glob("sum_*.txt")}
+    assert len(summaries) == 8
+    assert {path.name for path in golden.glob("*.txt")} == covered | summaries
