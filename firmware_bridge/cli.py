@@ -148,13 +148,23 @@ def simulate(
     try:
         faults = Faults(drop, duplicate, bit_flip, stalls, unplugs)
         chosen = play_on_pty.choose(record, scenario_name, Fraction(rate), leads, faults)
-        if as_json:
-            click.echo(json.dumps(play_on_pty.describe(chosen, link)))
-        else:
-            click.echo(
-                f"{link}: {'; '.join((chosen.recording.title, *chosen.recording.notes))}", err=True
-            )
-        play_on_pty.run(chosen, link, clock_ppm, speed, duration_s, seed)
+
+        def announce() -> None:
+            if as_json:
+                click.echo(json.dumps(play_on_pty.describe(chosen, link)))
+            else:
+                words = "; ".join((chosen.recording.title, *chosen.recording.notes))
+                click.echo(f"{link}: {words}", err=True)
+
+        play_on_pty.run(
+            chosen,
+            link,
+            clock_ppm=clock_ppm,
+            speed=speed,
+            duration_s=duration_s,
+            seed=seed,
+            ready=announce,
+        )
     except BridgeError as error:
         click.echo(f"firmware-bridge: {error}", err=True)
         sys.exit(1)

@@ -1,6 +1,7 @@
 """From options to a running simulated sensor."""
 
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -49,7 +50,14 @@ def describe(chosen: Play, link: Path) -> dict[str, object]:
 
 
 def run(
-    chosen: Play, link: Path, clock_ppm: float, speed: float, duration_s: float | None, seed: int
+    chosen: Play,
+    link: Path,
+    *,
+    clock_ppm: float,
+    speed: float,
+    duration_s: float | None,
+    seed: int,
+    ready: Callable[[], None],
 ) -> None:
     """Play until SIGINT or SIGTERM, or for `duration_s` of the sensor's time."""
     stopped = False
@@ -66,5 +74,6 @@ def run(
         chosen.faults,
         seed=seed,
         speed=speed,
+        ready=ready,
         should_stop=lambda elapsed: stopped or (duration_s is not None and elapsed >= duration_s),
     )

@@ -90,12 +90,15 @@ def play(
     *,
     seed: int,
     speed: float,
+    ready: Callable[[], None],
     should_stop: Callable[[float], bool],
 ) -> None:
-    """Run `sensor` in real time (times `speed`) until `should_stop(elapsed_s)`."""
+    """Run `sensor` in real time (times `speed`) until `should_stop(elapsed_s)`; `ready` is called
+    once the port is there."""
     line = FaultyLine(faults, seed)
-    started = time.monotonic()
     port.plug()
+    ready()
+    started = time.monotonic()
     try:
         while not should_stop(elapsed := (time.monotonic() - started) * speed):
             frames = sensor.frames_until(elapsed)

@@ -1,0 +1,5 @@
+"""`python -m firmware_bridge`: the same as the `firmware-bridge` command."""
+
+from firmware_bridge.cli import main
+
+main()
