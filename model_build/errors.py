@@ -1,10 +1,10 @@
 """What can go wrong while building a model, sorted by what the caller can do about it.
 
-    BuildError
-    ├── DataError      an archive is absent, damaged or cannot be fetched: name its folder
-    ├── QuantizeError  the converter refused the model: its own words are in the message
-    ├── ExportError    what was to be exported contradicts itself; nothing was written
-    └── RecipeError    a recipe asks for something that does not exist: correct the recipe
+BuildError
+├── DataError      an archive is absent, damaged or cannot be fetched: name its folder
+├── QuantizeError  the converter refused the model: its own words are in the message
+├── ExportError    what was to be exported contradicts itself; nothing was written
+└── RecipeError    a recipe asks for something that does not exist: correct the recipe
 """
 
 

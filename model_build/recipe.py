@@ -23,7 +23,9 @@ class Data:
 class View:
     """How a raw recording is altered before it passes the signal path. Pairs are ranges drawn from.
 
-    `rate_hz` 0 keeps the archive's rate (as does a lower one); an empty range alters nothing.
+    `rate_hz` 0 keeps the archive's rate (as does a higher one); an empty range alters nothing.
+    `piece_s` cuts recordings into pieces, each through a path that knows nothing yet: the cold
+    start; 0 leaves them whole. `mains_hz` is the path's notch, 0 for none.
     """
 
     name: str
@@ -34,6 +36,8 @@ class View:
     highpass_hz: tuple[float, ...] = ()
     gain: tuple[float, ...] = ()
     inverted_share: float = 0.0
+    piece_s: float = 0.0
+    mains_hz: int = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,15 +23,6 @@ class Target(IntFlag):
 CLASSES: Final = ("N", "S", "V", "F")
 """Order of the student's outputs."""
 
-SYMBOL_TARGET: Final = {
-    **dict.fromkeys("NLRBejn", Target.N),
-    **dict.fromkeys("AaJS", Target.S),
-    **dict.fromkeys("VE", Target.V),
-    "F": Target.F,
-    **dict.fromkeys("/fQ?", Target.IGNORE),
-}
-"""AAMI classes as de Chazal groups them, escapes as N; the unclassifiable trains nothing."""
-
 
 class Group(StrEnum):
     """Kinds of recordings that a recipe weighs apart."""

@@ -61,8 +61,10 @@ class PreparedBeats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pool:
-    """All beats of a training run end to end, with one `span` (start, end) per piece.
+    """All beats of a training run end to end.
 
+    `spans` (pieces, 2) are the first and last beat of each piece; `recordings` (pieces,) numbers
+    the recording and `views` (pieces,) the view among those of its recording that a piece is of.
     `weight` is that of the recording's group; zero where the target is `Target.IGNORE`.
     """
 
@@ -73,22 +75,29 @@ class Pool:
     target: NDArray[np.uint8]
     weight: NDArray[np.float32]
     spans: NDArray[np.int64]
+    recordings: NDArray[np.int64]
+    views: NDArray[np.int64]
     subjects: tuple[str, ...]
 
 
 def pool(prepared: Sequence[PreparedBeats], weight: Weight) -> Pool:
-    """Join recordings. `spans` (pieces, 2) and `subjects` (pieces) tell them apart again."""
-    spans, subjects, weights = [], [], []
+    """Join recordings; `subjects` are those of all pieces, in order."""
+    pieces: list[tuple[int, int, int, int]] = []
+    subjects, weights = [], []
     offset = 0
+    seen: dict[str, list[str]] = {}
     for item in prepared:
-        ends = [*item.starts[1:], len(item)]
-        for first, last in zip(item.starts, ends, strict=True):
+        views = seen.setdefault(item.key, [])
+        views.append(item.view)
+        number = list(seen).index(item.key)
+        for first, last in zip(item.starts, [*item.starts[1:], len(item)], strict=True):
             if last > first:
-                spans.append((offset + first, offset + last))
+                pieces.append((offset + first, offset + last, number, len(views) - 1))
                 subjects.append(item.subject)
         known = item.target != Target.IGNORE
         weights.append(known * np.float32(getattr(weight, item.group)))
         offset += len(item)
+    table = np.array(pieces, dtype=np.int64).reshape(-1, 4)
     return Pool(
         window=np.concatenate([p.window for p in prepared]),
         template=np.concatenate([p.template for p in prepared]),
@@ -96,6 +105,8 @@ def pool(prepared: Sequence[PreparedBeats], weight: Weight) -> Pool:
         valid=np.concatenate([p.valid for p in prepared]),
         target=np.concatenate([p.target for p in prepared]),
         weight=np.concatenate(weights).astype(np.float32),
-        spans=np.array(spans, dtype=np.int64).reshape(-1, 2),
+        spans=table[:, :2].copy(),
+        recordings=table[:, 2].copy(),
+        views=table[:, 3].copy(),
         subjects=tuple(subjects),
     )

@@ -38,11 +38,13 @@ class Batch:
 def plan_epoch(pool: Pool, rule: Segments, random: np.random.Generator) -> NDArray[np.int64]:
     """Segments of one epoch in random order: (first beat with a loss, piece), (segments, 2).
 
-    Pieces are cut into runs at a random offset; a run with S, V or F is always taken, another
-    with probability `quiet_share`. The first run may begin before the piece does.
+    Of each recording one view is drawn. Pieces are cut into runs at a random offset; a run with
+    S, V or F is always taken, another with probability `quiet_share`. The first run may begin
+    before the piece does.
     """
     chosen = []
-    for piece, (first, last) in enumerate(pool.spans):
+    for piece in _pieces_of_one_view(pool, random):
+        first, last = pool.spans[piece]
         starts = np.arange(first - random.integers(rule.beats), last, rule.beats)
         draws = random.random(len(starts))
         for start, draw in zip(starts, draws, strict=True):
@@ -53,6 +55,13 @@ def plan_epoch(pool: Pool, rule: Segments, random: np.random.Generator) -> NDArr
                 chosen.append((start, piece))
     plan = np.array(chosen, dtype=np.int64).reshape(-1, 2)
     return plan[random.permutation(len(plan))]
+
+
+def _pieces_of_one_view(pool: Pool, random: np.random.Generator) -> NDArray[np.int64]:
+    n_views = np.zeros(pool.recordings.max(initial=-1) + 1, dtype=np.int64)
+    np.maximum.at(n_views, pool.recordings, pool.views + 1)
+    drawn = random.integers(np.maximum(n_views, 1))
+    return np.flatnonzero(pool.views == drawn[pool.recordings])
 
 
 def gather(

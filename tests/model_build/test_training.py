@@ -135,7 +135,7 @@ def _student():
 
     keras.utils.set_random_seed(5)
     return build_student(
-        StudentConfig(n_features=N_FEATURES, blocks=((8, 2), (8, 2)), stem=4, embedding=8)
+        StudentConfig(n_features=N_FEATURES, blocks=((8, 2), (8, 2)), stem=4, dropout=0.0)
     )
 
 
@@ -161,7 +161,8 @@ def test_the_student_learns_and_predicts_every_beat(beats, recipe, tmp_path):
     from model_build.training.loop import train
     from model_build.training.predict import predict
 
-    longer = replace(recipe, optimizer=replace(recipe.optimizer, epochs=40, batch_segments=1, ema=0.9))
+    rule = replace(recipe.optimizer, epochs=40, batch_segments=1, ema=0.9, learning_rate=1e-2)
+    longer = replace(recipe, optimizer=rule)
     scaling = fit_scaling(beats.features)
     student = _student()
     trained = train(student, beats, scaling, longer, tmp_path / "run.npz")

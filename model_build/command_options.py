@@ -1,0 +1,79 @@
+"""Options that several commands of `model-build` share, and how they show progress."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from model_build.datasets.recording import Recording
+    from model_build.recipe import Recipe
+    from model_build.training.beats import PreparedBeats
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+recipe_option = click.option(
+    "--recipe", "recipe_name", default="beats-first", show_default=True, metavar="NAME|FILE",
+    help="A shipped recipe by name, or a .toml file.",
+)  # fmt: skip
+data_option = click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), envvar="ECG_DATA_DIR",
+    show_envvar=True, metavar="DIR",
+    help="Folder that holds mitdb/, svdb/, ...; what is absent is downloaded into it. "
+    "Without it: var/data.",
+)  # fmt: skip
+work_option = click.option(
+    "--work", type=click.Path(path_type=Path, file_okay=False), default=Path("var/model_build"),
+    show_default=True, metavar="DIR",
+    help="Where tensors, checkpoints and students are kept.",
+)  # fmt: skip
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """A bar on standard error; nothing where that is no terminal."""
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )  # fmt: skip
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
+        yield shown
+
+
+def load_recipe(name: str) -> "Recipe":
+    """The recipe of `--recipe`."""
+    from model_build.recipe import read_recipe, recipe_path  # noqa: PLC0415 - quick help
+
+    return read_recipe(recipe_path(name))
+
+
+def load_training(
+    recipe: "Recipe", data: Path | None, work: Path
+) -> "tuple[Sequence[Recording], list[PreparedBeats]]":
+    """Every training recording, verified, and its tensors through every view, with progress."""
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415 - quick help
+    from model_build.prepare import prepare, training_recordings  # noqa: PLC0415
+
+    recordings = training_recordings(data_directory(data), recipe)
+    with progress() as shown:
+        total = len(recordings) * len(recipe.view)
+        task = shown.add_task("prepare", total=total, note="")
+        prepared = []
+        for item in prepare(recordings, recipe.view, recipe.seed, work):
+            prepared.append(item)
+            shown.update(task, advance=1, note=f"{item.key} {item.view}")
+    return recordings, prepared

@@ -1,0 +1,150 @@
+"""Recordings to training tensors: through views and the shipped path, cached by content.
+
+Beats are cut at detected peaks. A peak paired with an annotated beat by EC57's rules (150 ms) takes
+that beat's class; a peak without a partner has no target and trains nothing, though it stays in
+the history of the beats after it, as it will on the device.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from fractions import Fraction
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+import edge_runtime.signal
+from edge_runtime.signal.spec import DEFAULT_SPEC_FILE
+from firmware_bridge.records import Annotations, read_annotations, read_header, read_physical
+from model_build.datasets.catalogue import checksums
+from model_build.datasets.recording import Recording, Target
+from model_build.datasets.splits import require_separate
+from model_build.errors import RecipeError
+from model_build.evaluate.ec57 import pair_beats
+from model_build.recipe import Recipe, View
+from model_build.tap import tap
+from model_build.training.beats import PreparedBeats
+from model_build.views import altered
+
+CHANNEL: Final = 0
+"""The first channel, as in the evaluation."""
+
+_CODE_TARGET: Final = np.array(
+    [Target.N, Target.S, Target.V, Target.F, Target.IGNORE, Target.IGNORE, Target.IGNORE,
+     Target.IGNORE], np.uint8
+)  # fmt: skip
+"""By `ec57.classes.LABELS` and `UNCOUNTED`: Q and the unpaired train nothing."""
+
+
+def training_recordings(directory: Path, recipe: Recipe) -> list[Recording]:
+    """Recordings of the recipe's sources. Raises `RecipeError` if a tested person is there."""
+    recordings: list[Recording] = []
+    for name in recipe.data.sources:
+        try:
+            module = import_module(f"model_build.datasets.{name}")
+            recordings += module.training(directory)
+        except (ImportError, AttributeError) as error:
+            raise RecipeError(f"no training data named {name!r} (data.sources)") from error
+    require_separate(recording.subject for recording in recordings)
+    return recordings
+
+
+def targets(at: NDArray[np.int64], reference: Annotations, fs: Fraction) -> NDArray[np.uint8]:
+    """`Target` of the peaks `at` (k,), paired with the reference by EC57's rules, escapes as N."""
+    test = Annotations.of(at, ["N"] * len(at))
+    pairing = pair_beats(reference, test, float(fs), None, learning_s=0.0)
+    found = pairing.test_at >= 0
+    target = np.zeros(len(at), np.uint8)
+    where = np.searchsorted(at, pairing.test_at[found])
+    target[where] = _CODE_TARGET[pairing.reference_code[found]]
+    return target
+
+
+def prepare_recording(recording: Recording, view: View, seed: int) -> PreparedBeats:
+    """One recording through one view. `piece_s` of a view restarts the path that often."""
+    fs = Fraction(read_header(recording.path).fs_fraction)
+    raw = read_physical(recording.path, channels=[CHANNEL])[:, 0]
+    samples, rate = altered(_whole(raw), fs, view, recording.key, seed)
+    size = round(view.piece_s * rate) or len(samples)
+    # A rest shorter than half a piece is joined to the one before.
+    firsts = [k for k in range(0, len(samples), size) if k == 0 or len(samples) - k > size / 2]
+    tapped = [
+        tap(samples[first:last], rate, view.mains_hz or None)
+        for first, last in zip(firsts, [*firsts[1:], len(samples)], strict=True)
+    ]
+    at = np.concatenate([t.at + first for t, first in zip(tapped, firsts, strict=True)])
+    at = np.round(at * float(fs / rate)).astype(np.int64)
+    if recording.annotator is None:
+        target = np.full(len(at), recording.blanket, np.uint8)
+    else:
+        reference = read_annotations(f"{recording.path}.{recording.annotator}")
+        target = targets(at, reference, fs)
+    counts = [len(t.beats) for t in tapped]
+    return PreparedBeats(
+        key=recording.key,
+        subject=recording.subject,
+        group=recording.group,
+        view=view.name,
+        starts=np.cumsum([0, *counts[:-1]], dtype=np.int64),
+        at=at,
+        window=np.concatenate([t.beats.window for t in tapped]).astype(np.float16),
+        template=np.concatenate([t.beats.template for t in tapped]).astype(np.float16),
+        features=np.concatenate([t.beats.features for t in tapped]),
+        valid=np.concatenate([t.beats.valid for t in tapped]),
+        target=target,
+    )
+
+
+def _whole(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Hold the last value over invalid samples: the path itself is tested on gaps, not trained."""
+    bad = ~np.isfinite(samples)
+    if not bad.any():
+        return samples
+    last = np.maximum.accumulate(np.where(bad, 0, np.arange(len(samples))))
+    return np.nan_to_num(samples[last])
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 of everything that turns a recording into tensors, besides its parameters."""
+    here = Path(__file__).parent
+    path = Path(edge_runtime.signal.__file__).parent
+    files = [
+        *sorted(p for p in path.iterdir() if p.suffix in {".py", ".toml"}),
+        DEFAULT_SPEC_FILE,
+        *(here / name for name in ("prepare.py", "tap.py", "views.py")),
+        here / "training" / "beats.py",
+    ]
+    whole = hashlib.sha256()
+    for file in files:
+        whole.update(file.name.encode() + b"\0" + file.read_bytes())
+    return whole.hexdigest()
+
+
+def cache_path(work: Path, recording: Recording, view: View, seed: int) -> Path:
+    """Where the tensors of a recording lie: named by code, data and parameters."""
+    parts = (
+        code_digest(), checksums()[recording.key], repr(sorted(asdict(view).items())), str(seed),
+        recording.group, str(int(recording.blanket)),
+    )  # fmt: skip
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    name = f"{recording.database}-{recording.record}-{view.name}-{digest}.npz"
+    return work / "prepared" / name
+
+
+def prepare(
+    recordings: Iterable[Recording], views: Iterable[View], seed: int, work: Path
+) -> Iterator[PreparedBeats]:
+    """Tensors of every recording through every view, from the cache where they are there."""
+    views = tuple(views)
+    (work / "prepared").mkdir(parents=True, exist_ok=True)
+    for recording in recordings:
+        for view in views:
+            path = cache_path(work, recording, view, seed)
+            if not path.is_file():
+                prepare_recording(recording, view, seed).save(path)
+            yield PreparedBeats.load(path)
