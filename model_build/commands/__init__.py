@@ -1,0 +1,1 @@
+"""The commands of `model-build`: each module holds one, named `command`."""
