@@ -26,6 +26,7 @@ from edge_runtime.signal.qrs_features import (
     PEAK_HALF,
     RATE_HZ,
     RIGHT_REACH,
+    SHAPE_LENGTH,
     Candidates,
     Floats,
     Indices,
@@ -142,7 +143,10 @@ class Peaks:
 
 
 def _log_ratio(a: float, b: float) -> float:
-    return max(-_LIMIT, min(_LIMIT, math.log(a / b)))
+    value = math.log(a / b)
+    if value > _LIMIT:
+        return _LIMIT
+    return value if value > -_LIMIT else -_LIMIT
 
 
 def _median(values: Sequence[float]) -> float:
@@ -153,7 +157,7 @@ def _median(values: Sequence[float]) -> float:
 
 @dataclass(slots=True)
 class _Memory:
-    """What earlier beats and rejected places have taught. Plain numbers only."""
+    """What earlier beats and rejected places have taught; `shapes` (m, SHAPE_LENGTH)."""
 
     beats: int = 0
     sizes: list[float] = field(default_factory=list)
@@ -171,7 +175,7 @@ class _Memory:
     trust: float = 0.5
     norm: float = 0.0
     upright: float = 0.0
-    shapes: list[list[float]] = field(default_factory=list)
+    shapes: Floats = field(default_factory=lambda: np.empty((0, SHAPE_LENGTH)))
     weights: list[float] = field(default_factory=list)
 
     def expected_size(self, at: int, constants: QrsConstants) -> float:
@@ -200,11 +204,10 @@ class _Memory:
 
     def likeness(self, shapes: Floats) -> list[float]:
         """Greatest correlation of each of two shapes (2, n) with what beats looked like."""
-        best = [0.0, 0.0]
-        for known in self.shapes:
-            for i, value in enumerate((shapes * np.array(known)).sum(axis=1).tolist()):
-                best[i] = max(best[i], value)
-        return best
+        if not len(self.shapes):
+            return [0.0, 0.0]
+        each = np.add.reduce(shapes[:, None] * self.shapes, axis=2).tolist()
+        return [max(0.0, *values) for values in each]
 
     def compare(
         self, at: int, row: Sequence[float], shapes: Floats, constants: QrsConstants
@@ -275,18 +278,18 @@ class _Memory:
     def _learn_shape(self, shape: Floats) -> None:
         """Two shapes are kept (say, normal and ectopic); a third replaces the rarer one."""
         self.weights = [weight * 0.95 for weight in self.weights]
-        scores = [float((shape * np.array(known)).sum()) for known in self.shapes]
+        scores = np.add.reduce(self.shapes * shape, axis=1).tolist()
         best = max(range(len(scores)), key=scores.__getitem__, default=-1)
         if best >= 0 and scores[best] > 0.7:
-            mixed = np.array(self.shapes[best]) * 0.85 + shape * 0.15
-            self.shapes[best] = (mixed / math.sqrt(float((mixed * mixed).sum()))).tolist()
+            mixed = self.shapes[best] * 0.85 + shape * 0.15
+            self.shapes[best] = mixed / math.sqrt(float(np.add.reduce(mixed * mixed)))
             self.weights[best] += 1.0
         elif len(self.shapes) < 2:
-            self.shapes.append(shape.tolist())
+            self.shapes = np.concatenate((self.shapes, shape[None]))
             self.weights.append(1.0)
         else:
             rarer = 0 if self.weights[0] < self.weights[1] else 1
-            self.shapes[rarer] = shape.tolist()
+            self.shapes[rarer] = shape
             self.weights[rarer] = 1.0
 
     def interrupt(self, at: int) -> None:
@@ -340,8 +343,26 @@ class QrsDetector:
         candidates = describe(buffer, done - origin, ready - origin, self._constants.floor_mv)
         return self._decide(candidates, origin)
 
+    def finish(self) -> Peaks:
+        """The signal ends here, or a gap begins: return the peaks still undecided.
+
+        They are judged as if the last value went on, and keep the `decided` they would have had.
+        The next sample begins a new segment, so `skip` may follow and nothing else need to.
+        """
+        if self._next == self._segment:
+            return _as_peaks([], [])
+        end = self._next
+        rest = self.process(np.full(RIGHT_REACH, self._tail[-1]))
+        self._next = end
+        self.skip(0)
+        inside = rest.at < end
+        return Peaks(rest.at[inside], rest.decided[inside])
+
     def skip(self, n: int) -> None:
-        """Leave out `n` samples (a gap): what was learnt stays, nothing spans it."""
+        """Leave out `n` samples (a gap): what was learnt stays, nothing spans it.
+
+        What was undecided is lost; call `finish` first.
+        """
         if n < 0:
             raise PathError(f"a gap of {n} samples")
         self._next += n
@@ -352,7 +373,7 @@ class QrsDetector:
     def snapshot(self) -> dict[str, Any]:
         """Everything `restore` needs to go on as if nothing had happened; plain values only."""
         return {
-            "memory": asdict(self._memory),
+            "memory": asdict(self._memory) | {"shapes": self._memory.shapes.tolist()},
             "tail": self._tail.tolist(),
             "segment": self._segment,
             "next": self._next,
@@ -360,7 +381,9 @@ class QrsDetector:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where `snapshot` was taken (with the same constants)."""
-        self._memory = _Memory(**copy.deepcopy(state["memory"]))
+        memory: dict[str, Any] = copy.deepcopy(state["memory"])
+        memory["shapes"] = np.array(memory["shapes"]).reshape(-1, SHAPE_LENGTH)
+        self._memory = _Memory(**memory)
         self._tail = np.array(state["tail"], dtype=np.float64)
         self._segment = state["segment"]
         self._next = state["next"]
@@ -374,7 +397,7 @@ class QrsDetector:
         deflections = candidates.deflection.tolist()
         for i, centre in enumerate(centres):
             peak = max(self._memory.choose_peak(peaks[i], deflections[i]), self._segment)
-            shapes = np.stack((candidates.shape[i], candidates.next_shape[i]))
+            shapes = candidates.shapes[i]
             if self._is_beat(peak, centre, rows[i], shapes, upright=peak == peaks[i][0]):
                 at.append(peak)
                 decided.append(centre + RIGHT_REACH - 1)
@@ -401,9 +424,8 @@ class QrsDetector:
         """Log-odds of a beat. Multiply and sum: no BLAS, whose sums vary by machine."""
         del centre  # for those who watch the scores of known places (the tuning)
         constants = self._constants
-        inputs = np.array([*features, 1.0])
-        hidden = np.maximum((constants.hidden * inputs).sum(axis=1), 0.0)
-        return float((constants.output[:-1] * hidden).sum() + constants.output[-1])
+        hidden = np.maximum(np.add.reduce(constants.hidden * [*features, 1.0], axis=1), 0.0)
+        return float(np.add.reduce(constants.output[:-1] * hidden) + constants.output[-1])
 
 
 def _as_peaks(at: list[int], decided: list[int]) -> Peaks:

@@ -52,15 +52,14 @@ class Candidates:
     """`k` places in order. Row `i` of every array describes one of them; energies in mV.
 
     `centre` counts from the segment's first sample; `local` holds the columns of `LOCAL`;
-    `shape` and `next_shape` (k, SHAPE_LENGTH) have mean 0 and norm 1 (`norm` is in `local`),
-    the latter around the highest energy of the look-ahead. `peak` is the index of the highest and
+    `shapes` (k, 2, SHAPE_LENGTH) have mean 0 and norm 1: around the centre (its norm is in
+    `local`) and around the highest energy of the look-ahead. `peak` is the index of the highest and
     of the lowest deflection, `deflection` how far (mV, both positive) they stand out.
     """
 
     centre: Indices
     local: Floats
-    shape: Floats
-    next_shape: Floats
+    shapes: Floats
     peak: Indices
     deflection: Floats
 
@@ -189,7 +188,7 @@ def describe(x: Floats, first: int, last: int, floor_mv: float) -> Candidates:
     )
     local = np.maximum(local, 1e-6)
     peak, deflection = _peaks(x, centre)
-    return Candidates(centre, local, shape, next_shape, peak, deflection)
+    return Candidates(centre, local, np.stack((shape, next_shape), axis=1), peak, deflection)
 
 
 def _peaks(x: Floats, centre: Indices) -> tuple[Indices, Floats]:

@@ -228,6 +228,19 @@ def test_no_peak_and_no_interval_span_a_gap() -> None:
     assert (missed, extra) == (0, 0)
 
 
+def test_the_last_beat_is_found_when_the_signal_ends() -> None:
+    r_at = regular(75, 30)
+    x = beat_train(r_at, 30 * RATE_HZ)[: int(r_at[-1]) + 12]
+    detector = QrsDetector()
+    found = detector.process(x).at
+    rest = detector.finish()
+    assert found[-1] < r_at[-1] - 25
+    assert abs(int(rest.at[-1]) - int(r_at[-1])) <= 4
+    assert rest.at[-1] < len(x)
+    assert detector.horizon == len(x)
+    assert len(detector.finish()) == 0
+
+
 def test_what_was_learnt_survives_a_gap() -> None:
     """The first beat after a gap is found at once, though P and T stand beside it."""
     r_at = regular(75, 30)

@@ -1,0 +1,81 @@
+"""nstdb's noise, the part that may train, mixed into a record as WFDB's `nst` does."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmware_bridge.records import read_physical
+
+Floats = NDArray[np.float64]
+
+NOISE_FS: Final = 360
+_EM_S: Final = ((0, 300), *((420 + 240 * k, 540 + 240 * k) for k in range(6)))
+"""Where `em` is not part of a test record (118e*, 119e* hold it at the same sample index)."""
+_OTHER_S: Final = ((0, 900),)
+"""The first half of `bw` and `ma`; the second is a test of its own."""
+
+SNRS_DB: Final = (24, 18, 12, 12, 6, 6, 6, 0, 0, -6)
+KINDS: Final = ("em", "em", "em", "ma", "bw")
+"""Drawn with equal chance each: electrode motion is what looks like beats."""
+
+
+class NoisePool:
+    """Allowed stretches of both channels of `em`, `bw` and `ma`, at 360 Hz."""
+
+    def __init__(self, nstdb: Path) -> None:
+        self._stretches: dict[str, list[Floats]] = {}
+        self._power: dict[str, float] = {}
+        for kind in ("em", "bw", "ma"):
+            raw = np.asarray(read_physical(nstdb / kind), dtype=np.float64)
+            spans = _EM_S if kind == "em" else _OTHER_S
+            parts = [raw[a * NOISE_FS : b * NOISE_FS, c] for a, b in spans for c in (0, 1)]
+            self._stretches[kind] = parts
+            self._power[kind] = noise_power(np.concatenate(parts))
+
+    def draw(self, rng: np.random.Generator, seconds: float, fs: float) -> tuple[Floats, float]:
+        """Up to `seconds` of some noise at `fs`, beginning at 0, and its power (mV²)."""
+        kind = KINDS[rng.integers(len(KINDS))]
+        stretch = self._stretches[kind][rng.integers(len(self._stretches[kind]))]
+        length = min(int(seconds * NOISE_FS), len(stretch))
+        first = int(rng.integers(0, len(stretch) - length + 1))
+        part = stretch[first : first + length] * rng.choice((-1.0, 1.0))
+        at = np.arange(int(length * fs / NOISE_FS)) * (NOISE_FS / fs)
+        return np.interp(at, np.arange(length), part - part[0]), self._power[kind]
+
+
+def noise_power(noise: Floats) -> float:
+    """Squared typical RMS (mV²) of one-second pieces, their means removed, extremes left out."""
+    pieces = noise[: len(noise) // NOISE_FS * NOISE_FS].reshape(-1, NOISE_FS)
+    rms = np.sqrt(((pieces - pieces.mean(axis=1, keepdims=True)) ** 2).mean(axis=1))
+    return float(_trimmed_mean(rms) ** 2)
+
+
+def signal_power(raw: Floats, beats: NDArray[np.int64], fs: float) -> float:
+    """`nst`'s S (mV²): an eighth of the squared typical QRS height, extremes left out."""
+    half = int(0.05 * fs)
+    inside = beats[(beats > half) & (beats < len(raw) - half)]
+    around = raw[inside[:, None] + np.arange(-half, half)]
+    return float(_trimmed_mean(np.ptp(around, axis=1)) ** 2 / 8)
+
+
+def _trimmed_mean(values: Floats) -> float:
+    low, high = np.quantile(values, (0.05, 0.95))
+    return float(values[(values >= low) & (values <= high)].mean())
+
+
+def add_noise(
+    raw: Floats, beats: NDArray[np.int64], fs: float, pool: NoisePool, rng: np.random.Generator
+) -> Floats:
+    """A copy of `raw` (n,) mV with noisy stretches of 40 to 120 s between clean ones."""
+    mixed = raw.copy()
+    power = signal_power(raw, beats, fs)
+    at = int(rng.uniform(20, 60) * fs)
+    while at < len(raw) - int(10 * fs):
+        noise, noise_mv2 = pool.draw(rng, rng.uniform(40, 120), fs)
+        snr_db = SNRS_DB[rng.integers(len(SNRS_DB))]
+        noise = noise[: len(raw) - at] * np.sqrt(power / noise_mv2 * 10 ** (-snr_db / 10))
+        mixed[at : at + len(noise)] += noise
+        at += len(noise) + int(rng.uniform(20, 90) * fs)
+    return mixed
