@@ -50,8 +50,9 @@ class ClockFitter:
     def __init__(self, rate_hz: Fraction) -> None:
         self._rate_hz = float(rate_hz)
         self._window_start_ns: int | None = None
+        self._slope = 0.0  # what is known of the rate error, so that windows compare fairly
         self._best: tuple[int, float] | None = None  # (index, delay) of the open window
-        self._delays: list[float] = []
+        self._lateness: list[float] = []  # delays of the open window, less the known slope
         self._earliest: deque[tuple[int, float]] = deque(maxlen=_MAX_WINDOWS)
         self._jitter: deque[float] = deque(maxlen=_MAX_WINDOWS)
 
@@ -63,15 +64,17 @@ class ClockFitter:
         elif anchor.host_ns - self._window_start_ns >= _WINDOW_NS:
             self._close_window()
             self._window_start_ns = anchor.host_ns
-        self._delays.append(delay)
-        if self._best is None or delay < self._best[1]:
+        lateness = delay - self._slope * anchor.index * _NS / self._rate_hz
+        if not self._lateness or lateness < min(self._lateness):
             self._best = (anchor.index, delay)
+        self._lateness.append(lateness)
 
     def restart(self) -> None:
         """Forget everything: the sensor rebooted, or a hole was only estimated."""
         self._window_start_ns = None
+        self._slope = 0.0
         self._best = None
-        self._delays.clear()
+        self._lateness = []
         self._earliest.clear()
         self._jitter.clear()
 
@@ -83,20 +86,20 @@ class ClockFitter:
             return None
         index = np.array([p[0] for p in points], dtype=np.float64)
         delay = np.array([p[1] for p in points], dtype=np.float64)
-        slope = 0.0
-        if len(self._earliest) >= _MIN_SPAN_WINDOWS:
-            nominal_ns = index * _NS / self._rate_hz
-            slope = _slope(nominal_ns, delay)
-        intercept = float(np.median(delay - slope * index * _NS / self._rate_hz))
+        intercept = float(np.median(delay - self._slope * index * _NS / self._rate_hz))
         jitter = float(np.median(self._jitter)) if self._jitter else 0.0
-        return ClockFit(intercept, self._rate_hz, slope, jitter)
+        return ClockFit(intercept, self._rate_hz, self._slope, jitter)
 
     def _close_window(self) -> None:
-        if self._best is not None:
-            self._earliest.append(self._best)
-            self._jitter.append(float(np.median(self._delays)) - self._best[1])
+        if self._best is None:
+            return
+        self._earliest.append(self._best)
+        self._jitter.append(float(np.median(self._lateness)) - min(self._lateness))
         self._best = None
-        self._delays = []
+        self._lateness = []
+        if len(self._earliest) >= _MIN_SPAN_WINDOWS:
+            index, delay = np.array(self._earliest, dtype=np.float64).T
+            self._slope = _slope(index * _NS / self._rate_hz, delay)
 
 
 def _slope(x: np.ndarray, y: np.ndarray) -> float:
