@@ -37,10 +37,7 @@ class ClassifierState:
 
 
 class FeatureScaler:
-    """Standardizes context features as the manifest says: clip((x - centre) / scale, ±clip).
-
-    A feature that is not finite becomes 0, the centre.
-    """
+    """Standardizes context features as the manifest says: clip((x - centre) / scale, ±clip)."""
 
     __slots__ = ("_centre", "_clip", "_scale")
 
@@ -50,17 +47,18 @@ class FeatureScaler:
         self._clip = np.array([f.clip for f in features], np.float32)
 
     def __call__(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Features (k, F) in their units to what the network sees, (k, F)."""
-        scaled = (features - self._centre) / self._scale
-        scaled = np.where(np.isfinite(scaled), scaled, np.float32(0.0))
-        clipped: NDArray[np.float32] = np.clip(scaled, -self._clip, self._clip)
-        return clipped
+        """Features (k, F), finite, in their units, to what the network sees, (k, F)."""
+        scaled: NDArray[np.float32] = features - self._centre
+        scaled /= self._scale
+        np.minimum(scaled, self._clip, out=scaled)
+        np.maximum(scaled, -self._clip, out=scaled)
+        return scaled
 
 
 class ScoreTable:
     """INT8 logits to class scores, softmax(logits / temperature + log_bias), by table."""
 
-    __slots__ = ("_weights",)
+    __slots__ = ("_column", "_weights")
 
     def __init__(self, manifest: Manifest, logits: Quantization) -> None:
         real = logits.to_real(_BYTES).astype(float) / manifest.temperature
@@ -68,13 +66,13 @@ class ScoreTable:
         top = real.max() + max(manifest.log_bias)
         self._weights = np.array(
             [[math.exp(max(r + b - top, -700.0)) for r in real] for b in manifest.log_bias]
-        )
+        ).ravel()
+        self._column = np.arange(len(manifest.log_bias)) * len(_BYTES) + 128
 
     def __call__(self, logits: Int8Array) -> NDArray[np.float64]:
         """Logits (k, K) in INT8 steps to scores (k, K), each row summing to 1."""
-        index = logits.astype(np.intp) + 128
-        weights = self._weights[np.arange(logits.shape[1]), index]
-        scores: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+        weights = self._weights[logits + self._column]
+        scores: NDArray[np.float64] = weights / np.add.reduce(weights, axis=1)[:, np.newaxis]
         return scores
 
 
@@ -95,10 +93,11 @@ class BeatClassifier:
         embedding = self._encoder.quantization["embedding"]
         history = self._context.quantization["history"]
         # Where both tensors have the same scale the table changes nothing.
-        self._to_history = embedding.table_to(history)
-        self._masked = history.to_int8(0.0)
+        # Rolled, so that a negative step finds its entry by counting from the end.
+        self._to_history = np.roll(embedding.table_to(history), 128)
+        self._masked = history.zero_point
         valid = self._context.quantization["valid"]
-        self._off, self._on = valid.to_int8(0.0), valid.to_int8(1.0)
+        self._off, self._on = valid.to_int8(np.array([0.0, 1.0], np.float32)).tolist()
         self._width = manifest.encoder.shape("embedding")[-1]
         self.reset()
 
@@ -111,28 +110,27 @@ class BeatClassifier:
         """Forget every beat, as at the start of a stream."""
         n = self.bundle.manifest.history
         self._rows = np.full((n, self._width), self._masked, np.int8)
-        self._valid = np.full(n, self._off, np.int8)
+        self._valid = np.full((n, 1), self._off, np.int8)
 
     def classify(self, block: "BeatBlock") -> NDArray[np.float64]:
         """Scores (k, K) of the block's beats, in order; each row sums to 1.
 
         A masked beat is not looked at: its row is NaN, and it enters the history as masked.
         """
-        usable = np.asarray(block.valid, bool)
-        n, k = self.bundle.manifest.history, len(usable)
+        n, k = len(self._valid), len(block.valid)
+        which = block.valid.nonzero()[0]
         rows = np.full((n + k, self._width), self._masked, np.int8)
         rows[:n] = self._rows
-        valid = np.concatenate([self._valid, np.where(usable, self._on, self._off)])
-        which = np.flatnonzero(usable)
+        valid = np.full((n + k, 1), self._off, np.int8)
+        valid[:n] = self._valid
+        valid[n + which] = self._on
         logits = np.empty((len(which), len(self.classes)), np.int8)
-        embedding = np.empty(self._width, np.int8)
         encoder, context = self._encoder, self._context
         beats = self._encoded(block, which)
         for out, row, _ in zip(logits, which.tolist(), beats, strict=True):
-            encoder.read_into("embedding", embedding)
-            rows[n + row] = self._to_history[embedding.astype(np.intp) + 128]
+            rows[n + row] = self._to_history[encoder.read("embedding")[0]]
             context.write("history", rows[row + 1 : row + 1 + n])
-            context.write("valid", valid[row + 1 : row + 1 + n, np.newaxis])
+            context.write("valid", valid[row + 1 : row + 1 + n])
             context.invoke()
             context.read_into("logits", out)
         self._rows, self._valid = rows[k:].copy(), valid[k:].copy()
@@ -147,7 +145,7 @@ class BeatClassifier:
         For explanations of single beats; it runs the encoder again. Masked beats give NaN.
         """
         shape = self.bundle.manifest.encoder.shape("cam")[-2:]
-        which = np.flatnonzero(np.asarray(block.valid, bool))
+        which = block.valid.nonzero()[0]
         maps = np.full((len(block.valid), *shape), np.nan, np.float32)
         for row, _ in zip(which.tolist(), self._encoded(block, which), strict=True):
             maps[row] = self._encoder.quantization["cam"].to_real(self._encoder.read("cam"))[0, 0]
@@ -172,7 +170,7 @@ class BeatClassifier:
         if state.bundle != self.bundle.fingerprint:
             raise BundleError("the saved beat history was made by another bundle; start afresh")
         self._rows = np.frombuffer(state.embeddings, np.int8).reshape(-1, self._width).copy()
-        self._valid = np.frombuffer(state.valid, np.int8).copy()
+        self._valid = np.frombuffer(state.valid, np.int8).reshape(-1, 1).copy()
 
 
 def encoder_steps(

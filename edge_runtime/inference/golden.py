@@ -189,7 +189,7 @@ def record_graphs(bundle: BeatBundle, block: BeatBlock) -> dict[str, NDArray[np.
     rows = encoder.quantization["embedding"].to_real(vectors["embedding"][:, 0])
     n, k = bundle.manifest.history, len(which)
     padded = np.concatenate([np.zeros((n, rows.shape[1]), np.float32), rows])
-    used = np.concatenate([np.zeros(n), np.ones(k)])
+    used = np.concatenate([np.zeros(n, np.float32), np.ones(k, np.float32)])
     windows = np.arange(1, n + 1) + np.arange(k)[:, np.newaxis]
     inputs = {
         "history": context.quantization["history"].to_int8(padded[windows]),

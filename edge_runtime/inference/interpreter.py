@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from edge_runtime.errors import BundleError, InterpreterError
 
 Int8Array = NDArray[np.int8]
+
+_LOWEST: Final = np.float32(-128.0)
+_HIGHEST: Final = np.float32(127.0)
 
 _INSTALL: Final = (
     "install one: pip install 'ecg-edge[litert]' "
@@ -72,13 +75,14 @@ class Quantization:
     scale: float
     zero_point: int
 
-    def to_int8(self, real: ArrayLike) -> Int8Array:
-        """Rounded to the nearest step (ties to even) and saturated; NaN becomes zero."""
-        steps = np.asarray(real, np.float32) * np.float32(1.0 / self.scale)
-        steps = np.rint(np.nan_to_num(steps, nan=0.0, posinf=1e6, neginf=-1e6))
+    def to_int8(self, real: NDArray[np.float32]) -> Int8Array:
+        """Rounded to the nearest step (ties to even) and saturated; NaN gives the lowest step."""
+        steps: NDArray[np.float32] = real * np.float32(1.0 / self.scale)
+        np.rint(steps, out=steps)
         steps += np.float32(self.zero_point)
-        saturated: Int8Array = np.clip(steps, -128.0, 127.0).astype(np.int8)
-        return saturated
+        np.fmax(steps, _LOWEST, out=steps)
+        np.fmin(steps, _HIGHEST, out=steps)
+        return steps.astype(np.int8)
 
     def to_real(self, steps: NDArray[np.int8]) -> NDArray[np.float32]:
         """The real numbers that the steps stand for."""
