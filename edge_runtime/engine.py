@@ -18,30 +18,34 @@ from edge_runtime.errors import PathError
 from edge_runtime.events import (
     DeviceReported,
     Event,
-    GapRecorded,
     LinkStateChanged,
     Notice,
     SourceOpened,
     UserMarked,
 )
+from edge_runtime.inference.beats import BeatClassifier
+from edge_runtime.inference.bundle import BundleSet
 from edge_runtime.narrator import Narrator
 from edge_runtime.rate_check import RateCheck
 from edge_runtime.rules.beat_label import LabelPolicy
-from edge_runtime.rules.facts import Hole, Return, SignalClock, Silence
+from edge_runtime.rules.facts import Return, SignalClock, Silence
 from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.rules.settings import RuleSettings
 from edge_runtime.signal.history import BeatBlock
 from edge_runtime.signal.observations import Observation
+from edge_runtime.signal.path import PathConfig, SignalPath
 from firmware_bridge.stream import (
     BytesSkipped,
     ClockAnchor,
     DeviceStatus,
     Gap,
+    GapReason,
     LeadStatus,
     LinkChanged,
     PaceMark,
     RrIntervals,
     SampleChunk,
+    SampleIndex,
     SignalInfo,
     SignalKind,
     StreamItem,
@@ -54,69 +58,67 @@ _SNAPSHOT_VERSION: Final = 1
 
 
 class Path(Protocol):
-    """What the engine needs of the signal path. Indices are those of the source's samples."""
+    """What the engine needs of `signal.path.SignalPath`. Indices count the source's samples."""
 
-    lead: int
-    """Number of the lead that peaks are taken from."""
-    latency: int
-    """A peak at p is observed at the latest with sample p + latency."""
-    label_latency: int
-    """A beat at p is ready at the latest with sample p + label_latency."""
-    settle: int
-    """For so many samples after a gap a peak may be overlooked."""
+    @property
+    def lead(self) -> int:
+        """Number of the lead that peaks are taken from."""
 
-    def process(self, samples: NDArray[np.float32]) -> Sequence[Observation]:
-        """The next samples (n, n_leads); every observation decided within them."""
-        ...
+    @property
+    def latency(self) -> int:
+        """A peak at p is told at the latest with sample p + latency."""
 
-    def skip(self, n_missing: int) -> Sequence[Observation]:
-        """A gap; observations that end with it."""
-        ...
+    @property
+    def label_latency(self) -> int:
+        """A beat at p is ready at the latest with sample p + label_latency."""
 
-    def set_leads_off(self, off: tuple[bool, ...]) -> Sequence[Observation]:
-        """The leads the device reports off from the next sample on."""
-        ...
+    @property
+    def settle(self) -> int:
+        """For so many samples around a gap a peak may be overlooked."""
+
+    def feed(self, item: StreamItem) -> Sequence[Observation]:
+        """What became certain; short chunks may be kept for the next call."""
+
+    def flush(self) -> Sequence[Observation]:
+        """What was kept."""
+
+    def finish(self) -> Sequence[Observation]:
+        """The stream has ended: what was kept, and the beats that stay incomplete."""
 
     def snapshot(self) -> Any:
         """Everything `restore` needs."""
-        ...
 
     def restore(self, state: Any) -> None:
         """The inverse of `snapshot`."""
-        ...
 
 
 class Classifier(Protocol):
-    """What the engine needs of the beat classifier."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Classes in the order of the score columns."""
-        ...
+    """What the engine needs of `inference.beats.BeatClassifier`."""
 
     def classify(self, block: BeatBlock) -> NDArray[np.float64]:
         """Scores (k, K) of the beats in order; NaN in the row of a beat that was masked."""
-        ...
 
     def snapshot(self) -> Any:
         """Everything `restore` needs."""
-        ...
 
     def restore(self, state: Any) -> None:
         """The inverse of `snapshot`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    """What a person can choose about the engine."""
+    """What a person can choose about the engine. `lead`: a name or number, None for the best by
+    quality. `mains_hz`: 50 or 60, None for no notch."""
 
     rules: RuleSettings = field(default_factory=RuleSettings)
+    lead: str | int | None = None
+    mains_hz: int | None = 50
+    ring_minutes: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The engine's stages, as a bundle set makes them."""
+    """The engine's stages."""
 
     path: Path
     classifier: Classifier
@@ -128,11 +130,11 @@ class Engine:
 
     Args:
         opened: the stream's first item.
-        parts: signal path and classifier.
-        settings: rules and their limits.
+        parts: signal path and classifier (`of_bundles` makes them).
+        settings: what a person chose.
 
     Raises:
-        PathError: the stream has no ECG this engine can read; the message says what to do.
+        PathError: the stream has no ECG; the message says what to do.
     """
 
     def __init__(
@@ -140,18 +142,42 @@ class Engine:
     ) -> None:
         settings = settings or EngineSettings()
         self._opened = opened
-        self._signal = readable_ecg(opened)
-        self._path, self._classifier = parts.path, parts.classifier
-        clock = SignalClock(
-            self._signal.rate_hz, parts.path.latency, parts.path.label_latency, parts.path.settle
-        )
+        self._signal = _reference_ecg(opened)
+        path = self._path = parts.path
+        self._classifier = parts.classifier
+        clock = SignalClock(self._signal.rate_hz, path.latency, path.label_latency, path.settle)
         self._book = RuleBook(settings.rules, clock)
-        self._narrator = Narrator(self._signal, parts.path.lead, parts.labels, self._book)
+        self._narrator = Narrator(self._signal, path.lead, parts.labels, self._book)
         self._rate_check = RateCheck(self._signal.rate_hz)
-        self._position: int | None = None  # index of the next sample, None before the first item
+        self._position: SampleIndex | None = (
+            None  # index after the last sample or gap, None: none yet
+        )
         self._heard = 0  # index just after the last sample that came
         self._silent = False
         self._decided = 0  # of the last event
+
+    @classmethod
+    def of_bundles(
+        cls, opened: StreamOpened, bundles: BundleSet, settings: EngineSettings | None = None
+    ) -> "Engine":
+        """An engine with the stages that a verified bundle set makes.
+
+        Raises:
+            PathError: the stream has no ECG, or one whose rate, unit or lead cannot be taken.
+            BundleError: a graph is not what its manifest says.
+        """
+        settings = settings or EngineSettings()
+        _reference_ecg(opened)
+        config = PathConfig(
+            mains_hz=settings.mains_hz, lead=settings.lead, ring_minutes=settings.ring_minutes
+        )
+        manifest = bundles.beats.manifest
+        parts = Parts(
+            SignalPath(opened, bundles.conditioning, config),
+            BeatClassifier(bundles.beats),
+            LabelPolicy(manifest.classes, manifest.thresholds),
+        )
+        return cls(opened, parts, settings)
 
     def feed(self, item: StreamItem) -> list[Event]:
         """The events that `item` completes, sorted by `decided`.
@@ -159,7 +185,13 @@ class Engine:
         Raises:
             PathError: samples of another shape than announced, or out of sequence.
         """
-        events = self._take(item)
+        return self._in_order(self._take(item))
+
+    def finish(self) -> list[Event]:
+        """The stream has ended (a recording's last sample): what was still to be said."""
+        return self._in_order(self._tell(self._path.finish()))
+
+    def _in_order(self, events: list[Event]) -> list[Event]:
         for i, event in enumerate(events):
             if event.decided < self._decided:
                 # After a silence samples may lie before what ticks have told; order wins.
@@ -197,10 +229,14 @@ class Engine:
         self._narrator.restore(state["narrator"])
         self._book.restore(state["rules"])
 
-    def _take(self, item: StreamItem) -> list[Event]:  # noqa: PLR0911 - one for each kind of item
+    def _take(self, item: StreamItem) -> list[Event]:
+        if isinstance(item, SampleChunk):
+            return self._take_samples(item)
+        # Whatever else comes has its place behind all samples before it.
+        return self._tell(self._path.flush()) + self._take_other(item)
+
+    def _take_other(self, item: StreamItem) -> list[Event]:  # noqa: PLR0911 - one for each kind
         match item:
-            case SampleChunk():
-                return self._take_samples(item)
             case Gap():
                 return self._take_gap(item)
             case Tick():
@@ -221,8 +257,8 @@ class Engine:
                 return [self._notice(item.at, "bytes_skipped", _skipped(item))]
             case ClockAnchor():
                 return self._take_anchor(item)
-            case RrIntervals() | PaceMark():
-                return []  # kept by the store; no rule of this version reads them
+            case RrIntervals() | PaceMark() | SampleChunk():
+                return []  # kept by the store; no rule of this version reads the first two
             case _:
                 assert_never(item)
 
@@ -245,46 +281,36 @@ class Engine:
     def _take_samples(self, chunk: SampleChunk) -> list[Event]:
         if chunk.signal != self._signal.id or not len(chunk.samples):
             return []
-        if chunk.samples.shape[1] != len(self._signal.leads):
-            raise PathError(
-                f"signal {chunk.signal} announced {len(self._signal.leads)} leads, but a chunk "
-                f"has {chunk.samples.shape[1]}; the driver's StreamOpened is wrong"
-            )
-        self._expect(chunk.first, "samples")
         events: list[Event] = []
+        if self._position is not None and chunk.first > self._position:
+            events += self._tell(self._path.flush())
+            missing = chunk.first - self._position
+            events += self._take_gap(
+                Gap(
+                    chunk.signal, self._position, missing, exact=False, reason=GapReason.LOST_PACKET
+                )
+            )
+        self._start(chunk.first)
         if self._silent:
             self._silent = False
             events += self._book.tell(Return(chunk.first, chunk.first))
-        observed = self._path.process(chunk.samples)
-        events += self._narrator.tell_all(observed, self._classifier)
-        events += self._book.advance(chunk.end)
+        events += self._tell(self._path.feed(chunk))
         self._position = self._heard = chunk.end
         return events
 
     def _take_gap(self, gap: Gap) -> list[Event]:
         if gap.signal != self._signal.id or gap.n_missing <= 0:
             return []
-        self._expect(gap.first, "a gap")
-        end = gap.first + gap.n_missing
-        events = self._narrator.tell_all(self._path.skip(gap.n_missing), self._classifier)
-        self._narrator.break_rr()
+        self._start(gap.first)
+        end = SampleIndex(gap.first + gap.n_missing)
         self._silent = True
-        events += self._book.tell(Silence(self._heard, end))
-        events.append(
-            GapRecorded(
-                at=gap.first,
-                decided=end,
-                n_missing=gap.n_missing,
-                exact=gap.exact,
-                reason=gap.reason.value,
-            )
-        )
-        events += self._book.tell(Hole(gap.first, end, end))
+        events = self._book.tell(Silence(self._heard, end - 1))
+        events += self._tell(self._path.feed(gap))
         self._position = end
         return events
 
     def _take_tick(self, tick: Tick) -> list[Event]:
-        self._start(0)
+        self._start(SampleIndex(0))
         if tick.at <= self._heard:
             return []
         self._silent = True
@@ -299,7 +325,7 @@ class Engine:
                 f"{len(self._signal.leads)}; the driver's StreamOpened is wrong"
             )
         where = self._where(status.at)
-        events = self._narrator.tell_all(self._path.set_leads_off(status.off), self._classifier)
+        events = self._tell(self._path.feed(status))
         return events + self._narrator.tell_leads_off(where["at"], where["decided"], status.off)
 
     def _take_device(self, status: DeviceStatus) -> list[Event]:
@@ -324,38 +350,28 @@ class Engine:
         )
         return [self._notice(anchor.index, "wrong_rate", message)]
 
-    def _notice(self, at: int, code: str, message: str) -> Notice:
+    def _notice(self, at: SampleIndex, code: str, message: str) -> Notice:
         return Notice(**self._where(at), code=code, message=message)
 
-    def _where(self, at: int) -> dict[str, int]:
+    def _tell(self, observed: Sequence[Observation]) -> list[Event]:
+        return self._narrator.tell_all(observed, self._classifier)
+
+    def _where(self, at: SampleIndex) -> dict[str, int]:
         """`at` and `decided` of something that came between samples."""
         self._start(at)
         return {"at": at, "decided": max(at, self._position or 0)}
 
-    def _start(self, at: int) -> None:
+    def _start(self, at: SampleIndex) -> None:
         if self._position is None:
-            self._position = self._heard = at
+            self._position, self._heard = at, at
             self._book.begin(at)
 
-    def _expect(self, first: int, what: str) -> None:
-        self._start(first)
-        if first != self._position:
-            raise PathError(
-                f"{what} begin at {first}, expected {self._position}; the driver must send a Gap "
-                f"for what is missing and nothing twice"
-            )
 
-
-def readable_ecg(opened: StreamOpened) -> SignalInfo:
-    """The reference ECG of a stream. Raises `PathError` where there is none, or not in mV."""
+def _reference_ecg(opened: StreamOpened) -> SignalInfo:
     ecg = next((s for s in opened.signals if s.kind is SignalKind.ECG), None)
     if ecg is None:
         kinds = ", ".join(s.kind.value for s in opened.signals) or "nothing"
         raise PathError(f"source {opened.source} sends {kinds} but no ECG; choose another device")
-    if ecg.unit != "mV":
-        raise PathError(
-            f"signal {ecg.id} is in {ecg.unit!r}, not in mV; its driver must convert to mV"
-        )
     return ecg
 
 

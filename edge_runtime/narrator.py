@@ -16,16 +16,19 @@ from edge_runtime.events import (
     BeatClassified,
     BeatDetected,
     Event,
+    GapRecorded,
     QualityLevel,
     SignalQuality,
 )
 from edge_runtime.rules.beat_label import LabelPolicy
-from edge_runtime.rules.facts import Beat, Label, LeadsOff, Readability
+from edge_runtime.rules.facts import Beat, Hole, Label, LeadsOff, Readability
 from edge_runtime.rules.heart_rate import HeartRate
 from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.signal.history import BeatBlock
 from edge_runtime.signal.observations import (
     BeatsReady,
+    GapFound,
+    Horizon,
     LeadChanged,
     Observation,
     PeakFound,
@@ -36,7 +39,9 @@ from firmware_bridge.stream import SignalInfo
 FLAT: Final = "flat"
 """Word in a quality's reason that says: no electrical activity at all."""
 
-_Single = PeakFound | QualityChanged | LeadChanged | tuple[int, int, list[float]]
+_Single = (
+    PeakFound | QualityChanged | GapFound | LeadChanged | Horizon | tuple[int, int, list[float]]
+)
 _Told = tuple[int, int, int, _Single]
 
 
@@ -84,10 +89,6 @@ class Narrator:
         self._state.no_contact = not contact
         return self._tell_off(at, decided)
 
-    def break_rr(self) -> None:
-        """The RR interval that ends with the next beat is not known."""
-        self._state.rr_broken = True
-
     def snapshot(self) -> dict[str, Any]:
         """Its memory as plain data."""
         state = msgspec.to_builtins(self._state, str_keys=True)
@@ -102,17 +103,21 @@ class Narrator:
         """Single things with their sort key: decided, then kind (what a later one depends on
         comes first), then onset."""
         match one:
-            case LeadChanged():
-                yield one.decided, 0, one.at, one
             case QualityChanged():
-                yield one.decided, 1, one.at, one
+                yield one.decided, 0, one.at, one
             case PeakFound():
-                yield one.decided, 2, one.at, one
+                yield one.decided, 1, one.at, one
             case BeatsReady():
                 scores = classifier.classify(one.block).tolist()
                 rows = zip(one.at.tolist(), one.decided.tolist(), scores, strict=True)
                 for at, decided, row in rows:
-                    yield decided, 3, at, (at, decided, row)
+                    yield decided, 2, at, (at, decided, row)
+            case GapFound():
+                yield one.decided, 3, one.at, one
+            case LeadChanged():
+                yield one.decided, 4, one.at, one
+            case Horizon():
+                yield one.decided, 5, one.at, one
             case _:
                 assert_never(one)
 
@@ -124,6 +129,10 @@ class Narrator:
                 return self._tell_quality(what)
             case LeadChanged():
                 return self._tell_lead(what)
+            case GapFound():
+                return self._tell_gap(what)
+            case Horizon():
+                return self._book.advance(what.decided + 1)
             case at, decided, row:
                 return self._tell_label(at, decided, row)
 
@@ -170,6 +179,18 @@ class Narrator:
             return [*self._book.advance(quality.decided), changed]
         return _before(changed, self._tell_readability(quality.at, quality.decided))
 
+    def _tell_gap(self, gap: GapFound) -> list[Event]:
+        self._state.rr_broken = True
+        recorded = GapRecorded(
+            at=gap.at,
+            decided=gap.decided,
+            n_missing=gap.n_missing,
+            exact=gap.exact,
+            reason=gap.reason.value,
+        )
+        end = gap.at + gap.n_missing
+        return [recorded, *self._book.tell(Hole(gap.at, gap.decided, end))]
+
     def _tell_lead(self, change: LeadChanged) -> list[Event]:
         state = self._state
         state.lead, state.rr_broken = change.lead, True
@@ -187,13 +208,13 @@ class Narrator:
     def _tell_readability(self, at: int, decided: int) -> list[Event]:
         level, reason = self._state.levels.get(self._state.lead, (QualityLevel.GOOD, ""))
         if not self._readable():
-            self.break_rr()
+            self._state.rr_broken = True
         return self._book.tell(Readability(at, decided, level, FLAT in reason, reason))
 
     def _tell_off(self, at: int, decided: int) -> list[Event]:
         off = self._off()
         if not self._readable():
-            self.break_rr()
+            self._state.rr_broken = True
         names = frozenset(n for n, is_off in zip(self._signal.leads, off, strict=True) if is_off)
         return self._book.tell(LeadsOff(at, decided, names, blind=off[self._state.lead]))
 

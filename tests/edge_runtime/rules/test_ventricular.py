@@ -1,0 +1,160 @@
+"""Runs of V: names by length and rate, hysteresis, refused beats, precedence."""
+
+import pytest
+
+from edge_runtime.events import (
+    AlarmCleared,
+    AlarmRaised,
+    BeatClass,
+    Event,
+    Phase,
+    Rhythm,
+    RhythmEpisode,
+)
+from edge_runtime.rules.facts import Beat, Hole, Label, SignalClock
+from edge_runtime.rules.rate import BradycardiaSettings
+from edge_runtime.rules.rulebook import RuleBook
+from edge_runtime.rules.settings import RuleSettings
+from edge_runtime.rules.ventricular import VentricularSettings
+
+RATE, LATENCY, LABEL = 500, 180, 330
+CLOCK = SignalClock(RATE, LATENCY, LABEL)
+AT_100, AT_40 = 300, 750
+OFF = BradycardiaSettings(enabled=False)  # slow runs are extreme bradycardias as well
+
+
+class Ward:
+    """Beats of given classes, labelled `LABEL` after R. Small letters are refused beats."""
+
+    def __init__(self, settings: RuleSettings | None = None) -> None:
+        self.book = RuleBook(settings or RuleSettings(extreme_bradycardia=OFF), CLOCK)
+        self.book.begin(0)
+        self.at = 0
+        self.events: list[Event] = []
+
+    def see(self, labels: str, rr: int) -> "Ward":
+        for letter in labels:
+            self.at += rr
+            self.events += self.book.tell(Beat(self.at, self.at + LATENCY, rr))
+            best = None if letter == "?" else BeatClass(letter.upper())
+            label = BeatClass.UNKNOWN if best is None or letter.islower() else best
+            self.events += self.book.tell(Label(self.at, self.at + LABEL, label, best))
+        return self
+
+    @property
+    def raised(self) -> list[str]:
+        return [e.rule for e in self.events if isinstance(e, AlarmRaised)]
+
+    @property
+    def active(self) -> list[str]:
+        held: dict[int, str] = {}
+        for event in self.events:
+            if isinstance(event, AlarmRaised):
+                held[event.alarm] = event.rule
+            elif isinstance(event, AlarmCleared):
+                del held[event.alarm]
+        return list(held.values())
+
+
+@pytest.mark.parametrize(
+    ("labels", "rr", "expected"),
+    [
+        ("VV", 200, []),
+        ("VVV", AT_100 - 1, ["nonsustained_vt"]),
+        ("VVV", AT_100, ["ventricular_run"]),
+        ("VVVV", AT_100 - 1, ["nonsustained_vt"]),
+        ("VVVV", AT_100 + 1, ["ventricular_run"]),
+        ("VVVVV", AT_100 - 1, ["nonsustained_vt", "ventricular_tachycardia"]),
+        ("VVVVV", AT_100, ["ventricular_run", "ventricular_rhythm"]),
+        ("VVVVV", AT_40, ["ventricular_run", "ventricular_rhythm"]),
+        ("VVVVV", AT_40 + 1, ["ventricular_run", "ventricular_bradycardia"]),
+        ("VVNVV", 200, []),
+        ("VVFVV", 200, []),
+    ],
+)
+def test_a_run_is_named_by_length_and_rate(labels: str, rr: int, expected: list[str]) -> None:
+    assert Ward().see("NNN", 400).see(labels, rr).raised == expected
+
+
+def test_vt_is_back_dated_to_its_first_beat_and_decided_with_its_fifth() -> None:
+    ward = Ward().see("NN", 400).see("VVVVV", 200)
+    alarm = next(e for e in ward.events if isinstance(e, AlarmRaised) and e.latched)
+    assert (alarm.at, alarm.decided) == (1000, 1800 + LABEL)
+    assert (alarm.priority, alarm.text) == ("high", "Ventricular tachycardia")
+    assert alarm.explanation.values == {"beats": 5.0, "rate_bpm": 150.0}
+
+
+def test_one_other_beat_does_not_end_vt_two_do() -> None:
+    ward = Ward().see("VVVVVV", 200).see("N", 300).see("VV", 200)
+    assert ward.active == ["ventricular_tachycardia"]
+    ward.see("NN", 400)
+    assert ward.active == []
+    end = next(e for e in ward.events if isinstance(e, AlarmCleared) and "follow" in e.reason)
+    assert end.at == 6 * 200 + 300 + 2 * 200
+
+
+def test_a_short_run_ends_with_the_first_other_beat() -> None:
+    assert Ward().see("VVV", 200).see("N", 400).active == []
+
+
+def test_a_slow_run_that_accelerates_becomes_vt_and_back_only_below_90() -> None:
+    ward = Ward().see("VVVVVV", 400).see("VVVVVV", 200)
+    assert ward.active == ["ventricular_tachycardia"]
+    assert ward.see("VVVVVV", 320).active == ["ventricular_tachycardia"]  # 94/min
+    assert ward.see("VVVVVV", 350).active == []  # 86/min, but in its refractory time
+    episodes = [e for e in ward.events if isinstance(e, RhythmEpisode)]
+    assert episodes[-1].rhythm is Rhythm.IDIOVENTRICULAR
+
+
+def test_without_beats_vt_ends_before_asystole_begins() -> None:
+    ward = Ward().see("VVVVVV", 200)
+    ward.events += ward.book.advance(20_000)
+    assert ward.active == ["asystole"]
+    rhythm_ends = [
+        e.rhythm for e in ward.events if isinstance(e, RhythmEpisode) and e.phase is Phase.END
+    ]
+    assert Rhythm.VENTRICULAR_TACHYCARDIA in rhythm_ends
+
+
+def test_refused_beats_make_vt_but_no_run() -> None:
+    assert Ward().see("vvvv", 200).raised == []
+    ward = Ward().see("vvVVv", 200)
+    assert ward.raised == ["ventricular_tachycardia"]
+    alarm = next(e for e in ward.events if isinstance(e, AlarmRaised))
+    assert alarm.text == "Ventricular tachycardia or poor signal"
+
+
+def test_a_beat_without_a_score_neither_counts_nor_breaks() -> None:
+    assert Ward().see("VV?VV", 200).raised == []
+    assert Ward().see("VV?VVV", 200).raised == ["ventricular_tachycardia"]
+
+
+def test_a_gap_starts_the_count_anew_but_ends_no_vt() -> None:
+    ward = Ward().see("VVVV", 200)
+    ward.events += ward.book.tell(Hole(900, 950, 950))
+    assert ward.see("VV", 200).raised == ["nonsustained_vt"]
+    going = Ward().see("VVVVV", 200)
+    going.events += going.book.tell(Hole(1400, 1500, 1500))
+    assert going.see("VV", 300).active == ["ventricular_tachycardia"]
+
+
+def test_a_second_run_within_the_refractory_time_is_recorded_only() -> None:
+    settings = RuleSettings(ventricular=VentricularSettings(refractory_s=10.0))
+    ward = Ward(settings).see("VVV", 200).see("NN", 400).see("VVV", 200).see("N", 400)
+    assert ward.raised == ["nonsustained_vt"]
+    onsets = [e for e in ward.events if isinstance(e, RhythmEpisode) and e.phase is Phase.ONSET]
+    assert len(onsets) == 2
+    assert ward.see("N" * 20, 400).see("VVV", 200).raised == ["nonsustained_vt"] * 2
+
+
+def test_alarm_numbers_only_grow() -> None:
+    ward = Ward()
+    for _ in range(5):
+        ward.see("VVVVV", 200).see("NNNNN", 400)
+    numbers = [e.alarm for e in ward.events if isinstance(e, AlarmRaised)]
+    assert numbers == sorted(set(numbers))
+
+
+def test_the_rule_can_be_switched_off() -> None:
+    off = RuleSettings(ventricular=VentricularSettings(enabled=False))
+    assert Ward(off).see("VVVVVV", 200).raised == []
