@@ -64,10 +64,11 @@ def iter_record(
 
     `path` is a WFDB record (without ending) or a `.csv` or `.txt` file. `channels`, by number or
     name, become the leads of one signal; None takes those that are ECG by their names, at the
-    highest rate among them. Sample indices are the record's own. Stretches in which every lead
-    is invalid become a `Gap`; a single invalid lead is NaN in the chunk. Volts and microvolts
-    become mV. `fs` is for CSV without a time column. Positions are frames of the record (samples
-    where a frame holds one per signal). Raises `RecordError` and `UsageError` at the first item.
+    highest rate among them. `fs` is for CSV without a time column. `first` and `last` are frames
+    of the record (samples where a frame holds one per signal); the stream's own indices count
+    from `first`. Stretches in which every lead is invalid become a `Gap`; where only some leads
+    are, these are NaN in the chunk. Volts and microvolts become mV. Raises `RecordError` and
+    `UsageError` at the first item.
     """
     if chunk_samples < 1:
         raise UsageError(f"chunks of {chunk_samples} samples make no stream; take 1 or more")
@@ -106,7 +107,7 @@ def _items(played: _Played, chunk_samples: int, first: int, last: int) -> Iterat
     gap: Gap | None = None
     for start in range(first, last, frames):
         block = played.read(start, min(start + frames, last))
-        begin = start * played.per_frame
+        begin = (start - first) * played.per_frame
         valid_rows = np.logical_not(np.isnan(block).all(axis=1))
         for valid, at, end in _runs(valid_rows):
             if not valid:
