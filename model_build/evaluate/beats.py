@@ -1,0 +1,98 @@
+"""What a model says about the beats of a recording, and how EC57 counts it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from edge_runtime.engine import Engine, EngineSettings
+from edge_runtime.events import BeatClassified, BeatDetected, Event
+from edge_runtime.inference.bundle import BundleSet
+from firmware_bridge.records import (
+    Annotations,
+    iter_record,
+    read_annotations,
+    read_header,
+)
+from firmware_bridge.stream import StreamItem, StreamOpened
+from model_build.datasets.recording import Recording
+from model_build.evaluate.ec57 import BeatMatrix, compare_beats, pool
+
+CHANNEL: Final = 0
+"""The protocol's: first channel, by position."""
+
+Speak = Callable[[Recording], Annotations]
+"""Beats of a recording with their classes, in the record's own samples."""
+
+
+def engine_speaks(bundles: BundleSet, mains_hz: int | None) -> Speak:
+    """The shipped engine over a bundle set, fed as a device would feed it."""
+
+    def speak(recording: Recording) -> Annotations:
+        items = iter_record(recording.path, channels=[CHANNEL])
+        return beats_of(run_engine(bundles, items, mains_hz))
+
+    return speak
+
+
+def run_engine(
+    bundles: BundleSet, items: Iterable[StreamItem], mains_hz: int | None
+) -> list[Event]:
+    """All events of a fresh engine; the first of `items` is the stream's `StreamOpened`."""
+    stream = iter(items)
+    opened = next(stream)
+    assert isinstance(opened, StreamOpened)
+    engine = Engine(opened, bundles, EngineSettings(mains_hz=mains_hz))
+    events = engine.feed(opened)
+    for item in stream:
+        events += engine.feed(item)
+    return events
+
+
+def beats_of(events: Sequence[Event]) -> Annotations:
+    """Every detected beat with its class; Q where none was given (the record ends before)."""
+    label = {event.at: event.label.value for event in events if isinstance(event, BeatClassified)}
+    at = sorted({event.at for event in events if isinstance(event, BeatDetected)} | set(label))
+    return Annotations.of(at, [label.get(sample, "Q") for sample in at])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """One recording (or several pooled) by each rule that a report states.
+
+    `main`: escapes as N, from 5:00; `escapes_s`: the same with escapes as S; `whole`: escapes as
+    N, from 0:00.
+    """
+
+    main: BeatMatrix
+    escapes_s: BeatMatrix
+    whole: BeatMatrix
+
+    def as_json(self) -> dict[str, object]:
+        """Ready for `json`."""
+        return {
+            "main": self.main.as_json(),
+            "escapes_s": self.escapes_s.as_json(),
+            "whole": self.whole.as_json(),
+        }
+
+
+def score(recording: Recording, said: Annotations) -> Scores:
+    """Compare with the recording's reference annotations."""
+    header = read_header(recording.path)
+    reference = read_annotations(f"{recording.path}.{recording.annotator}")
+    fs, end = float(header.fs_fraction), header.n_samples
+    return Scores(
+        main=compare_beats(reference, said, fs, end),
+        escapes_s=compare_beats(reference, said, fs, end, escapes="s"),
+        whole=compare_beats(reference, said, fs, end, learning_s=0.0),
+    )
+
+
+def pooled(scores: Mapping[str, Scores], without: Sequence[str] = ()) -> Scores:
+    """All recordings but those in `without`, added up."""
+    kept = [s for key, s in scores.items() if key not in without]
+    return Scores(
+        main=pool([s.main for s in kept]),
+        escapes_s=pool([s.escapes_s for s in kept]),
+        whole=pool([s.whole for s in kept]),
+    )

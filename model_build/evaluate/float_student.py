@@ -1,0 +1,53 @@
+"""The float student over the shipped signal path: what quantization is measured against."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from edge_runtime.rules.beat_label import LabelPolicy
+from firmware_bridge.records import Annotations, read_header, read_physical
+from model_build.datasets.recording import CLASSES, Recording
+from model_build.evaluate.beats import CHANNEL, Speak
+from model_build.models.student import StudentModels
+from model_build.recipe import Weight
+from model_build.tap import tap
+from model_build.training.beats import PreparedBeats, pool
+from model_build.training.predict import predict
+from model_build.training.scaling import Scaling
+
+
+def student_speaks(
+    student: StudentModels,
+    scaling: Scaling,
+    thresholds: dict[str, float],
+    mains_hz: int | None,
+) -> Speak:
+    """The float student, its scores labelled by the engine's own policy."""
+    policy = LabelPolicy(CLASSES, thresholds)
+
+    def speak(recording: Recording) -> Annotations:
+        rate = Fraction(read_header(recording.path).fs_fraction)
+        samples = read_physical(recording.path, channels=[CHANNEL])[:, 0]
+        tapped = tap(samples, rate, mains_hz)
+        block = tapped.beats
+        beats = PreparedBeats(
+            key=recording.key,
+            subject=recording.subject,
+            group=recording.group,
+            view="",
+            starts=np.zeros(1, np.int64),
+            at=tapped.at,
+            window=block.window.astype(np.float16),
+            template=block.template.astype(np.float16),
+            features=block.features,
+            valid=block.valid,
+            target=np.zeros(len(block), np.uint8),
+        )
+        logits = predict(student, pool([beats], Weight()), scaling)
+        top = logits - logits.max(axis=1, keepdims=True)
+        scores = np.exp(top) / np.exp(top).sum(axis=1, keepdims=True)
+        scores[~block.valid] = np.nan
+        labels = [policy.decide(row).label.value for row in scores.tolist()]
+        return Annotations.of(tapped.at, labels)
+
+    return speak
