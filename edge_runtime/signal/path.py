@@ -69,12 +69,12 @@ class Detector(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PathConfig:
-    """`mains_hz`: notch, None for none. `lead`: a name, a number, or "auto" for the best by
-    quality. `batch_s`: shorter chunks are collected to this length; it saves time, no result
-    depends on it."""
+    """`mains_hz`: notch, None for none. `lead`: a name, a number, or "auto" (or None) for the best
+    by quality. `batch_s`: `feed` collects shorter chunks to this length; no result depends on it.
+    """
 
     mains_hz: int | None = 50
-    lead: str | int = AUTO
+    lead: str | int | None = AUTO
     ring_minutes: float = 10.0
     batch_s: float = 0.1
 
@@ -94,6 +94,7 @@ class SignalPath:
         detector: Callable[[], Detector] = QrsDetector,
     ) -> None:
         config = config or PathConfig()
+        wanted = AUTO if config.lead is None else config.lead
         signal = opened.reference
         if signal.unit not in _MV_PER_UNIT:
             raise PathError(f"ECG in {signal.unit!r}; use one of {', '.join(_MV_PER_UNIT)}")
@@ -102,7 +103,7 @@ class SignalPath:
         self._batch = max(1, round(config.batch_s * signal.rate_hz))
         self._conditioner = Conditioner(spec, signal.rate_hz, 1, config.mains_hz)
         self.timeline = self._conditioner.timeline
-        self._choice = LeadChoice(signal.leads, config.lead, signal.rate_hz)
+        self._choice = LeadChoice(signal.leads, wanted, signal.rate_hz)
         steps = tuple(abs(self._scale / gain) if gain else 0.0 for gain in signal.counts_per_unit)
         self._quality = QualityMeter(signal.rate_hz, steps, config.mains_hz)
         self.ring = RingBuffer(ceil(config.ring_minutes * 60 * signal.rate_hz), len(signal.leads))
@@ -110,8 +111,7 @@ class SignalPath:
         self._detector = detector()
         self._history = BeatHistory()
         self._waiting: list[SampleChunk] = []
-        self._end: int | None = None  # source index after the last sample that was fed
-        self._done = 0  # source index after the last sample that was processed
+        self._end: int | None = None  # source index after the last sample taken in
         self._lead = self._choice.lead
         self._in_segment = False
         self._hole: int | None = None  # where samples that are no numbers began
@@ -129,32 +129,49 @@ class SignalPath:
         return self._lead
 
     @property
-    def peak_latency(self) -> int:
-        """Source samples after which a peak is told at the latest (`decided - at`)."""
+    def latency(self) -> int:
+        """A peak at p is told at the latest with source sample p + latency."""
         return self._latency(self._detector.max_latency)
 
     @property
-    def beat_latency(self) -> int:
-        """Source samples after which a beat's window is complete (`decided - at`)."""
+    def label_latency(self) -> int:
+        """A beat at p is ready at the latest with source sample p + label_latency."""
         return self._latency(WINDOW_AFTER - 1)
+
+    @property
+    def settle(self) -> int:
+        """For so many source samples after a gap a peak may be overlooked."""
+        return self.latency
+
+    @property
+    def position(self) -> int:
+        """Source index after the last sample that was processed or is missing."""
+        return self._end or 0
 
     def feed(self, item: StreamItem) -> list[Observation]:
         """Take one item of the stream; returns what became certain, in order of `decided`.
 
-        Items that are no samples, gaps or electrode states of the reference ECG say nothing here.
+        Chunks are collected to `batch_s`. Gaps come back as `GapFound`, and `Horizon` tells how
+        far the path has come. Items that are no samples, gaps or electrode states of the
+        reference ECG say nothing here.
 
         Raises:
             PathError: samples of another shape, or that go back in time.
         """
         match item:
             case SampleChunk() if item.signal == self.signal.id:
-                return self._take(item)
+                self._check(item.first, item.samples)
+                self._waiting.append(item)
+                if self._n_waiting() < self._batch:
+                    return []
+                return self.flush()
             case Gap() if item.signal == self.signal.id:
-                return self._skip(item.first, item.n_missing, item.exact, item.reason)
+                out = self.flush() + self.skip(item.n_missing, item.first)
+                last = self.position - 1
+                out.append(GapFound(item.first, last, item.n_missing, item.exact, item.reason))
+                return [*out, self._horizon()]
             case LeadStatus() if item.signal == self.signal.id:
-                out = self.flush()
-                now = self._end or 0
-                return out + self._quality.electrodes(item.off, min(item.at, now), now)
+                return self.flush() + self.set_leads_off(item.off, item.at)
             case _:
                 return []
 
@@ -165,53 +182,27 @@ class SignalPath:
         first = self._waiting[0].first
         samples = np.concatenate([chunk.samples for chunk in self._waiting])
         self._waiting = []
-        return self._process(first, samples)
+        return [*self.process(samples, first), self._horizon()]
 
     def finish(self) -> list[Observation]:
         """The stream has ended: what was collected, and the beats whose windows stay incomplete."""
         out = self.flush()
-        self._close_hole(self._done, self._done - 1, out)
-        self._end_segment(self._done - 1, out)
+        self._close_hole(self.position, self.position - 1, out)
+        self._end_segment(self.position - 1, out)
         return out
 
-    def _take(self, chunk: SampleChunk) -> list[Observation]:
-        if chunk.samples.shape[1] != len(self.signal.leads):
-            raise PathError(
-                f"samples of {chunk.samples.shape[1]} leads, announced were "
-                f"{len(self.signal.leads)}; open the stream again"
-            )
-        out: list[Observation] = []
-        if self._end is None:
-            self._end = self._done = chunk.first
-        if chunk.first > self._end:
-            missing = chunk.first - self._end
-            out += self._skip(self._end, missing, exact=True, reason=GapReason.LOST_PACKET)
-        elif chunk.first < self._end:
-            raise PathError(f"samples from {chunk.first} on came after those up to {self._end}")
-        self.ring.write(chunk.first, chunk.samples)
-        self._end = chunk.end
-        self._waiting.append(chunk)
-        if self._end - self._waiting[0].first >= self._batch:
-            out += self.flush()
-        return out
+    def process(self, samples: NDArray[np.float32], first: int | None = None) -> list[Observation]:
+        """The next samples (n, n_leads), at once; returns everything decided within them.
 
-    def _skip(self, first: int, n: int, exact: bool, reason: GapReason) -> list[Observation]:
-        """A gap of `n` samples from `first` on."""
-        out = self.flush()
-        if self._end is None:
-            self._end = self._done = first
-        if first != self._end:
-            raise PathError(f"a gap at {first}, but samples came up to {self._end}")
-        self._close_hole(first, first - 1, out)
-        self._end_segment(first, out)
-        end = first + n
-        self.ring.skip_to(end)
-        self._end = self._done = end
-        out.append(GapFound(first, end - 1, n, exact, reason))
-        out.append(Horizon(end, end - 1))
-        return out
+        `first` is their index; it may be left out, but for a stream that does not begin at 0.
 
-    def _process(self, first: int, samples: NDArray[np.float32]) -> list[Observation]:
+        Raises:
+            PathError: samples of another shape or out of sequence.
+        """
+        first = self.position if first is None else first
+        self._check(first, samples)
+        self.ring.write(first, samples)
+        self._end = first + len(samples)
         millivolts = samples.astype(np.float64)
         if self._scale != 1.0:
             millivolts *= self._scale
@@ -223,11 +214,44 @@ class SignalPath:
             self._change_lead(switch, out)
             at = switch.at
         self._analyse(at, millivolts[at - first :, self._lead], out)
-        self._done = first + len(samples)
         # Stable: observations decided by the same sample stay in the order quality, then the rest.
         out.sort(key=_first_decided)
-        out.append(Horizon(self._horizon(), self._done - 1))
         return out
+
+    def skip(self, n_missing: int, first: int | None = None) -> list[Observation]:
+        """A gap after the last sample; returns what it cuts off, decided by its first sample."""
+        first = self.position if first is None else first
+        self._check_place(first)
+        out: list[Observation] = []
+        self._close_hole(first, first - 1, out)
+        self._end_segment(first, out)
+        self._end = first + n_missing
+        self.ring.skip_to(self._end)
+        return out
+
+    def set_leads_off(self, off: tuple[bool, ...], at: int | None = None) -> list[Observation]:
+        """The device's own sensor reports these leads off (True) or on, since `at`."""
+        now = self.position
+        return list(self._quality.electrodes(off, now if at is None else min(at, now), now))
+
+    def _check(self, first: int, samples: NDArray[np.float32]) -> None:
+        if samples.ndim != 2 or samples.shape[1] != len(self.signal.leads):
+            raise PathError(
+                f"samples of shape {samples.shape}, announced were {len(self.signal.leads)} "
+                "leads; open the stream again"
+            )
+        self._check_place(first)
+
+    def _check_place(self, first: int) -> None:
+        expected = self._waiting[-1].end if self._waiting else self._end
+        if expected is not None and first != expected:
+            raise PathError(
+                f"samples or a gap at {first}, but the stream stands at {expected}; a driver "
+                "sends a Gap for what is missing and nothing twice"
+            )
+
+    def _n_waiting(self) -> int:
+        return sum(len(chunk.samples) for chunk in self._waiting)
 
     def _analyse(self, first: int, x: NDArray[np.float64], out: list[Observation]) -> None:
         """Take samples of the analysis lead (n,), which may hold stretches without numbers."""
@@ -331,11 +355,11 @@ class SignalPath:
         self._lead = switch.lead
         out.append(LeadChanged(switch.at, known, switch.lead, switch.reason))
 
-    def _horizon(self) -> int:
-        if not self._in_segment:
-            return self._done
-        at = self.timeline.source_index(self._origin + self._detector.horizon)
-        return max(at, self._segment_at)
+    def _horizon(self) -> Horizon:
+        at = self.position
+        if self._in_segment:
+            at = self.timeline.source_index(self._origin + self._detector.horizon)
+        return Horizon(max(at, self._segment_at), self.position - 1)
 
     def _latency(self, contract_samples: int) -> int:
         behind = (contract_samples + self.timeline.delay) * self.signal.rate_hz / CONTRACT_RATE_HZ
@@ -350,7 +374,7 @@ class SignalPath:
             "detector": self._detector.snapshot(),
             "history": self._history.snapshot(),
             "waiting": [(int(chunk.first), chunk.samples) for chunk in self._waiting],
-            "place": [self._end, self._done, self._lead, self._in_segment, self._hole],
+            "place": [self._end, self._lead, self._in_segment, self._hole],
             "segment": [self._segment_at, self._fresh, self._torn, self._origin, self._contract],
             "kept": self._kept.copy(),
             "pending": self._pending.copy(),
@@ -367,7 +391,7 @@ class SignalPath:
         self._waiting = [
             SampleChunk(self.signal.id, first, samples) for first, samples in state["waiting"]
         ]
-        self._end, self._done, self._lead, self._in_segment, self._hole = state["place"]
+        self._end, self._lead, self._in_segment, self._hole = state["place"]
         self._segment_at, self._fresh, self._torn, self._origin, self._contract = state["segment"]
         self._kept = np.array(state["kept"], dtype=np.float64)
         self._pending = np.array(state["pending"], dtype=np.int64)

@@ -106,7 +106,7 @@ class QualityMeter:
         else:
             self._begun = np.concatenate([self._begun, samples])
         numbers = np.arange(
-            math.ceil(self._begun_at / self._rate),
+            math.floor((self._begun_at - 1) / self._rate) + 1,
             self._second_before(self._begun_at + len(self._begun)) + 1,
         )
         starts = np.array([math.ceil(int(k) * self._rate) for k in numbers], dtype=np.int64)
