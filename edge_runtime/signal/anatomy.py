@@ -90,7 +90,7 @@ def norm(rows: Floats) -> Floats:
 def correlation(a: Floats, a_norm: Floats, b: Floats, b_norm: Floats) -> Floats:
     """Correlation of centred rows (n, m) to (n,); 0 where one of them is flat."""
     both = np.maximum(a_norm * b_norm, _TINY)
-    out: Floats = np.minimum(np.maximum((a * b).sum(axis=1) / both, -1.0), 1.0)
+    out: Floats = (a * b).sum(axis=1) / both
     return out
 
 
@@ -114,12 +114,13 @@ def coherence(p: Floats, p_norm: Floats, usable: NDArray[np.bool_], beats: int) 
     `usable` rows count; NaN-free: 0 where fewer than two do.
     """
     k = len(p) - beats + 1
-    weight = (usable & (p_norm > _TINY)).astype(np.float64)
-    unit = p * (weight / np.maximum(p_norm, _TINY))[:, None]
-    total, count = np.zeros((k, p.shape[1])), np.zeros(k)
-    for back in range(beats):  # in this order for every beat, whatever the block
+    usable = usable & (p_norm > _TINY)
+    unit = p * (usable / np.maximum(p_norm, _TINY))[:, None]
+    total = unit[:k].copy()
+    for back in range(1, beats):  # in this order for every beat, whatever the block
         total += unit[back : back + k]
-        count += weight[back : back + k]
-    pairs = np.maximum(count * (count - 1), 1.0)
+    passed = np.cumsum(usable)
+    count = passed[beats - 1 :] - passed[:k] + usable[:k]
+    pairs = np.maximum(count * (count - 1), 1)
     out: Floats = np.where(count >= 2, ((total * total).sum(axis=1) - count) / pairs, 0.0)
     return out

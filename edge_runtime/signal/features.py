@@ -6,6 +6,7 @@ known (cold start, gap, unreadable shape) reads `neutral`; the columns of unit `
 """
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import Any, Final
 
 import numpy as np
@@ -168,8 +169,9 @@ def _rhythm(e: Evidence) -> dict[str, Column]:
         "rr_to_prev": ((rr - e.prev_rr) / LOG_STEPS, e.prev_rr_ok),
         "prev_to_prev2": ((e.prev_rr - e.prev2_rr) / LOG_STEPS, e.prev2_rr_ok),
     }
-    for n, (percents, values) in quantiles.items():
-        columns[f"rr_to_mean_{n}"] = ((rr - now.mean(n)) / LOG_STEPS, past_ok)
+    to_means = (rr[:, None] - now.means(tuple(quantiles))) / LOG_STEPS
+    for (n, (percents, values)), to_mean in zip(quantiles.items(), to_means.T, strict=True):
+        columns[f"rr_to_mean_{n}"] = (to_mean, past_ok)
         ratios = (rr[:, None] - values) / LOG_STEPS
         for i, percent in enumerate(percents):
             columns[f"rr_to_q{percent}_{n}"] = (ratios[:, i], past_ok)
@@ -190,7 +192,7 @@ def _rhythm(e: Evidence) -> dict[str, Column]:
         "large_changes": (now.share_of_changes(30, _TENTH), steady),
         "turning_points": (now.turning_points(30), steady),
         "sure_rr_to_q50_60": ((sure.rr - median) / LOG_STEPS, sure_ok),
-        "sure_rr_to_mean_10": ((sure.rr - sure.mean(10)) / LOG_STEPS, sure_ok),
+        "sure_rr_to_mean_10": ((sure.rr - sure.means((10,))[:, 0]) / LOG_STEPS, sure_ok),
         "sure_rr_to_rr": ((sure.rr - rr) / LOG_STEPS, sure.ok & now.ok),
         "prev_doubtful": (e.prev_doubtful, e.prev_rr_ok),
     }
@@ -262,6 +264,5 @@ def _known(e: Evidence) -> dict[str, Column]:
 
 
 def _rms(rows: Floats) -> Floats:
-    clipped = np.minimum(np.maximum(rows, -5.0), 5.0)
-    out: Floats = norm(np.ascontiguousarray(clipped)) / np.sqrt(rows.shape[1])
+    out: Floats = np.minimum(norm(np.ascontiguousarray(rows)) / sqrt(rows.shape[1]), 5.0)
     return out

@@ -65,6 +65,8 @@ class BeatBlock:
     @classmethod
     def join(cls, blocks: "list[BeatBlock]") -> "BeatBlock":
         """Blocks one after the other."""
+        if len(blocks) == 1:
+            return blocks[0]
         shapes = np.zeros((0, LENGTH), dtype=np.float32)
         table = np.zeros((0, len(FEATURES)), dtype=np.float32)
         return cls(
@@ -236,7 +238,7 @@ class BeatHistory:
 
 
 def _premature(intervals: Intervals) -> Bools:
-    early = intervals.rr < intervals.mean(60) - _EARLY
+    early = intervals.rr < intervals.means((60,))[:, 0] - _EARLY
     out: Bools = intervals.ok & (intervals.known >= 3) & early
     return out
 

@@ -51,10 +51,11 @@ class Intervals:
     _end: NDArray[np.int64]  # (k,) where in the line the past of each beat ends
     _with_own: NDArray[np.int64]  # (k,) the same, its own interval included
 
-    def mean(self, n: int) -> NDArray[np.float64]:
-        """Mean of the past n intervals (of all known if fewer; 0 if none)."""
-        count = np.minimum(self.known, n)
-        sums = self._total[self._end] - self._total[self._end - count]
+    def means(self, lengths: tuple[int, ...]) -> NDArray[np.float64]:
+        """Means (k, len(lengths)) of so many past intervals (of all known if fewer; 0 if none)."""
+        count = np.minimum(self.known[:, None], np.array(lengths))
+        end = self._end[:, None]
+        sums = self._total[end] - self._total[end - count]
         out: NDArray[np.float64] = sums / np.maximum(count, 1)
         return out
 
