@@ -74,6 +74,7 @@ def test_written_records_are_the_same_to_wfdb(data_dir: Path, tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_all_headers_samples_and_checksums(data_dir: Path) -> None:
     for record in records(data_dir):
         assert header_differences(record) == []
@@ -81,12 +82,14 @@ def test_all_headers_samples_and_checksums(data_dir: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_all_annotations(data_dir: Path) -> None:
     for path in annotation_files(data_dir):
         assert annotation_differences(path, read_annotations(path)) == []
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_all_records_written_back(data_dir: Path, tmp_path: Path) -> None:
     for record in records(data_dir):
         assert _rewritten_differences(record, tmp_path / Path(record).name) == []
