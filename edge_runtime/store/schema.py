@@ -1,0 +1,115 @@
+"""The database's tables, as numbered migrations. A released migration never changes."""
+
+import sqlite3
+from typing import Final
+
+from edge_runtime.errors import StoreError
+
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE subject (
+        id INTEGER PRIMARY KEY,
+        label TEXT NOT NULL UNIQUE
+    );
+    CREATE TABLE session (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        subject INTEGER REFERENCES subject,
+        source TEXT NOT NULL,
+        stream TEXT NOT NULL,            -- StreamOpened as JSON
+        started_utc_ns INTEGER NOT NULL,
+        ended_utc_ns INTEGER,
+        end_reason TEXT,
+        bundle_set TEXT NOT NULL,        -- hashes: what the session was made with
+        configuration TEXT NOT NULL,
+        rules TEXT NOT NULL
+    );
+    -- One row a beat instead of two events as JSON: a day has 100,000 of them.
+    CREATE TABLE beat (
+        session INTEGER NOT NULL REFERENCES session,
+        at INTEGER NOT NULL,
+        detected_number INTEGER NOT NULL,
+        detected_decided INTEGER NOT NULL,
+        lead TEXT NOT NULL,
+        rr_s REAL,
+        heart_rate_bpm REAL,
+        classified_number INTEGER,
+        classified_decided INTEGER,
+        label TEXT,
+        scores TEXT,
+        reason TEXT,
+        PRIMARY KEY (session, at)
+    ) WITHOUT ROWID;
+    CREATE TABLE event (
+        session INTEGER NOT NULL REFERENCES session,
+        number INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        utc_ns INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        payload TEXT NOT NULL,           -- edge_runtime.events as JSON
+        PRIMARY KEY (session, number)
+    ) WITHOUT ROWID;
+    CREATE INDEX event_by_type ON event (session, type, at);
+    CREATE TABLE episode (
+        session INTEGER NOT NULL REFERENCES session,
+        rhythm TEXT NOT NULL,
+        onset INTEGER NOT NULL,
+        end INTEGER,
+        PRIMARY KEY (session, rhythm, onset)
+    ) WITHOUT ROWID;
+    CREATE TABLE alarm (
+        session INTEGER NOT NULL REFERENCES session,
+        alarm INTEGER NOT NULL,
+        rule TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        priority TEXT NOT NULL,
+        text TEXT NOT NULL,
+        raised_at INTEGER NOT NULL,
+        raised_utc_ns INTEGER NOT NULL,
+        cleared_at INTEGER,
+        PRIMARY KEY (session, alarm)
+    ) WITHOUT ROWID;
+    CREATE TABLE gap (
+        session INTEGER NOT NULL REFERENCES session,
+        signal TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        n_missing INTEGER NOT NULL,
+        exact INTEGER NOT NULL,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (session, signal, first)
+    ) WITHOUT ROWID;
+    CREATE TABLE anchor (
+        session INTEGER NOT NULL REFERENCES session,
+        at INTEGER NOT NULL,
+        source_ns INTEGER,
+        host_ns INTEGER NOT NULL,
+        utc_ns INTEGER NOT NULL,
+        PRIMARY KEY (session, at)
+    ) WITHOUT ROWID;
+    CREATE TABLE segment (
+        session INTEGER NOT NULL REFERENCES session,
+        signal TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        fmt INTEGER NOT NULL,
+        n_samples INTEGER,               -- NULL while it is being written
+        PRIMARY KEY (session, signal, first)
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the database to the newest schema, each step in a transaction of its own.
+
+    Raises StoreError for a database made by a newer version.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"the database has schema {version}, this version knows {len(MIGRATIONS)}; "
+            "install a newer ecg-edge or use another store.directory"
+        )
+    for number in range(version, len(MIGRATIONS)):
+        script = MIGRATIONS[number]
+        connection.executescript(f"BEGIN;{script};PRAGMA user_version = {number + 1};COMMIT;")
