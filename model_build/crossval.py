@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_bridge.records import Annotations, read_annotations, read_header
+from model_build.datasets.census import within
 from model_build.datasets.recording import CLASSES, Group, Recording, Target
 from model_build.datasets.splits import FOLDS, fold_of
 from model_build.evaluate.ec57 import BeatMatrix, compare_beats
@@ -170,16 +171,6 @@ def af_errors(recording: Recording, beats: PreparedBeats, logits: NDArray[np.flo
     if recording.annotator is None:
         return AfErrors(0, 0)
     reference = read_annotations(f"{recording.path}.{recording.annotator}")
-    within = in_af(reference, beats.at)
-    false_s = said_s & within & (beats.target != Target.S)
-    return AfErrors(int(within.sum()), int(false_s.sum()))
-
-
-def in_af(reference: Annotations, at: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each sample of `at` lies in annotated atrial fibrillation."""
-    changes = [(s, aux) for s, aux in zip(reference.sample, reference.aux, strict=True)]
-    changes = [(s, aux) for s, aux in changes if aux.startswith("(")]
-    starts = np.array([s for s, _ in changes], dtype=np.int64)
-    fibrillates = np.array([False, *(aux.startswith("(AFIB") for _, aux in changes)])
-    found: NDArray[np.bool_] = fibrillates[np.searchsorted(starts, at, side="right")]
-    return found
+    inside = within(reference, beats.at, ("(AFIB",))
+    false_s = said_s & inside & (beats.target != Target.S)
+    return AfErrors(int(inside.sum()), int(false_s.sum()))

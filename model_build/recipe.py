@@ -102,7 +102,7 @@ class Quantize:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One recipe file."""
+    """One recipe file. `thresholds` are the least scores at which a class is emitted."""
 
     name: str
     seed: int
@@ -114,6 +114,7 @@ class Recipe:
     augmentation: Augmentation
     optimizer: Optimizer
     quantize: Quantize
+    thresholds: dict[str, float] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
     digest: str = ""
 
@@ -135,6 +136,11 @@ def recipe_path(name_or_path: str) -> Path:
     if shipped.is_file():
         return Path(str(shipped))
     raise RecipeError(f"no recipe {name_or_path!r}: give a shipped name or the path of a .toml")
+
+
+def calibration_path(name_or_path: str) -> Path:
+    """The recipe's calibration list: NAME.calibration.txt beside it."""
+    return recipe_path(name_or_path).with_suffix(".calibration.txt")
 
 
 def read_recipe(path: Path) -> Recipe:

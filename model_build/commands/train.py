@@ -51,9 +51,9 @@ def command(
     stood and ends with the same weights. The student lies in the work directory under the recipe's
     name and digest, where `quantize` and `export` find it.
 
-    With --cross-validate nothing is kept but scores: VEB and SVEB by EC57 at the detector's own
-    peaks, pooled over the left-out subjects, false S in atrial fibrillation, and the selection
-    score J. Recipes are chosen by these; the test half of mitdb is never read here.
+    With --cross-validate only scores are kept, for the bundle's manifest: VEB and SVEB by EC57 at
+    the detector's own peaks, pooled over the left-out subjects, false S in atrial fibrillation,
+    and the selection score J. Recipes are chosen by these; the test half of mitdb is never read.
     """
     recipe = load_recipe(recipe_name)
     if cross_validate:
@@ -105,6 +105,7 @@ def _cross_validate(
     recipe: "Recipe", data: Path | None, work: Path, folds: str, as_json: bool
 ) -> None:
     from model_build.crossval import cross_validate  # noqa: PLC0415 - loads TensorFlow
+    from model_build.student_files import student_folder  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     try:
@@ -118,6 +119,9 @@ def _cross_validate(
             recordings, prepared, recipe, work,
             lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen,
         )  # fmt: skip
+    folder = student_folder(work, recipe)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "cross-validation.json").write_text(json.dumps(result.as_json()))
     click.echo(json.dumps(result.as_json()) if as_json else _lines(result))
 
 

@@ -41,11 +41,11 @@ def run_engine(
     stream = iter(items)
     opened = next(stream)
     assert isinstance(opened, StreamOpened)
-    engine = Engine(opened, bundles, EngineSettings(mains_hz=mains_hz))
+    engine = Engine.of_bundles(opened, bundles, EngineSettings(mains_hz=mains_hz))
     events = engine.feed(opened)
     for item in stream:
         events += engine.feed(item)
-    return events
+    return events + engine.finish()
 
 
 def beats_of(events: Sequence[Event]) -> Annotations:
