@@ -29,7 +29,7 @@ _STOP_WITHIN_S: Final = 10.0
 class View(Protocol):
     """Something that shows what happens: terminal, JSON lines, later the web page."""
 
-    def see(self, source: str, item: StreamItem, published: Sequence[Published]) -> None:
+    def see(self, source: str, item: StreamItem | Ended, published: Sequence[Published]) -> None:
         """Called in the engine thread for each item; must not block."""
         ...
 
@@ -63,7 +63,7 @@ class Supervisor:
     _over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Monitor. Raises EdgeRuntimeError when a thread died; all was stopped in order then too."""
+        """Monitor. Raises EdgeRuntimeError when a thread died; all else was stopped in order."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._over.set)
@@ -72,8 +72,9 @@ class Supervisor:
             self._failure = self._failure or (name, error)
             loop.call_soon_threadsafe(self._over.set)
 
-        writer = WriterThread(self.parts.store, failed) if self.parts.store else None
-        engine = EngineThread(self.parts.make_engine, self._show, writer, failed)
+        store = self.parts.store
+        writer = WriterThread(store, self._say, failed) if store else None
+        engine = EngineThread(self.parts.make_engine, self._show, writer, self._say, failed)
         if writer:
             writer.start()
         engine.start()
@@ -143,7 +144,7 @@ class Supervisor:
             for name in watchdog.stuck():
                 log.error("%s makes no progress", name)
 
-    def _show(self, source: str, item: StreamItem, published: Sequence[Published]) -> None:
+    def _show(self, source: str, item: StreamItem | Ended, published: Sequence[Published]) -> None:
         for view in self.parts.views:
             view.see(source, item, published)
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from edge_runtime.errors import EdgeRuntimeError, StoreError
 from edge_runtime.events import Event
 from edge_runtime.item_queue import ItemQueue
 from edge_runtime.publication import Published, Session
@@ -29,6 +30,10 @@ class AnyEngine(Protocol):
 
     def feed(self, item: StreamItem) -> list[Event]:
         """Events that `item` completes, in order of `decided`."""
+        ...
+
+    def finish(self) -> list[Event]:
+        """The stream is over: what was still to be said."""
         ...
 
 
@@ -106,9 +111,15 @@ class _Record:
 class WriterThread(_Worker):
     """Owns the store: every SQLite statement and raw file is written here."""
 
-    def __init__(self, store: AnyStore, failed: Callable[[str, BaseException], None]) -> None:
+    def __init__(
+        self,
+        store: AnyStore,
+        trouble: Callable[[str, str], None],
+        failed: Callable[[str, BaseException], None],
+    ) -> None:
         super().__init__("writer", failed)
         self._store = store
+        self._trouble = trouble
         self._queue: queue.Queue[_Record | None] = queue.Queue(_WRITER_QUEUE_ITEMS)
 
     def put(self, record: _Record) -> None:
@@ -133,22 +144,28 @@ class WriterThread(_Worker):
                 else:
                     if record is None:
                         return
-                    self._write(record)
-                self._store.tick()
+                    self._guarded(self._write, record)
+                self._guarded(self._store.tick)
                 self.progress += 1
         finally:
             self._store.close()
 
     def _write(self, record: _Record) -> None:
-        match record.item:
-            case StreamOpened():
-                self._store.begin(record.session)
-            case Ended(reason):
-                self._store.end(record.session.id, reason)
-            case item:
-                self._store.record(record.session.id, item)
+        if isinstance(record.item, StreamOpened):
+            self._store.begin(record.session)
+        elif not isinstance(record.item, Ended):
+            self._store.record(record.session.id, record.item)
         if record.published:
             self._store.record_events(record.published)
+        if isinstance(record.item, Ended):
+            self._store.end(record.session.id, record.item.reason)
+
+    def _guarded(self, act: Callable[..., None], *arguments: object) -> None:
+        """A store that fails is told to a person; the monitoring goes on without it."""
+        try:
+            act(*arguments)
+        except StoreError as error:
+            self._trouble("store", str(error))
 
 
 class EngineThread(_Worker):
@@ -157,11 +174,13 @@ class EngineThread(_Worker):
     def __init__(
         self,
         make_engine: Callable[[StreamOpened], AnyEngine],
-        show: Callable[[str, StreamItem, Sequence[Published]], None],
+        show: Callable[[str, StreamItem | Ended, Sequence[Published]], None],
         writer: WriterThread | None,
+        refused: Callable[[str, str], None],
         failed: Callable[[str, BaseException], None],
     ) -> None:
         super().__init__("engine", failed)
+        self._refused = refused
         self._make_engine = make_engine
         self._show = show
         self._writer = writer
@@ -187,25 +206,29 @@ class EngineThread(_Worker):
 
     def _take(self, source: str, item: StreamItem | Ended) -> None:
         if isinstance(item, StreamOpened):
-            self._running[source] = (self._make_engine(item), Session.begin(item))
+            self._open(source, item)
         running = self._running.get(source)
         if running is None:
-            return  # ended before it was opened: there is no session to close
+            return  # refused, or ended before it was opened: there is no session
         engine, session = running
-        if isinstance(item, Ended):
-            del self._running[source]
-            self._hand_over(session, item, ())
-            return
         if isinstance(item, ClockAnchor):
             session.see_anchor(item)
         elif isinstance(item, Gap):
             session.see_gap(item)
-        published = tuple(session.publish(event) for event in engine.feed(item))
+        events = engine.finish() if isinstance(item, Ended) else engine.feed(item)
+        published = tuple(session.publish(event) for event in events)
         self._show(source, item, published)
-        self._hand_over(session, item, published)
-
-    def _hand_over(
-        self, session: Session, item: StreamItem | Ended, published: tuple[Published, ...]
-    ) -> None:
         if self._writer is not None:
             self._writer.put(_Record(session, item, published))
+        if isinstance(item, Ended):
+            del self._running[source]
+
+    def _open(self, source: str, opened: StreamOpened) -> None:
+        try:
+            engine = self._make_engine(opened)
+        except EdgeRuntimeError as error:
+            # One source that cannot be read must not end the others.
+            self._running.pop(source, None)
+            self._refused(source, str(error))
+            return
+        self._running[source] = (engine, Session.begin(opened))

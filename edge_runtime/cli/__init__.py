@@ -1,1 +1,48 @@
-"""Commands of the runtime."""
+"""`edge-runtime`: the daemon and its tools. Each command lives in a module of its own."""
+
+import importlib
+import logging
+import sys
+from typing import Final
+
+import click
+
+_COMMANDS: Final = {
+    "run": "edge_runtime.cli.run",
+    "demo": "edge_runtime.cli.demo",
+    "replay": "edge_runtime.cli.replay",
+    "check": "edge_runtime.cli.check",
+    "config": "edge_runtime.cli.settings",
+    "doctor": "edge_runtime.cli.doctor",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module only when it is used: `--help` needs no numpy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(_COMMANDS[cmd_name]).command
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="ecg-edge")
+@click.option("-v", "--verbose", count=True, help="Say more on standard error; twice: everything.")
+def main(verbose: int) -> None:
+    """Monitor an ECG on the edge: beats, rhythm, explained alarms.
+
+    Standard output is data, standard error is the log.
+
+    Exit status: 0 done, 1 a device, a file or the store failed, 2 wrong usage or configuration,
+    3 the bundle set is damaged or does not reproduce its golden vectors.
+    """
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(
+        level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )

@@ -26,7 +26,7 @@ from edge_runtime.events import (
     SourceOpened,
 )
 from edge_runtime.publication import Published
-from firmware_bridge.stream import Gap, SampleChunk, SignalKind, StreamItem, StreamOpened
+from firmware_bridge.stream import Gap, SampleChunk, SignalKind, StreamOpened
 
 STRIP_S: Final = 8.0
 _BEATS_SHOWN: Final = 12
@@ -104,7 +104,7 @@ class LiveSource:
             if not self._messages or self._messages[-1] != message:
                 self._messages.append(message)
 
-    def see(self, item: StreamItem, published: Sequence[Published], now_s: float) -> None:
+    def see(self, item: object, published: Sequence[Published], now_s: float) -> None:
         """One item and the events it brought, at `now_s` of the monotonic clock."""
         with self._lock:
             if isinstance(item, StreamOpened):

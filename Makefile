@@ -1,0 +1,87 @@
+# Two commands: `make run` and `make test`. Both set up what they need.
+#
+#   make run                     the daemon with a simulated sensor, live in the terminal
+#   make run SCENARIO=asystole   asystole, vt, leadoff, unplug, none: an edited recording
+#   make run JSON=1              events as JSON lines
+#   make test                    the default test suite
+#   make lint                    ruff, mypy, import contracts
+#   make bench                   speed and memory, beside peers in the same run
+#   make test-slow               what takes minutes: full archives, long fuzzing, Python 3.13
+#   make test-arm                golden vectors on emulated aarch64
+#
+# PYTHON=python3.13 takes another interpreter; ECG_DATA_DIR names the folder of ECG archives.
+
+PYTHON ?= python3
+SCENARIO ?= tour
+JSON ?=
+
+RUN := .venv
+DEV := .venv-dev
+TFLITE := .venv-tflite
+PIP_QUIET := --quiet --disable-pip-version-check
+
+.PHONY: run test test-slow test-arm test-313 lint bench lock clean
+
+run: $(RUN)/ready
+	@$(RUN)/bin/edge-runtime demo --scenario $(SCENARIO) $(if $(JSON),--json)
+
+test: $(DEV)/ready $(TFLITE)/ready
+	$(DEV)/bin/python -m pytest -n 2 $(PYTEST_ARGS)
+
+test-slow: $(DEV)/ready $(TFLITE)/ready test-313
+	$(DEV)/bin/python -m pytest -m slow $(PYTEST_ARGS)
+
+test-arm: $(DEV)/ready
+	tests/arm/run.sh
+
+# The default suite on the newest supported Python.
+test-313:
+	$(MAKE) DEV=.venv-313 PYTHON=python3.13 test
+
+lint: $(DEV)/ready
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+
+bench: $(DEV)/ready
+	$(DEV)/bin/python -m tests.benchmarks
+
+# Hashes of everything that CI installs, for Python 3.11 on x86-64 Linux.
+lock: $(DEV)/ready
+	$(DEV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 \
+	    --no-header --all-extras --no-emit-package ecg-edge \
+	    --output-file .ci/requirements.lock pyproject.toml
+
+$(RUN)/ready: pyproject.toml
+	@deploy/preflight.sh $(PYTHON)
+	@echo "setting up $(RUN) (once) ..."
+	@$(PYTHON) -m venv $(RUN)
+	@$(RUN)/bin/python -m pip install $(PIP_QUIET) -e '.[litert,serial,demo]'
+	@touch $@
+
+# CI installs exactly the locked files; everybody else what pyproject.toml allows.
+$(DEV)/ready: pyproject.toml $(if $(filter true,$(CI)),.ci/requirements.lock)
+	@deploy/preflight.sh $(PYTHON)
+	@echo "setting up $(DEV) (once; TensorFlow is 1.3 GB) ..."
+	@$(PYTHON) -m venv $(DEV)
+	@if [ "$(CI)" = true ]; then \
+	    $(DEV)/bin/python -m pip install $(PIP_QUIET) --require-hashes -r .ci/requirements.lock \
+	    && $(DEV)/bin/python -m pip install $(PIP_QUIET) --no-deps -e .; \
+	else \
+	    $(DEV)/bin/python -m pip install $(PIP_QUIET) -e '.[all]'; \
+	fi
+	@touch $@
+
+# tflite-runtime has no wheels above Python 3.11 and needs numpy 1: an environment of its own.
+# Where there is no Python 3.11 its tests skip and say so.
+$(TFLITE)/ready: pyproject.toml
+	@py=$$(command -v python3.11 || command -v $(PYTHON)); \
+	if $$py -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; then \
+	    $$py -m venv $(TFLITE) && \
+	    $(TFLITE)/bin/python -m pip install $(PIP_QUIET) -e '.[tflite]'; \
+	else mkdir -p $(TFLITE); fi
+	@touch $@
+
+clean:
+	rm -rf $(RUN) $(DEV) $(TFLITE) .venv-313 build dist var

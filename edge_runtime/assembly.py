@@ -1,0 +1,68 @@
+"""From a configuration to the parts that the supervisor runs."""
+
+import functools
+import hashlib
+from collections.abc import Callable
+
+import msgspec
+
+from edge_runtime.config import Config, SourceConfig
+from edge_runtime.engine import Engine, EngineSettings
+from edge_runtime.inference.bundle import BundleSet
+from edge_runtime.store.database import Provenance
+from edge_runtime.store.store import Store
+from edge_runtime.supervisor import Parts, View
+from firmware_bridge.driver import Driver
+from firmware_bridge.links.serial import SerialSensor
+from firmware_bridge.stream import StreamOpened
+
+
+def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
+    """The parts of a daemon. Raises ConfigError and StoreError."""
+    subjects = {source.name: source.subject for source in config.source}
+    store = Store(
+        config.store.directory,
+        provenance(config, bundles),
+        subjects,
+        durability_s=config.store.durability_s,
+        keep_raw=config.store.raw,
+    )
+    leads = {source.name: source.lead for source in config.source}
+
+    def make_engine(opened: StreamOpened) -> Engine:
+        return Engine.of_bundles(opened, bundles, engine_settings(config, leads[opened.source]))
+
+    return Parts(
+        drivers={source.name: _driver(source) for source in config.source},
+        make_engine=make_engine,
+        store=store,
+        views=views,
+    )
+
+
+def engine_settings(config: Config, lead: str) -> EngineSettings:
+    """The part of the configuration that an engine knows. `lead` is a name, a number or "auto"."""
+    return EngineSettings(
+        rules=config.rules,
+        lead=None if lead == "auto" else lead,
+        mains_hz=config.signal.mains_hz or None,
+        ring_minutes=config.signal.ring_minutes,
+    )
+
+
+def provenance(config: Config, bundles: BundleSet) -> Provenance:
+    """What a session was made with, as hashes that tell two set-ups apart."""
+    return Provenance(
+        bundle_set=bundles.fingerprint,
+        configuration=_hash(config),
+        rules=_hash(config.rules),
+    )
+
+
+def _driver(source: SourceConfig) -> Callable[[], Driver]:
+    return functools.partial(SerialSensor, source.name, source.port, source.baud)
+
+
+def _hash(settings: object) -> str:
+    text = msgspec.json.encode(settings, order="deterministic", enc_hook=str)
+    return hashlib.sha256(text).hexdigest()

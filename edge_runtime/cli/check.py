@@ -1,0 +1,44 @@
+"""`edge-runtime check`: is this configuration acceptable, is the bundle set whole?"""
+
+import json
+from pathlib import Path
+
+import click
+
+from edge_runtime import config
+from edge_runtime.cli.failing import exit_status
+from edge_runtime.cli.settings import config_option, set_option
+
+
+@click.command("check")
+@config_option
+@set_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None:
+    """Check a configuration and the bundle set it names, without starting anything.
+
+    All problems are reported at once, each with its path. Exit status 2 for a configuration that
+    is refused, 3 for a bundle set that is.
+    """
+    with exit_status():
+        loaded, _ = config.load(file, settings)
+        from edge_runtime.inference.bundle import load_bundle_set  # noqa: PLC0415 - slow import
+
+        bundles = load_bundle_set(loaded.bundles.directory)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {
+                    "ok": True,
+                    "sources": [source.name for source in loaded.source],
+                    "bundle_set": bundles.name,
+                    "version": bundles.version,
+                    "fingerprint": bundles.fingerprint,
+                }
+            )
+        )
+        return
+    click.echo(f"configuration: good, {len(loaded.source)} source(s)")
+    click.echo(
+        f"bundle set:    {bundles.name} {bundles.version}, {bundles.fingerprint[:12]}, whole"
+    )

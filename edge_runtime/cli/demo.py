@@ -1,0 +1,97 @@
+"""`edge-runtime demo`: the daemon with a simulated sensor, no hardware and no configuration."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_runtime import config
+from edge_runtime.cli.failing import exit_status
+from edge_runtime.cli.run import monitor
+from firmware_bridge.errors import UsageError
+
+
+@click.command("demo")
+@click.option(
+    "--scenario",
+    default="tour",
+    show_default=True,
+    help="tour, asystole, vt, leadoff, unplug, or none: the recording as it is.",
+)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("var/demo"),
+    show_default=True,
+    help="Where events and signal go.",
+)
+@click.option(
+    "--view",
+    type=click.Choice(["auto", "terminal", "log", "json"]),
+    default="auto",
+    show_default=True,
+    help="auto: terminal where there is one, otherwise the log.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Same as --view json.")
+@click.option(
+    "--for",
+    "duration_s",
+    type=click.FloatRange(0.1),
+    default=None,
+    help="Stop after this many seconds; otherwise on Ctrl-C.",
+)
+def command(scenario: str, store: Path, view: str, as_json: bool, duration_s: float | None) -> None:
+    """Monitor a simulated 500 Hz sensor that plays a real recording with ectopic beats.
+
+    The sensor is a program of its own behind a pseudo terminal; the daemon reads it through the
+    code that reads a real serial sensor. `tour` brings one lead-off and one asystole alarm within
+    the first two minutes.
+    """
+    with exit_status(), tempfile.TemporaryDirectory(prefix="ecg-edge-") as folder:
+        link = Path(folder) / "sensor"
+        with _simulated_sensor(link, scenario) as described:
+            settings = (
+                'source.0.name="demo"',
+                f'source.0.port="{link}"',
+                f'source.0.subject="{described["title"]}"',
+                f'store.directory="{store}"',
+            )
+            loaded, _ = config.load(None, settings)
+            banner = (f" SIMULATED SENSOR: {described['title']} ", *_notes(described))
+            monitor(loaded, "json" if as_json else view, banner, duration_s)
+
+
+def _notes(described: dict[str, Any]) -> Iterator[str]:
+    yield f" {'; '.join(described['notes'])} "
+
+
+@contextmanager
+def _simulated_sensor(link: Path, scenario: str) -> Iterator[dict[str, Any]]:
+    """A sensor process behind `link`; yields what it plays. Raises UsageError with its words."""
+    arguments = ["simulate", "--link", str(link), "--scenario", scenario, "--json"]
+    # A session of its own: Ctrl-C is for the daemon, which ends the sensor afterwards.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "firmware_bridge", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise UsageError(process.stderr.read().strip().removeprefix("firmware-bridge: "))
+        yield json.loads(line)
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()

@@ -1,0 +1,33 @@
+"""How a command ends when it cannot do its work: one clear message, one exit status."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from edge_runtime.errors import BundleError, ConfigError, EdgeRuntimeError
+from firmware_bridge.errors import BridgeError, UsageError
+
+FAILED = 1
+WRONG_USAGE = 2
+BAD_BUNDLE = 3
+
+
+@contextmanager
+def exit_status() -> Iterator[None]:
+    """Turns this project's errors into a message on standard error and an exit status."""
+    try:
+        yield
+    except (ConfigError, UsageError) as error:
+        _fail(error, WRONG_USAGE)
+    except BundleError as error:
+        _fail(error, BAD_BUNDLE)
+    except (EdgeRuntimeError, BridgeError) as error:
+        _fail(error, FAILED)
+
+
+def _fail(error: Exception, status: int) -> None:
+    for line in str(error).splitlines():
+        click.echo(f"edge-runtime: {line}", err=True)
+    sys.exit(status)

@@ -1,0 +1,126 @@
+"""`edge-runtime replay`: a recording through the engine that runs live."""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from edge_runtime import config
+from edge_runtime.assembly import engine_settings
+from edge_runtime.cli.failing import exit_status
+from edge_runtime.cli.settings import config_option, set_option
+from edge_runtime.events import Event
+from edge_runtime.inference.bundle import load_bundle_set
+from edge_runtime.publication import Session
+from edge_runtime.replay import replay
+from edge_runtime.sinks.json_lines import JsonLines
+from edge_runtime.sinks.wfdb_annotations import AnnotationWriter
+from edge_runtime.summary import Summary
+from firmware_bridge.records import iter_record
+from firmware_bridge.stream import SampleChunk, StreamItem, StreamOpened
+
+_CHUNK_S = 10
+_REALTIME_CHUNK_S = 0.1
+
+
+@click.command("replay")
+@click.argument("record", type=click.Path(path_type=Path))
+@click.option("--channel", help="Lead to analyse, by number from 0 or by name. Default: the best.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the annotation file RECORD.ANNOTATOR into this folder.",
+)
+@click.option(
+    "--annotator", default="edge", show_default=True, help="Ending of the annotation file."
+)
+@click.option("--realtime", is_flag=True, help="At the record's own pace instead of full speed.")
+@click.option("--fs", type=click.FloatRange(1), help="Rate in Hz of a CSV without a time column.")
+@config_option
+@set_option
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Events as JSON lines on standard output, the summary as the last one.",
+)
+def command(
+    record: Path,
+    channel: str | None,
+    output: Path | None,
+    annotator: str,
+    realtime: bool,
+    fs: float | None,
+    file: Path | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Analyse RECORD, a WFDB record (named without ending) or a CSV file.
+
+    The same engine that runs live: same conditioning, detector, models, rules and alarms. With
+    --output it writes a WFDB annotation file in the record's own samples, which any WFDB tool
+    reads: beats with their class, rhythm changes, alarms as comments.
+
+    \b
+        edge-runtime replay mitdb/208 --channel MLII --output out
+        rdann -r mitdb/208 -a edge
+    """
+    with exit_status():
+        loaded, _ = config.load(file, settings)
+        chunk_s = _REALTIME_CHUNK_S if realtime else _CHUNK_S
+        opened, items = _opened(record, channel, fs, chunk_s)
+        bundles = load_bundle_set(loaded.bundles.directory)
+        annotations, summary = AnnotationWriter(), Summary()
+        sink = _EventLines(opened, sys.stdout.buffer) if as_json else None
+        paced = _paced(items, float(opened.reference.rate_hz)) if realtime else items
+        started = time.perf_counter()
+        for event in replay(bundles, paced, engine_settings(loaded, lead="auto")):
+            annotations.see(event)
+            summary.see(event)
+            if sink:
+                sink.see(event)
+        elapsed_s = time.perf_counter() - started
+        written = annotations.write(output, record.stem, annotator) if output else None
+    if as_json:
+        result = summary.as_dict() | {"elapsed_s": elapsed_s, "written": written and str(written)}
+        click.echo(json.dumps({"summary": result}))
+        return
+    click.echo("\n".join(summary.lines()))
+    if elapsed_s > 0 and not realtime:
+        click.echo(f"  speed   {summary.duration_s / elapsed_s:.0f} times real time")
+    if written:
+        click.echo(f"  wrote   {written}")
+
+
+def _opened(
+    record: Path, channel: str | None, fs: float | None, chunk_s: float
+) -> tuple[StreamOpened, Iterator[StreamItem]]:
+    """What the record is, and all its items in chunks of about `chunk_s`."""
+    channels = None if channel is None else [int(channel) if channel.isdigit() else channel]
+    opened = next(iter_record(record, channels=channels, fs=fs))
+    assert isinstance(opened, StreamOpened)
+    chunk = max(1, int(chunk_s * opened.reference.rate_hz))
+    return opened, iter_record(record, chunk_samples=chunk, channels=channels, fs=fs)
+
+
+def _paced(items: Iterable[StreamItem], rate_hz: float) -> Iterator[StreamItem]:
+    started = time.monotonic()
+    for item in items:
+        if isinstance(item, SampleChunk):
+            time.sleep(max(0.0, started + item.end / rate_hz - time.monotonic()))
+        yield item
+
+
+class _EventLines:
+    """Events of a recording as the daemon's own JSON lines; times count from now."""
+
+    def __init__(self, opened: StreamOpened, stream: BinaryIO) -> None:
+        self._session = Session.begin(opened)
+        self._lines = JsonLines(stream)
+
+    def see(self, event: Event) -> None:
+        self._lines.see([self._session.publish(event)])

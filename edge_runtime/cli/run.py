@@ -1,0 +1,100 @@
+"""`edge-runtime run`: monitor the configured sources."""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from edge_runtime import assembly, config
+from edge_runtime.cli.failing import exit_status
+from edge_runtime.cli.settings import config_option, set_option
+from edge_runtime.cli.views import JsonView, LogView, SummaryView, TerminalView
+from edge_runtime.config import Config
+from edge_runtime.errors import ConfigError
+from edge_runtime.inference.bundle import load_bundle_set
+from edge_runtime.supervisor import Supervisor, View
+
+
+@click.command("run")
+@config_option
+@set_option
+@click.option(
+    "--view",
+    type=click.Choice(["auto", "terminal", "log", "json"]),
+    default="auto",
+    show_default=True,
+    help="auto: terminal where there is one, otherwise the log.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Same as --view json.")
+@click.option(
+    "--for",
+    "duration_s",
+    type=click.FloatRange(0.1),
+    default=None,
+    help="Stop after this many seconds; otherwise on Ctrl-C or SIGTERM.",
+)
+def command(
+    file: Path | None,
+    settings: tuple[str, ...],
+    view: str,
+    as_json: bool,
+    duration_s: float | None,
+) -> None:
+    """Monitor: read the sensors, classify, raise alarms, store everything.
+
+    Sources come from the configuration file (or --set):
+
+    \b
+        [[source]]
+        name = "chest"
+        port = "/dev/serial/by-id/usb-..."
+
+    A sensor that is not there is waited for. Ctrl-C ends cleanly and prints a summary.
+    """
+    with exit_status():
+        loaded, _ = config.load(file, settings)
+        if not loaded.source:
+            raise ConfigError(
+                "no source is configured; add [[source]] with name and port to the configuration "
+                "file, or try `edge-runtime demo`, which brings a simulated one"
+            )
+        monitor(loaded, "json" if as_json else view, (), duration_s)
+
+
+def monitor(loaded: Config, view: str, banner: tuple[str, ...], duration_s: float | None) -> None:
+    """Run the daemon until it is told to stop; then the summary. Raises this project's errors."""
+    if view == "auto":
+        view = "terminal" if sys.stdout.isatty() else "log"
+    bundles = load_bundle_set(loaded.bundles.directory)
+    summary = SummaryView()
+    make_view: dict[str, Callable[[], View]] = {
+        "terminal": lambda: TerminalView(banner),
+        "json": JsonView,
+        "log": LogView,
+    }
+    if view == "terminal":
+        _log_to_file(loaded.store.directory / "edge-runtime.log")
+    parts = assembly.build(loaded, bundles, (make_view[view](), summary))
+    asyncio.run(Supervisor(parts, duration_s).run())
+    if view == "json":
+        result = [one.as_dict() for one in summary.summaries.values()]
+        click.echo(json.dumps({"summary": result}))
+        return
+    for one in summary.summaries.values():
+        click.echo("\n".join(one.lines()), err=view == "log")
+    click.echo(f"stored in {loaded.store.directory}", err=view == "log")
+
+
+def _log_to_file(file: Path) -> None:
+    """Log lines would tear the screen apart."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        root.removeHandler(handler)
+    logging.basicConfig(
+        filename=file, level=root.level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )

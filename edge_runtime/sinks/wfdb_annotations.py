@@ -1,0 +1,75 @@
+"""Events as a WFDB annotation file: what the engine found, in the record's own samples.
+
+Beats carry their AAMI class (Q where it was refused), rhythm changes are `+` with WFDB's rhythm
+names, alarms are comments (`"`): `ALARM high asystole: ...` and `ALARM END asystole`.
+"""
+
+from pathlib import Path
+
+from edge_runtime.events import (
+    AlarmCleared,
+    AlarmRaised,
+    BeatClassified,
+    Event,
+    Phase,
+    Rhythm,
+    RhythmEpisode,
+)
+from firmware_bridge.records import Annotations, write_annotations
+
+_MAX_AUX = 255
+_RHYTHM_NAMES = {
+    Rhythm.SINUS: "(N",
+    Rhythm.ATRIAL_FIBRILLATION: "(AFIB",
+    Rhythm.ATRIAL_FLUTTER: "(AFL",
+    Rhythm.VENTRICULAR_FIBRILLATION: "(VF",
+    Rhythm.VENTRICULAR_TACHYCARDIA: "(VT",
+    Rhythm.VENTRICULAR_RUN: "(VT",
+    Rhythm.ASYSTOLE: "(ASYS",
+    Rhythm.OTHER: "(N",
+}
+
+
+class AnnotationWriter:
+    """Collects events; `write` puts them in order of time."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[int, str, str]] = []
+
+    def see(self, event: Event) -> None:
+        """Keep `event` if an annotation file has a place for it."""
+        match event:
+            case BeatClassified():
+                self._rows.append((event.at, event.label.value, ""))
+            case RhythmEpisode(phase=Phase.ONSET):
+                self._rows.append((event.at, "+", _RHYTHM_NAMES[event.rhythm]))
+            case RhythmEpisode():
+                self._rows.append((event.at, "+", "(N"))
+            case AlarmRaised():
+                text = f"ALARM {event.priority.value} {event.rule}: {event.text}"
+                self._rows.append((event.at, '"', text))
+            case AlarmCleared():
+                self._rows.append((event.at, '"', f"ALARM END {event.rule}"))
+            case _:
+                pass
+
+    def annotations(self) -> Annotations:
+        """All so far, in order of time."""
+        rows = sorted(self._rows, key=lambda row: row[0])
+        return Annotations.of(
+            [max(0, at) for at, _, _ in rows],
+            [symbol for _, symbol, _ in rows],
+            [_plain(text) for _, _, text in rows],
+        )
+
+    def write(self, directory: Path, record: str, annotator: str) -> Path:
+        """Write DIRECTORY/RECORD.ANNOTATOR, whole or not at all."""
+        directory.mkdir(parents=True, exist_ok=True)
+        file = directory / f"{record}.{annotator}"
+        write_annotations(file, self.annotations())
+        return file
+
+
+def _plain(text: str) -> str:
+    """WFDB's aux strings are at most 255 bytes of Latin-1."""
+    return text.encode("latin-1", "replace")[:_MAX_AUX].decode("latin-1")
