@@ -1,0 +1,121 @@
+"""Beats to a report: labels of events, rules of counting, the ledger."""
+
+import json
+import subprocess
+
+import numpy as np
+import pytest
+
+from edge_runtime.events import BeatClass, BeatClassified, BeatDetected
+from firmware_bridge.records import Annotations
+from model_build.errors import RecipeError
+from model_build.evaluate import report
+from model_build.evaluate.beats import Scores, beats_of, pooled
+from model_build.evaluate.ec57 import compare_beats
+from model_build.evaluate.ledger import commit_of, openings, write_down
+
+FS = 360.0
+
+
+def detected(at: int) -> BeatDetected:
+    return BeatDetected(at=at, decided=at + 90, lead="MLII", rr_s=None, heart_rate_bpm=None)
+
+
+def classified(at: int, label: BeatClass) -> BeatClassified:
+    return BeatClassified(at=at, decided=at + 200, label=label, scores={})
+
+
+def test_a_detected_beat_without_a_class_is_q():
+    said = beats_of(
+        [detected(100), detected(400), classified(100, BeatClass.VENTRICULAR), detected(800)]
+    )
+    assert said.sample.tolist() == [100, 400, 800]
+    assert said.symbol == ("V", "Q", "Q")
+
+
+def scores(shift: int = 0, n_beats: int = 1200) -> Scores:
+    at = 200 + 300 * np.arange(n_beats)
+    symbols = np.full(n_beats, "N")
+    symbols[::10], symbols[5::10], symbols[7::50] = "V", "A", "j"
+    said = np.where(symbols == "A", "S", np.where(symbols == "j", "N", symbols))
+    said[700:720] = "N"
+    reference = Annotations.of(at, symbols.tolist())
+    test = Annotations.of(at + shift, said.tolist())
+    end = int(at[-1]) + 300
+    return Scores(
+        main=compare_beats(reference, test, FS, end),
+        escapes_s=compare_beats(reference, test, FS, end, escapes="s"),
+        whole=compare_beats(reference, test, FS, end, learning_s=0.0),
+    )
+
+
+@pytest.fixture
+def subject():
+    return report.Subject(
+        title="Beats: DS2, inter-patient", date="2026-11-23", recipe="r", recipe_digest="d" * 64,
+        bundle_set="b" * 64, bundle_bytes=60_000, mains_hz=60, seen_in_training=False,
+        credits=["an archive"],
+    )  # fmt: skip
+
+
+def test_the_report_states_every_rule_apart(subject, tmp_path):
+    int8 = {"mitdb/100": scores(), "mitdb/232": scores(5)}
+    data, text = report.write(tmp_path / "beats", subject, int8, {"mitdb/100": scores()})
+    found = json.loads(data.read_text())
+    main = found["int8"]["main"]
+    assert main["escapes"] == "n"
+    assert main["learning_s"] == 300.0
+    assert found["int8"]["escapes_s"]["escapes"] == "s"
+    assert found["int8"]["whole"]["learning_s"] == 0.0
+    assert found["int8"]["whole"]["veb"]["tp"] > main["veb"]["tp"]
+    assert found["int8"]["escapes_s"]["sveb"]["fn"] > main["sveb"]["fn"]
+    assert main["veb"]["fn"] == 2 * found["int8_without_232"]["veb"]["fn"] == 4
+    assert set(found["records"]) == set(int8)
+    words = text.read_text()
+    for part in ("Escape beats (e, j, n) are N", "SVEB without 232", "201", "mitdb/232", "+0.00"):
+        assert part in words
+
+
+def test_pooling_adds_and_can_leave_out():
+    both = {"a": scores(), "b": scores()}
+    assert pooled(both).main.veb.tp == 2 * pooled(both, ["a"]).main.veb.tp
+
+
+def test_records_that_were_trained_on_are_called_so(subject):
+    from dataclasses import replace
+
+    words = report.markdown(replace(subject, seen_in_training=True), {"mitdb/101": scores()}, {})
+    assert "not of accuracy" in words
+
+
+def _git(folder, *arguments):
+    subprocess.run(
+        ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", *arguments],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+
+
+def test_only_a_committed_recipe_opens_the_test(tmp_path):
+    recipe = tmp_path / "r.toml"
+    recipe.write_text("name = 'r'\n")
+    with pytest.raises(RecipeError, match="no git repository"):
+        commit_of(recipe)
+    _git(tmp_path, "init", "-q")
+    with pytest.raises(RecipeError, match="not committed"):
+        commit_of(recipe)
+    _git(tmp_path, "add", "r.toml")
+    _git(tmp_path, "commit", "-qm", "Add")
+    assert len(commit_of(recipe)) == 40
+    recipe.write_text("name = 'changed'\n")
+    with pytest.raises(RecipeError, match="not committed"):
+        commit_of(recipe)
+
+
+def test_every_opening_stays_written_down(tmp_path):
+    ledger = tmp_path / "openings.jsonl"
+    assert openings(ledger) == []
+    for k in range(2):
+        write_down({"date": "2026-11-23", "recipe": f"r{k}"}, ledger)
+    assert [entry["recipe"] for entry in openings(ledger)] == ["r0", "r1"]

@@ -1,0 +1,40 @@
+"""Recipes: strict reading."""
+
+import pytest
+
+from model_build.errors import RecipeError
+from model_build.recipe import calibration_path, read_recipe, recipe_path
+
+
+def test_the_shipped_recipe_reads_and_is_named_by_its_content(tmp_path):
+    path = recipe_path("beats-first")
+    recipe = read_recipe(path)
+    assert recipe.name == "beats-first"
+    assert recipe.view[0].name == "native"
+    copy = tmp_path / "other.toml"
+    copy.write_bytes(path.read_bytes() + b"\n")
+    assert read_recipe(copy).digest != recipe.digest
+    assert calibration_path("beats-first").name == "beats-first.calibration.txt"
+
+
+def test_every_problem_is_named(tmp_path):
+    text = recipe_path("beats-first").read_text()
+    text = text.replace("epochs = ", "epoch = ").replace("seed = 1", 'seed = "one"', 1)
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeError) as caught:
+        read_recipe(path)
+    assert "epoch" in str(caught.value)
+    assert "seed" in str(caught.value)
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(RecipeError, match="shipped name"):
+        recipe_path("beets")
+
+
+def test_a_file_that_is_no_toml_is_refused(tmp_path):
+    path = tmp_path / "x.toml"
+    path.write_text("name = ")
+    with pytest.raises(RecipeError, match=r"x\.toml"):
+        read_recipe(path)
