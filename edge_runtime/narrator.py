@@ -5,14 +5,18 @@ lead's quality, the electrodes reported off, and what follows from a beat's scor
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isnan
 from typing import Any, Final, Protocol, assert_never
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.advice import Advice
 from edge_runtime.events import (
     AnalysisLeadChanged,
+    BeatClass,
     BeatClassified,
     BeatDetected,
     Event,
@@ -20,7 +24,7 @@ from edge_runtime.events import (
     QualityLevel,
     SignalQuality,
 )
-from edge_runtime.rules.beat_label import LabelPolicy
+from edge_runtime.rules.beat_label import Decision, LabelPolicy
 from edge_runtime.rules.facts import Beat, Hole, Label, LeadsOff, Readability
 from edge_runtime.rules.heart_rate import HeartRate
 from edge_runtime.rules.rulebook import RuleBook
@@ -39,9 +43,18 @@ from firmware_bridge.stream import SignalInfo
 FLAT: Final = "flat"
 """Word in a quality's reason that says: no electrical activity at all."""
 
-_Single = (
-    PeakFound | QualityChanged | GapFound | LeadChanged | Horizon | tuple[int, int, list[float]]
-)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scored:
+    """One beat with its scores, one per class, and the template it was compared to, (160,)."""
+
+    at: int
+    decided: int
+    scores: list[float]
+    template: NDArray[np.float32]
+
+
+_Single = PeakFound | QualityChanged | GapFound | LeadChanged | Horizon | _Scored
 _Told = tuple[int, int, int, _Single]
 
 
@@ -71,6 +84,7 @@ class Narrator:
         self._names = tuple(c.value for c in labels.classes)
         self._book = book
         self._heart_rate = HeartRate(signal.rate_hz)
+        self._advice = Advice(signal.leads)
         self._state = _State(lead, off=[False] * len(signal.leads))
 
     def tell_all(self, observed: Sequence[Observation], classifier: Classifies) -> list[Event]:
@@ -92,12 +106,17 @@ class Narrator:
     def snapshot(self) -> dict[str, Any]:
         """Its memory as plain data."""
         state = msgspec.to_builtins(self._state, str_keys=True)
-        return {"state": state, "heart_rate": self._heart_rate.snapshot()}
+        return {
+            "state": state,
+            "heart_rate": self._heart_rate.snapshot(),
+            "advice": self._advice.snapshot(),
+        }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """The inverse of `snapshot`."""
         self._state = msgspec.convert(snapshot["state"], _State, strict=False)
         self._heart_rate.restore(snapshot["heart_rate"])
+        self._advice.restore(snapshot["advice"])
 
     def _spread(self, one: Observation, classifier: Classifies) -> Iterator[_Told]:
         """Single things with their sort key: decided, then kind (what a later one depends on
@@ -109,9 +128,11 @@ class Narrator:
                 yield one.decided, 1, one.at, one
             case BeatsReady():
                 scores = classifier.classify(one.block).tolist()
-                rows = zip(one.at.tolist(), one.decided.tolist(), scores, strict=True)
-                for at, decided, row in rows:
-                    yield decided, 2, at, (at, decided, row)
+                rows = zip(
+                    one.at.tolist(), one.decided.tolist(), scores, one.block.template, strict=True
+                )
+                for at, decided, row, template in rows:
+                    yield decided, 2, at, _Scored(at, decided, row, template)
             case GapFound():
                 yield one.decided, 3, one.at, one
             case LeadChanged():
@@ -133,8 +154,8 @@ class Narrator:
                 return self._tell_gap(what)
             case Horizon():
                 return self._book.advance(what.decided + 1)
-            case at, decided, row:
-                return self._tell_label(at, decided, row)
+            case _Scored():
+                return self._tell_label(what)
 
     def _tell_peak(self, peak: PeakFound) -> list[Event]:
         state = self._state
@@ -153,17 +174,25 @@ class Narrator:
         )
         return _before(detected, events)
 
-    def _tell_label(self, at: int, decided: int, row: list[float]) -> list[Event]:
-        decision = self._labels.decide(row)
-        events = self._book.tell(Label(at, decided, decision.label, decision.best))
+    def _tell_label(self, beat: _Scored) -> list[Event]:
+        state, at, decided = self._state, beat.at, beat.decided
+        decision = self._labels.decide(beat.scores)
+        if not self._readable():
+            # What the scores say is kept for VT, which poor quality must not silence.
+            reason = "the electrode is off" if self._is_off() else "the signal is unusable"
+            best = None if self._is_off() else decision.best
+            decision = Decision(BeatClass.UNKNOWN, best, decision.reason or reason)
+        known = not isnan(beat.scores[0])
         classified = BeatClassified(
             at=at,
             decided=decided,
             label=decision.label,
-            scores={} if decision.best is None else dict(zip(self._names, row, strict=True)),
+            scores=dict(zip(self._names, beat.scores, strict=True)) if known else {},
             reason=decision.reason,
         )
-        return _before(classified, events)
+        events = self._book.tell(Label(at, decided, decision.label, decision.best))
+        advice = self._advice.on_beat(at, decided, state.lead, beat.template) if known else []
+        return [*_before(classified, events), *advice]
 
     def _tell_quality(self, quality: QualityChanged) -> list[Event]:
         state = self._state
@@ -175,9 +204,14 @@ class Narrator:
             level=quality.level,
             reason=quality.reason,
         )
-        if quality.lead != state.lead:
-            return [*self._book.advance(quality.decided), changed]
-        return _before(changed, self._tell_readability(quality.at, quality.decided))
+        if quality.lead == state.lead:
+            events = _before(changed, self._tell_readability(quality.at, quality.decided))
+        else:
+            events = [*self._book.advance(quality.decided), changed]
+        if quality.level is QualityLevel.UNUSABLE:
+            where = (quality.at, quality.decided)
+            events += self._advice.on_unusable(*where, quality.lead, quality.reason)
+        return events
 
     def _tell_gap(self, gap: GapFound) -> list[Event]:
         self._state.rr_broken = True
@@ -194,6 +228,7 @@ class Narrator:
     def _tell_lead(self, change: LeadChanged) -> list[Event]:
         state = self._state
         state.lead, state.rr_broken = change.lead, True
+        self._advice.restart_polarity()
         changed = AnalysisLeadChanged(
             at=change.at,
             decided=change.decided,
@@ -223,9 +258,10 @@ class Narrator:
 
     def _readable(self) -> bool:
         level, _ = self._state.levels.get(self._state.lead, (QualityLevel.GOOD, ""))
-        return (
-            level in (QualityLevel.GOOD, QualityLevel.USABLE) and not self._off()[self._state.lead]
-        )
+        return level in (QualityLevel.GOOD, QualityLevel.USABLE) and not self._is_off()
+
+    def _is_off(self) -> bool:
+        return self._off()[self._state.lead]
 
 
 def _before(event: Event, told: list[Event]) -> list[Event]:

@@ -1,5 +1,7 @@
 """Asystole and pause: each bound hit, missed by a sample, and met; gaps, leads and quality."""
 
+from fractions import Fraction
+
 import pytest
 
 from edge_runtime.events import AlarmCleared, AlarmRaised, Event, QualityLevel
@@ -10,7 +12,7 @@ from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.rules.settings import RuleSettings
 
 RATE, LATENCY = 500, 180
-CLOCK = SignalClock(RATE, LATENCY, 330, settle=20)
+CLOCK = SignalClock(Fraction(RATE), LATENCY, 330, settle=20)
 
 
 class Told:

@@ -1,5 +1,7 @@
 """Runs of V: names by length and rate, hysteresis, refused beats, precedence."""
 
+from fractions import Fraction
+
 import pytest
 
 from edge_runtime.events import (
@@ -18,7 +20,7 @@ from edge_runtime.rules.settings import RuleSettings
 from edge_runtime.rules.ventricular import VentricularSettings
 
 RATE, LATENCY, LABEL = 500, 180, 330
-CLOCK = SignalClock(RATE, LATENCY, LABEL)
+CLOCK = SignalClock(Fraction(RATE), LATENCY, LABEL)
 AT_100, AT_40 = 300, 750
 OFF = BradycardiaSettings(enabled=False)  # slow runs are extreme bradycardias as well
 
