@@ -34,6 +34,13 @@ COHERENCE_BEATS: Final = 12
 _ENOUGH: Final = 3
 """Known intervals from which on the past of a beat means something."""
 _ENOUGH_CHANGES: Final = 8
+_QUANTILES: Final = ((300, (10, 50, 90)), (60, (10, 25, 50, 75, 90)), (10, (50,)))
+_MEANS: Final = (300, 60, 10)
+_PAST: Final = (
+    *(f"rr_to_mean_{n}" for n in _MEANS),
+    *(f"rr_to_q{q}_{n}" for n, percents in _QUANTILES for q in percents),
+)
+"""The features that hold RR against its past, in the order they are computed."""
 _TYPICAL_RR: Final = round(LOG_STEPS * -0.2231435513142097)  # ln(0.8 s): 75 beats a minute
 _TENTH: Final = LOG_STEPS // 10
 
@@ -49,15 +56,13 @@ class FeatureSpec:
 
 
 def _rhythm_specs() -> tuple[FeatureSpec, ...]:
-    past = [
-        FeatureSpec(f"rr_to_{stat}_{n}", "ln", f"RR over the {words} of the past {n}")
-        for n, stats in (
-            (10, (("mean", "mean"), ("q50", "median"))),
-            (60, (("mean", "mean"), *((f"q{q}", f"{q} % quantile") for q in (10, 25, 50, 75, 90)))),
-            (300, (("mean", "mean"), *((f"q{q}", f"{q} % quantile") for q in (10, 50, 90)))),
-        )
-        for stat, words in stats
-    ]
+    past = []
+    for n, percents in reversed(_QUANTILES):
+        past.append(FeatureSpec(f"rr_to_mean_{n}", "ln", f"RR over the mean of the past {n}"))
+        past += [
+            FeatureSpec(f"rr_to_q{q}_{n}", "ln", f"RR over the {q} % quantile of the past {n}")
+            for q in percents
+        ]
     return (
         FeatureSpec("rr", "ln", "RR over 0.8 s"),
         FeatureSpec("rr_prev", "ln", "RR of the beat before over 0.8 s"),
@@ -158,43 +163,31 @@ def _rhythm(e: Evidence) -> dict[str, Column]:
     past_ok = now.ok & (now.known >= _ENOUGH)
     sure_ok = sure.ok & (sure.known >= _ENOUGH)
     rr = now.rr
-    quantiles = {
-        10: ((50,), now.quantiles(10, (50,))),
-        60: ((10, 25, 50, 75, 90), now.quantiles(60, (10, 25, 50, 75, 90))),
-        300: ((10, 50, 90), now.quantiles(300, (10, 50, 90))),
-    }
-    columns: dict[str, Column] = {
-        "rr": ((rr - _TYPICAL_RR) / LOG_STEPS, now.ok),
-        "rr_prev": ((e.prev_rr - _TYPICAL_RR) / LOG_STEPS, e.prev_rr_ok),
-        "rr_to_prev": ((rr - e.prev_rr) / LOG_STEPS, e.prev_rr_ok),
-        "prev_to_prev2": ((e.prev_rr - e.prev2_rr) / LOG_STEPS, e.prev2_rr_ok),
-    }
-    to_means = (rr[:, None] - now.means(tuple(quantiles))) / LOG_STEPS
-    for (n, (percents, values)), to_mean in zip(quantiles.items(), to_means.T, strict=True):
-        columns[f"rr_to_mean_{n}"] = (to_mean, past_ok)
-        ratios = (rr[:, None] - values) / LOG_STEPS
-        for i, percent in enumerate(percents):
-            columns[f"rr_to_q{percent}_{n}"] = (ratios[:, i], past_ok)
-    q60, q300 = quantiles[60][1], quantiles[300][1]
-    enough = now.known >= _ENOUGH
-    columns |= {
-        "prev_to_q50_60": ((e.prev_rr - q60[:, 2]) / LOG_STEPS, e.prev_rr_ok & enough),
-        "prev2_to_q50_60": ((e.prev2_rr - q60[:, 2]) / LOG_STEPS, e.prev2_rr_ok & enough),
-        "spread_60": ((q60[:, 3] - q60[:, 1]) / LOG_STEPS, now.known >= _ENOUGH_CHANGES),
-        "spread_300": ((q300[:, 2] - q300[:, 0]) / LOG_STEPS, now.known >= _ENOUGH_CHANGES),
-    }
-    for lag in (1, 2, 3):
-        change, count = now.changes(30, lag)
+    quantiles = now.quantiles(_QUANTILES)
+    low_300, _, high_300, _, low_60, median_60, high_60, _, _ = quantiles.T
+    stats = np.concatenate((now.means(_MEANS), quantiles), axis=1)
+    ratios = ((rr[:, None] - stats) / LOG_STEPS).T
+    columns = {name: (ratio, past_ok) for name, ratio in zip(_PAST, ratios, strict=True)}
+    for lag, change, count in zip((1, 2, 3), *now.changes(30), strict=True):
         columns[f"change_{lag}"] = (change / LOG_STEPS, count >= _ENOUGH_CHANGES)
-    steady = now.known >= _ENOUGH_CHANGES + 2
-    median = sure.quantiles(60, (50,))[:, 0]
+    prev_ok, prev2_ok = e.prev_rr_ok, e.prev2_rr_ok
+    enough, settled = now.known >= _ENOUGH, now.known >= _ENOUGH_CHANGES
+    sure_median = sure.quantiles(((60, (50,)),))[:, 0]
     return columns | {
-        "large_changes": (now.share_of_changes(30, _TENTH), steady),
-        "turning_points": (now.turning_points(30), steady),
-        "sure_rr_to_q50_60": ((sure.rr - median) / LOG_STEPS, sure_ok),
+        "rr": ((rr - _TYPICAL_RR) / LOG_STEPS, now.ok),
+        "rr_prev": ((e.prev_rr - _TYPICAL_RR) / LOG_STEPS, prev_ok),
+        "rr_to_prev": ((rr - e.prev_rr) / LOG_STEPS, prev_ok),
+        "prev_to_prev2": ((e.prev_rr - e.prev2_rr) / LOG_STEPS, prev2_ok),
+        "prev_to_q50_60": ((e.prev_rr - median_60) / LOG_STEPS, prev_ok & enough),
+        "prev2_to_q50_60": ((e.prev2_rr - median_60) / LOG_STEPS, prev2_ok & enough),
+        "spread_60": ((high_60 - low_60) / LOG_STEPS, settled),
+        "spread_300": ((high_300 - low_300) / LOG_STEPS, settled),
+        "large_changes": (now.share_of_changes(30, _TENTH), settled),
+        "turning_points": (now.turning_points(30), settled),
+        "sure_rr_to_q50_60": ((sure.rr - sure_median) / LOG_STEPS, sure_ok),
         "sure_rr_to_mean_10": ((sure.rr - sure.means((10,))[:, 0]) / LOG_STEPS, sure_ok),
         "sure_rr_to_rr": ((sure.rr - rr) / LOG_STEPS, sure.ok & now.ok),
-        "prev_doubtful": (e.prev_doubtful, e.prev_rr_ok),
+        "prev_doubtful": (e.prev_doubtful, prev_ok),
     }
 
 

@@ -23,7 +23,10 @@ RR_MAX: Final = 4 * CONTRACT_RATE_HZ
 """4 s; a longer pause is the rules' business, not a statistic's."""
 
 _KEEP: Final = DEPTH + 4
-_NONE: Final = 1 << 28  # larger than any logarithm; differences stay within int32
+_NONE: Final = 1 << 28
+_UNKNOWN: Final = (_NONE + (np.arange(_KEEP) << 20)).astype(np.int32)
+"""What stands for intervals before the first: larger than any, and further from one another than
+any two intervals, so that they sort to the end, and their differences too. Within int32."""
 _LOG: Final = np.array(
     [0] + [round(LOG_STEPS * log(n / CONTRACT_RATE_HZ)) for n in range(1, RR_MAX + 1)],
     dtype=np.int32,
@@ -46,68 +49,71 @@ class Intervals:
     rr: NDArray[np.int32]
     ok: NDArray[np.bool_]
     known: NDArray[np.int64]
-    _line: NDArray[np.int32]  # kept intervals, oldest first, padded in front with _NONE
-    _total: NDArray[np.int64]  # their running sum, 0 first
+    _line: NDArray[np.int32]  # kept intervals, oldest first, in front of them _UNKNOWN
     _end: NDArray[np.int64]  # (k,) where in the line the past of each beat ends
-    _with_own: NDArray[np.int64]  # (k,) the same, its own interval included
+    _own: NDArray[np.bool_]  # (k,) whether its own interval follows there
 
     def means(self, lengths: tuple[int, ...]) -> NDArray[np.float64]:
         """Means (k, len(lengths)) of so many past intervals (of all known if fewer; 0 if none)."""
+        total = _running(np.where(self._line >= _NONE, 0, self._line))
         count = np.minimum(self.known[:, None], np.array(lengths))
         end = self._end[:, None]
-        sums = self._total[end] - self._total[end - count]
+        sums = total[end] - total[end - count]
         out: NDArray[np.float64] = sums / np.maximum(count, 1)
         return out
 
-    def quantiles(self, n: int, percents: tuple[int, ...]) -> NDArray[np.int32]:
-        """Order statistics (k, len(percents)) of the past n intervals, by nearest rank."""
-        rows = _last(self._line, self._end, n)
-        rows.sort(axis=1)  # unknown ones are the largest integer and come last
-        last = np.maximum(np.minimum(self.known, n) - 1, 0)
-        rank = (last[:, None] * np.array(percents) + 50) // 100
-        out: NDArray[np.int32] = rows[np.arange(len(rows))[:, None], rank]
+    def quantiles(self, of: tuple[tuple[int, tuple[int, ...]], ...]) -> NDArray[np.int32]:
+        """Order statistics by nearest rank, one column for each percent of each pair in `of`:
+        (how many past intervals, percents), the longest first."""
+        longest = of[0][0]
+        rows = self._line[(self._end - longest)[:, None] + np.arange(longest)]
+        pairs = np.array([(n, percent) for n, percents in of for percent in percents])
+        last = np.maximum(np.minimum(self.known[:, None], pairs[:, 0]) - 1, 0)
+        rank = (last * pairs[:, 1] + 50) // 100
+        row, column = np.arange(len(rows))[:, None], 0
+        out = np.empty(rank.shape, dtype=np.int32)
+        for n, percents in of:
+            part = slice(column, column + len(percents))
+            out[:, part] = np.sort(rows[:, longest - n :], axis=1)[row, rank[:, part]]
+            column = part.stop
         return out
 
-    def changes(self, n: int, lag: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Median of |RR - RR `lag` before| over the last n, own included, and their number."""
-        change = np.abs(self._line[lag:] - self._line[:-lag])
-        change[self._line[:-lag] == _NONE] = _NONE
-        rows = _last(change, self._with_own - lag, n)
-        rows.sort(axis=1)
-        count = self._usable(n, lag)
-        return rows[np.arange(len(rows)), np.maximum(count - 1, 0) // 2], count
+    def changes(self, n: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Medians of |RR - RR `lag` before| over the last n, own included, and their number.
+
+        Both (3, k), for lags 1, 2 and 3.
+        """
+        line = self._line
+        change = np.abs(line[3:] - np.array([line[2:-1], line[1:-2], line[:-3]]))
+        rows = change[:, (self._end + self._own - 3 - n)[:, None] + np.arange(n)]
+        rows.sort(axis=2)
+        count = self._usable(n, np.array([[1], [2], [3]]))
+        middle = np.maximum(count - 1, 0) // 2
+        return rows[np.arange(3)[:, None], np.arange(rows.shape[1]), middle], count
 
     def share_of_changes(self, n: int, above: int) -> NDArray[np.float64]:
         """Share of the last n successive differences, own included, larger than `above` steps."""
-        line = self._line
-        large = np.zeros(len(line), dtype=np.int64)
-        large[1:] = (np.abs(line[1:] - line[:-1]) > above) & (line[:-1] != _NONE)
+        large = np.zeros(len(self._line), dtype=np.bool_)
+        large[1:] = np.abs(self._line[1:] - self._line[:-1]) > above
         return self._share(large, n, 1)
 
     def turning_points(self, n: int) -> NDArray[np.float64]:
         """Share of the last n intervals, own included, before which longer turned to shorter or
         back: 2/3 in pure chance, small in trends, 1 in strict alternation."""
-        line = self._line
-        step = np.sign(line[1:] - line[:-1])
-        turns = np.zeros(len(line), dtype=np.int64)
-        turns[2:] = (step[1:] * step[:-1] < 0) & (line[:-2] != _NONE)
+        step = np.sign(self._line[1:] - self._line[:-1])
+        turns = np.zeros(len(self._line), dtype=np.bool_)
+        turns[2:] = step[1:] * step[:-1] < 0
         return self._share(turns, n, 2)
 
-    def _usable(self, n: int, reach: int) -> NDArray[np.int64]:
-        own = self._with_own - self._end
-        count: NDArray[np.int64] = np.minimum(np.maximum(self.known + own - reach, 0), n)
-        return count
+    def _usable(self, n: int, reach: int | NDArray[np.int64]) -> NDArray[np.int64]:
+        count: NDArray[np.int64] = np.maximum(self.known + self._own - reach, 0)
+        return np.minimum(count, n)
 
-    def _share(self, hits: NDArray[np.int64], n: int, reach: int) -> NDArray[np.float64]:
+    def _share(self, hits: NDArray[np.bool_], n: int, reach: int) -> NDArray[np.float64]:
         total, count = _running(hits), self._usable(n, reach)
-        sums = total[self._with_own] - total[self._with_own - count]
-        out: NDArray[np.float64] = sums / np.maximum(count, 1)
+        end = self._end + self._own
+        out: NDArray[np.float64] = (total[end] - total[end - count]) / np.maximum(count, 1)
         return out
-
-
-def _last(line: NDArray[np.int32], end: NDArray[np.int64], n: int) -> NDArray[np.int32]:
-    out: NDArray[np.int32] = line[(end - n)[:, None] + np.arange(n)]
-    return out
 
 
 def _running(values: NDArray[Any]) -> NDArray[np.int64]:
@@ -120,7 +126,7 @@ class IntervalTrack:
     """Intervals between accepted peaks. Others are measured against the last accepted one."""
 
     def __init__(self) -> None:
-        self._line = np.full(_KEEP, _NONE, dtype=np.int32)
+        self._line = _UNKNOWN.copy()
         self._last_at = 0
         self._last_stretch = -1
 
@@ -137,15 +143,13 @@ class IntervalTrack:
         rr = log_rr(at - previous)
         kept = ok & accepted
         line = np.concatenate((self._line, rr[kept]))
-        with_own = _KEEP + np.cumsum(kept)
-        end = with_own - kept
-        already = int((self._line != _NONE).sum())
+        end = _KEEP + np.cumsum(kept) - kept
+        already = int((self._line < _NONE).sum())
         known = np.minimum(already + (end - _KEEP), DEPTH)
         self._line = line[len(line) - _KEEP :].copy()
         if k and own[-1] >= 0:
             self._last_at, self._last_stretch = int(at[own[-1]]), int(stretch[own[-1]])
-        total = _running(np.where(line == _NONE, 0, line))
-        return Intervals(rr, ok, known, line, total, end, with_own)
+        return Intervals(rr, ok, known, line, end, kept)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All state, as arrays."""
