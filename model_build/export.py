@@ -76,7 +76,6 @@ class GoldenSource:
     """
 
     excerpt: Excerpt
-    mains_hz: int | None
     beats: BeatBlock
     run_engine: RunEngine | None = None
 
@@ -137,14 +136,13 @@ def _fill_golden(
     spec = read_spec(folder / "conditioning.toml")
     arrays: dict[str, NDArray[Any]] = {
         **golden.excerpt.to_arrays(),
-        "mains_hz": np.array(golden.mains_hz or 0),
-        "conditioned": condition(spec, golden.excerpt, golden.mains_hz),
+        "conditioned": condition(spec, golden.excerpt),
     }
     loaded = _write_set(folder, manifest, description, arrays)
     arrays |= record_graphs(loaded.beats, _first_valid(golden.beats))
     loaded = _write_set(folder, manifest, description, arrays)
     if golden.run_engine is not None:
-        events = golden.run_engine(loaded, golden.excerpt.items())
+        events = golden.run_engine(loaded, golden.excerpt.items(), golden.excerpt.mains_hz)
         arrays |= record_events(events, manifest.classes)
         _write_set(folder, manifest, description, arrays)
 

@@ -54,12 +54,13 @@ def golden_excerpt(data_dir: Path) -> Excerpt:
         baseline=(signal.baseline,),
         leads=(signal.name,),
         gaps=np.array([[gap, GAP_MISSING]], np.int64),
+        mains_hz=MAINS_HZ,
     )
 
 
 def excerpt_beats(excerpt: Excerpt, spec: ConditioningSpec) -> BeatBlock:
     """The beats of the excerpt before its gap, in context, as the signal path makes them."""
-    conditioner = Conditioner(spec, excerpt.rate_hz, len(excerpt.leads), MAINS_HZ)
+    conditioner = Conditioner(spec, excerpt.rate_hz, len(excerpt.leads), excerpt.mains_hz)
     lead = conditioner.process(excerpt.physical(0, int(excerpt.gaps[0, 0])))[:, 0].copy()
     at = QrsDetector().process(lead).at
     return BeatHistory().observe_block(cut_windows(lead, 0, at), at)

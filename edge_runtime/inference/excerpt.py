@@ -21,7 +21,7 @@ from firmware_bridge.stream import (
 )
 
 _SIGNAL: Final = "ecg"
-_KEYS: Final = ("counts", "rate", "counts_per_unit", "baseline", "leads", "gaps")
+_KEYS: Final = ("counts", "rate", "counts_per_unit", "baseline", "leads", "gaps", "mains_hz")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +29,7 @@ class Excerpt:
     """Raw counts (n, n_leads) int16 at `rate_hz`, in mV by `(counts - baseline) / counts_per_unit`.
 
     `gaps` (g, 2): after how many of the counts a gap begins, and how many samples it lasts. The
-    source index goes on counting through a gap.
+    source index goes on counting through a gap. `mains_hz`: of the place it was recorded at.
     """
 
     counts: NDArray[np.int16]
@@ -38,6 +38,7 @@ class Excerpt:
     baseline: tuple[int, ...]
     leads: tuple[str, ...]
     gaps: NDArray[np.int64]
+    mains_hz: int | None
 
     def __post_init__(self) -> None:
         if self.counts.dtype != np.int16 or self.counts.ndim != 2:
@@ -93,6 +94,7 @@ class Excerpt:
             np.array(self.baseline, np.int64),
             np.array(self.leads, np.str_),
             self.gaps.astype(np.int64).reshape(-1, 2),
+            np.array(self.mains_hz or 0),
         )
         return dict(zip(_KEYS, values, strict=True))
 
@@ -106,4 +108,5 @@ class Excerpt:
             baseline=tuple(stored["baseline"].tolist()),
             leads=tuple(stored["leads"].tolist()),
             gaps=stored["gaps"],
+            mains_hz=int(stored["mains_hz"]) or None,
         )

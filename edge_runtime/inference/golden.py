@@ -1,7 +1,5 @@
 """Golden vectors: does this machine compute what the bundle's maker saw?
 
-    python -m edge_runtime.inference.golden [SET]     tiers (a) and (b), one line of JSON
-
 Three tiers, because exactness has limits (exponentials change with the processor's vector unit):
 
 a. raw signal to conditioned signal, bit for bit;
@@ -12,11 +10,9 @@ c. several minutes of raw signal with a gap, noise and ectopy to events: peaks e
 """
 
 import io
-import json
-import sys
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.errors import BundleError, EdgeRuntimeError
+from edge_runtime.errors import BundleError
 from edge_runtime.events import BeatClassified, BeatDetected, Event
 from edge_runtime.inference.beats import FeatureScaler, encoder_steps
 from edge_runtime.inference.bundle import BeatBundle, BundleSet, load_bundle_set
@@ -43,8 +39,9 @@ from firmware_bridge.stream import StreamItem
 
 Arrays = Mapping[str, NDArray[Any]]
 
-RunEngine = Callable[[BundleSet, Iterable[StreamItem]], Iterable[Event]]
-"""A fresh engine over a bundle set, fed with the items: its events."""
+RunEngine = Callable[[BundleSet, Iterable[StreamItem], int | None], Iterable[Event]]
+"""A fresh engine over a bundle set and a mains frequency, fed with the items: its events.
+`edge_runtime.golden_engine.run_engine` is the shipped one; inference cannot import it."""
 
 CONDITIONED_S: Final = 10
 """Seconds of the excerpt that tier (a) replays; the filters' longest memory is a few."""
@@ -151,18 +148,17 @@ def read_golden(bundle: BeatBundle) -> dict[str, NDArray[Any]]:
 # --- (a) raw to conditioned
 
 
-def condition(spec: ConditioningSpec, excerpt: Excerpt, mains_hz: int | None) -> NDArray[Any]:
+def condition(spec: ConditioningSpec, excerpt: Excerpt) -> NDArray[np.float64]:
     """The first seconds of the excerpt, conditioned; they lie before its first gap."""
     n = int(CONDITIONED_S * excerpt.rate_hz)
-    conditioner = Conditioner(spec, excerpt.rate_hz, len(excerpt.leads), mains_hz)
+    conditioner = Conditioner(spec, excerpt.rate_hz, len(excerpt.leads), excerpt.mains_hz)
     return conditioner.process(excerpt.physical(0, n))
 
 
 def check_conditioning(spec: ConditioningSpec, stored: Arrays) -> TierResult:
     """Tier (a)."""
     expected = stored["conditioned"]
-    mains = int(stored["mains_hz"]) or None
-    found = condition(spec, Excerpt.from_arrays(stored), mains)
+    found = condition(spec, Excerpt.from_arrays(stored))
     if found.shape != expected.shape:
         return TierResult("a", Status.FAILED, f"shape {found.shape}, stored {expected.shape}")
     different = int(np.count_nonzero(found != expected))
@@ -256,7 +252,8 @@ def check_events(
     if "peaks" not in stored:
         return TierResult("c", Status.NOT_RUN, "the set holds no events")
     manifest = loaded.beats.manifest
-    events = run_engine(loaded, Excerpt.from_arrays(stored).items())
+    excerpt = Excerpt.from_arrays(stored)
+    events = run_engine(loaded, excerpt.items(), excerpt.mains_hz)
     found = record_events(events, manifest.classes)
     for key in ("peaks", "beats"):
         if not np.array_equal(found[key], stored[key]):
@@ -285,18 +282,3 @@ def _first_difference(key: str, found: NDArray[Any], expected: NDArray[Any]) -> 
     differs = np.flatnonzero(found[:n] != expected[:n])
     where = f"first at number {differs[0]}" if len(differs) else f"after the first {n}"
     return f"{key} differ ({len(found)} found, {len(expected)} stored), {where}"
-
-
-def main(arguments: list[str]) -> int:
-    """Print the report of a set as one line of JSON; status 1 if a tier failed."""
-    try:
-        report = check_bundle_set(arguments[0] if arguments else None)
-    except EdgeRuntimeError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(json.dumps({**asdict(report), "passed": report.passed}))
-    return 0 if report.passed else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Replay the shipped bundle set's golden vectors, tiers (a) and (b), on an emulated Cortex-A72.
+# Replay the shipped bundle set's golden vectors, all three tiers, on an emulated Cortex-A72.
 #
 #     tests/arm/run.sh [ROOT]        ROOT: where the arm64 root is made and kept (default build/arm)
 #
@@ -81,4 +81,4 @@ say "replaying on an emulated Cortex-A72"
 # qemu's default processor gave wrong INT8 results.
 QEMU_CPU=cortex-a72 QEMU_LD_PREFIX="$root" PYTHONHOME="$root/usr" \
     PYTHONPATH="$root/opt/device:$here" PYTHONDONTWRITEBYTECODE=1 \
-    qemu-aarch64-static "$root/usr/bin/python3.11" -m edge_runtime.inference.golden
+    qemu-aarch64-static "$root/usr/bin/python3.11" -m edge_runtime.golden_engine
