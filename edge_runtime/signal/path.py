@@ -1,22 +1,21 @@
 """From stream items to observations: the one path of live use, replay and training.
 
-Ring and quality see every lead; the conditioner, the detector and the history of beats see the
-analysis lead. Whatever interrupts that lead (a gap, samples that are no numbers, a switch of leads)
-ends a segment: filters start anew behind it, no window and no interval spans it.
+Ring and quality see every lead; conditioner, detector and history (`analysis.py`) see the analysis
+lead. Whatever interrupts that lead ends a segment there: a gap, samples that are no numbers, a
+switch of leads.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import PathError
-from edge_runtime.signal.conditioner import Conditioner
-from edge_runtime.signal.history import BeatHistory
+from edge_runtime.signal.analysis import Detector, LeadAnalysis
 from edge_runtime.signal.lead import AUTO, LeadChoice, Switch
 from edge_runtime.signal.observations import (
     BeatsReady,
@@ -24,13 +23,13 @@ from edge_runtime.signal.observations import (
     Horizon,
     LeadChanged,
     Observation,
-    PeakFound,
+    QualityChanged,
 )
-from edge_runtime.signal.qrs import Peaks, QrsDetector
-from edge_runtime.signal.quality import QualityMeter
+from edge_runtime.signal.polarity import INVERTED, UPRIGHT_LEADS, PolarityWatch
+from edge_runtime.signal.qrs import QrsDetector
+from edge_runtime.signal.quality import Assessment, QualityMeter
 from edge_runtime.signal.ring import RingBuffer
-from edge_runtime.signal.spec import CONTRACT_RATE_HZ, ConditioningSpec
-from edge_runtime.signal.windows import WINDOW, WINDOW_AFTER, cut_windows
+from edge_runtime.signal.spec import ConditioningSpec
 from firmware_bridge.stream import (
     Gap,
     GapReason,
@@ -41,30 +40,6 @@ from firmware_bridge.stream import (
 )
 
 _MV_PER_UNIT: Final = {"V": 1e3, "mV": 1.0, "uV": 1e-3, "µV": 1e-3, "μV": 1e-3, "nV": 1e-6}
-
-
-class Detector(Protocol):
-    """What the path needs of an R-peak detector (see `qrs.QrsDetector`)."""
-
-    @property
-    def max_latency(self) -> int:
-        """Bound of `decided - at`."""
-
-    @property
-    def horizon(self) -> int:
-        """Every peak before this has been told."""
-
-    def process(self, x: NDArray[np.float64], /) -> Peaks:
-        """Take the next samples of one lead."""
-
-    def skip(self, n: int, /) -> None:
-        """Leave out `n` samples."""
-
-    def snapshot(self) -> dict[str, Any]:
-        """State as plain values."""
-
-    def restore(self, state: Mapping[str, Any], /) -> None:
-        """Go on from a snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,27 +76,17 @@ class SignalPath:
         self.signal = signal
         self._scale = _MV_PER_UNIT[signal.unit]
         self._batch = max(1, round(config.batch_s * signal.rate_hz))
-        self._conditioner = Conditioner(spec, signal.rate_hz, 1, config.mains_hz)
-        self.timeline = self._conditioner.timeline
+        self._analysis = LeadAnalysis(spec, signal.rate_hz, config.mains_hz, detector)
+        self.timeline = self._analysis.timeline
         self._choice = LeadChoice(signal.leads, wanted, signal.rate_hz)
         steps = tuple(abs(self._scale / gain) if gain else 0.0 for gain in signal.counts_per_unit)
         self._quality = QualityMeter(signal.rate_hz, steps, config.mains_hz)
         self.ring = RingBuffer(ceil(config.ring_minutes * 60 * signal.rate_hz), len(signal.leads))
-        self._make_detector = detector
-        self._detector = detector()
-        self._history = BeatHistory()
+        self._polarity = PolarityWatch()
         self._waiting: list[SampleChunk] = []
         self._end: int | None = None  # source index after the last sample taken in
         self._lead = self._choice.lead
-        self._in_segment = False
         self._hole: int | None = None  # where samples that are no numbers began
-        self._segment_at = 0  # source index of the segment's first sample
-        self._fresh = True  # the detector has seen nothing yet
-        self._torn = True  # no interval would span the last beat and the next
-        self._origin = 0  # contract index of the detector's first sample
-        self._contract = 0  # contract index after the last sample the detector took or skipped
-        self._kept: NDArray[np.float64] = np.zeros(0)  # conditioned, up to `_contract`
-        self._pending: NDArray[np.int64] = np.zeros(0, np.int64)  # contract indices of R
 
     @property
     def lead(self) -> int:
@@ -131,12 +96,12 @@ class SignalPath:
     @property
     def latency(self) -> int:
         """A peak at p is told at the latest with source sample p + latency."""
-        return self._latency(self._detector.max_latency)
+        return self._analysis.latency
 
     @property
     def label_latency(self) -> int:
         """A beat at p is ready at the latest with source sample p + label_latency."""
-        return self._latency(WINDOW_AFTER - 1)
+        return self._analysis.label_latency
 
     @property
     def settle(self) -> int:
@@ -188,8 +153,7 @@ class SignalPath:
         """The stream has ended: what was collected, and the beats whose windows stay incomplete."""
         out = self.flush()
         self._close_hole(self.position, self.position - 1, out)
-        self._end_segment(self.position - 1, out)
-        return out
+        return out + self._analysis.interrupt(self.position - 1)
 
     def process(self, samples: NDArray[np.float32], first: int | None = None) -> list[Observation]:
         """The next samples (n, n_leads), at once; returns everything decided within them.
@@ -210,10 +174,11 @@ class SignalPath:
         out: list[Observation] = list(quality.changes)
         at = first
         for switch in self._choice.consider(quality.ranks, quality.ends):
-            self._analyse(at, millivolts[at - first : switch.at - first, self._lead], out)
+            part = millivolts[at - first : switch.at - first, self._lead]
+            self._analyse(at, part, quality, out)
             self._change_lead(switch, out)
             at = switch.at
-        self._analyse(at, millivolts[at - first :, self._lead], out)
+        self._analyse(at, millivolts[at - first :, self._lead], quality, out)
         # Stable: observations decided by the same sample stay in the order quality, then the rest.
         out.sort(key=_first_decided)
         return out
@@ -224,10 +189,9 @@ class SignalPath:
         self._check_place(first)
         out: list[Observation] = []
         self._close_hole(first, first - 1, out)
-        self._end_segment(first, out)
         self._end = first + n_missing
         self.ring.skip_to(self._end)
-        return out
+        return out + self._analysis.interrupt(first)
 
     def set_leads_off(self, off: tuple[bool, ...], at: int | None = None) -> list[Observation]:
         """The device's own sensor reports these leads off (True) or on, since `at`."""
@@ -253,7 +217,9 @@ class SignalPath:
     def _n_waiting(self) -> int:
         return sum(len(chunk.samples) for chunk in self._waiting)
 
-    def _analyse(self, first: int, x: NDArray[np.float64], out: list[Observation]) -> None:
+    def _analyse(
+        self, first: int, x: NDArray[np.float64], quality: Assessment, out: list[Observation]
+    ) -> None:
         """Take samples of the analysis lead (n,), which may hold stretches without numbers."""
         finite = np.isfinite(x)
         if finite.all():
@@ -264,13 +230,15 @@ class SignalPath:
         for start, end in runs:
             if finite[start]:
                 self._close_hole(first + start, first + start, out)
-                self._detect(first + start, x[start:end], out)
+                seen = self._analysis.take(first + start, x[start:end])
+                out += seen
+                out += self._watch_polarity(seen, quality)
             else:
                 self._widen_hole(first + start, first + end, out)
 
     def _widen_hole(self, start: int, end: int, out: list[Observation]) -> None:
         """Samples [start, end) are no numbers; tell of each second that is complete."""
-        self._end_segment(start, out)
+        out += self._analysis.interrupt(start)
         if self._hole is None:
             self._hole = start
         rate = self.signal.rate_hz
@@ -286,115 +254,52 @@ class SignalPath:
             out.append(GapFound(self._hole, decided, n, exact=True, reason=GapReason.INVALID))
         self._hole = None
 
-    def _detect(self, first: int, x: NDArray[np.float64], out: list[Observation]) -> None:
-        """Finite samples (n,) of the analysis lead, from source index `first` on."""
-        if not self._in_segment:
-            self._begin_segment(first)
-        y = self._conditioner.process(x[:, None])[:, 0]
-        found = self._detector.process(y)
-        self._contract += len(y)
-        self._kept = np.concatenate([self._kept, y])
-        if len(found):
-            peaks = found.at + self._origin
-            self._pending = np.concatenate([self._pending, peaks])
-            decided = self.timeline.decided_indices(found.decided + self._origin)
-            out += map(PeakFound, self._source(peaks).tolist(), decided.tolist())
-        ready = int(np.searchsorted(self._pending, self._contract - WINDOW_AFTER, side="right"))
-        if ready:
-            self._observe(ready, None, out)
-        # A peak still to come lies at most `max_latency` back, and its window begins before it.
-        self._kept = self._kept[-(WINDOW + self._detector.max_latency) :]
-
-    def _observe(self, n: int, cut_at: int | None, out: list[Observation]) -> None:
-        """Put the `n` oldest pending beats in context; `cut_at`: no more samples will follow."""
-        beats, self._pending = self._pending[:n], self._pending[n:]
-        windows = cut_windows(self._kept, self._contract - len(self._kept), beats)
-        decided = self.timeline.decided_indices(beats + (WINDOW_AFTER - 1))
-        if cut_at is not None:
-            decided = np.minimum(decided, cut_at)
-        block = self._history.observe_block(windows, beats)
-        out.append(BeatsReady(self._source(beats), decided, block))
-        self._torn = False
-
-    def _source(self, contract: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Source indices (k,) of what this segment shows at `contract` (k,)."""
-        # The filters' delay would place the very first samples before the segment.
-        return np.maximum(self.timeline.source_indices(contract), self._segment_at)
-
-    def _begin_segment(self, at: int) -> None:
-        self._conditioner.reset(at)
-        start = self._conditioner.next_output
-        if self._fresh:
-            self._origin, self._fresh = start, False
-        else:
-            self._detector.skip(start - self._contract)
-        self._contract = start
-        self._segment_at = at
-        self._in_segment = True
-
-    def _end_segment(self, decided: int, out: list[Observation]) -> None:
-        """Nothing follows the last sample directly; known with source sample `decided`."""
-        if not self._in_segment:
-            return
-        if len(self._pending):
-            self._observe(len(self._pending), decided, out)
-        if not self._torn:
-            self._history.break_at(self._contract)
-            self._torn = True
-        self._kept = np.zeros(0)
-        self._in_segment = False
-
     def _change_lead(self, switch: Switch, out: list[Observation]) -> None:
         known = switch.at - 1
         self._close_hole(switch.at, known, out)
-        self._end_segment(known, out)
-        self._history.forget_shapes()
-        # What the detector has learnt of one lead's size and shape is wrong for another.
-        self._detector = self._make_detector()
-        self._fresh = True
+        out += self._analysis.interrupt(known)
+        self._analysis.change_lead()
+        self._polarity = PolarityWatch()
         self._lead = switch.lead
         out.append(LeadChanged(switch.at, known, switch.lead, switch.reason))
 
-    def _horizon(self) -> Horizon:
-        at = self.position
-        if self._in_segment:
-            at = self.timeline.source_index(self._origin + self._detector.horizon)
-        return Horizon(max(at, self._segment_at), self.position - 1)
+    def _watch_polarity(
+        self, seen: list[Observation], quality: Assessment
+    ) -> Iterator[QualityChanged]:
+        """Says once per lead that it seems inverted: a word about its level, not another level."""
+        if self.signal.leads[self._lead].upper() not in UPRIGHT_LEADS:
+            return
+        for one in seen:
+            place = self._polarity.observe(one.block) if isinstance(one, BeatsReady) else None
+            if isinstance(one, BeatsReady) and place is not None:
+                at, decided = int(one.at[place]), int(one.decided[place])
+                level = quality.level_at(self._lead, decided)
+                yield QualityChanged(at, decided, self._lead, level, INVERTED)
 
-    def _latency(self, contract_samples: int) -> int:
-        behind = (contract_samples + self.timeline.delay) * self.signal.rate_hz / CONTRACT_RATE_HZ
-        return ceil(behind + self.timeline.reach)
+    def _horizon(self) -> Horizon:
+        return Horizon(self._analysis.horizon(self.position), self.position - 1)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything `restore` needs but the ring, in numbers, arrays, lists and dicts."""
         return {
-            "conditioner": self._conditioner.snapshot(),
+            "analysis": self._analysis.snapshot(),
             "quality": self._quality.snapshot(),
             "choice": self._choice.snapshot(),
-            "detector": self._detector.snapshot(),
-            "history": self._history.snapshot(),
+            "polarity": self._polarity.snapshot(),
             "waiting": [(int(chunk.first), chunk.samples) for chunk in self._waiting],
-            "place": [self._end, self._lead, self._in_segment, self._hole],
-            "segment": [self._segment_at, self._fresh, self._torn, self._origin, self._contract],
-            "kept": self._kept.copy(),
-            "pending": self._pending.copy(),
+            "place": [self._end, self._lead, self._hole],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Continue where `snapshot` was taken, in a path made alike; the ring starts empty."""
-        self._conditioner.restore(state["conditioner"])
+        self._analysis.restore(state["analysis"])
         self._quality.restore(state["quality"])
         self._choice.restore(state["choice"])
-        self._detector = self._make_detector()
-        self._detector.restore(state["detector"])
-        self._history.restore(state["history"])
+        self._polarity.restore(state["polarity"])
         self._waiting = [
             SampleChunk(self.signal.id, first, samples) for first, samples in state["waiting"]
         ]
-        self._end, self._lead, self._in_segment, self._hole = state["place"]
-        self._segment_at, self._fresh, self._torn, self._origin, self._contract = state["segment"]
-        self._kept = np.array(state["kept"], dtype=np.float64)
-        self._pending = np.array(state["pending"], dtype=np.int64)
+        self._end, self._lead, self._hole = state["place"]
 
 
 def _first_decided(observation: Observation) -> int:

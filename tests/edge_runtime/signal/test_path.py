@@ -317,3 +317,33 @@ def test_other_signals_and_items_say_nothing() -> None:
     assert running.feed(Tick(SampleIndex(500))) == []
     assert running.feed(Gap("ppg", SampleIndex(0), 5, True, GapReason.RECONNECT)) == []
     assert running.finish() == []
+
+
+@pytest.mark.parametrize("sizes", [10 * RATE, 180 * RATE])
+def test_an_inverted_lead_is_told_once(sizes: int) -> None:
+    x = synthetic.ecg(synthetic.steady(75, 0.5, 180), 180, RATE)
+    told = of_kind(run(path(lead="I"), synthetic.chunks(-x, sizes)), QualityChanged)
+    assert [(c.level, c.reason) for c in told] == [
+        (QualityLevel.GOOD, ""),
+        (QualityLevel.GOOD, "P, QRS and T point down; electrodes may be swapped"),
+    ]
+    # After 96 beats with whole windows; the first one or two have none.
+    assert 76 * RATE < told[1].at < 80 * RATE
+    assert 0 < told[1].decided - told[1].at <= path().label_latency
+    upright = of_kind(run(path(lead="I"), synthetic.chunks(x, sizes)), QualityChanged)
+    assert [c.reason for c in upright] == [""]
+
+
+def test_inversion_survives_restarts_and_is_not_looked_for_where_it_is_normal() -> None:
+    x = -synthetic.ecg(synthetic.steady(75, 0.5, 120), 120, RATE, lead_gains=(1, 1, 1))
+    expected = flat(run(path(leads=3, lead="I"), synthetic.chunks(x, 60 * RATE)))
+    running, seen = path(leads=3, lead="I"), []
+    for chunk in synthetic.chunks(x, 3 * RATE + 1):
+        seen += running.feed(chunk)
+        state = running.snapshot()
+        running = path(leads=3, lead="I")
+        running.restore(state)
+    seen += running.finish()
+    assert flat(seen) == expected
+    told = of_kind(run(path(leads=3, lead="V1"), synthetic.chunks(x)), QualityChanged)
+    assert {c.reason for c in told} == {""}
