@@ -56,7 +56,6 @@ def command(
         feature_scaling,
     )
     from model_build.golden_source import (  # noqa: PLC0415
-        MAINS_HZ,
         NOISE,
         RECORD,
         excerpt_beats,
@@ -89,9 +88,8 @@ def command(
         DEFAULT_SPEC_FILE,
         GoldenSource(
             excerpt=excerpt,
-            mains_hz=MAINS_HZ,
             beats=excerpt_beats(excerpt, read_spec()),
-            run_engine=lambda bundles, items: run_engine(bundles, items, MAINS_HZ),
+            run_engine=run_engine,
         ),
     )
     if as_json:
