@@ -21,8 +21,9 @@ from edge_runtime.signal.anatomy import (
     projection,
 )
 from edge_runtime.signal.intervals import LOG_STEPS, Intervals
+from edge_runtime.signal.spec import CONTRACT_RATE_HZ
 from edge_runtime.signal.template import Followed
-from edge_runtime.signal.windows import BEFORE, CONTRACT_RATE_HZ, QRS, T_WAVE
+from edge_runtime.signal.windows import BEFORE, QRS, T_WAVE
 
 FEATURE_SET_VERSION: Final = 1
 """Changes with any change of meaning, order or number below; bundles name the one they take."""

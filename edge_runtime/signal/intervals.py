@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.signal.windows import CONTRACT_RATE_HZ
+from edge_runtime.signal.spec import CONTRACT_RATE_HZ
 
 DEPTH: Final = 300
 """Intervals that the longest statistic looks back."""

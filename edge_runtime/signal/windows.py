@@ -12,7 +12,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-CONTRACT_RATE_HZ: Final = 250
+from edge_runtime.signal.spec import CONTRACT_RATE_HZ
+
 WINDOW: Final = 320
 WINDOW_BEFORE: Final = 176
 WINDOW_AFTER: Final = WINDOW - WINDOW_BEFORE
