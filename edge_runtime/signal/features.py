@@ -166,7 +166,7 @@ def _rhythm(e: Evidence) -> dict[str, Column]:
     rr = now.rr
     quantiles = now.quantiles(_QUANTILES)
     low_300, _, high_300, _, low_60, median_60, high_60, _, _ = quantiles.T
-    stats = np.concatenate((now.means(_MEANS), quantiles), axis=1)
+    stats: Floats = np.concatenate((now.means(_MEANS), quantiles), axis=1)
     ratios = ((rr[:, None] - stats) / LOG_STEPS).T
     columns = {name: (ratio, past_ok) for name, ratio in zip(_PAST, ratios, strict=True)}
     for lag, change, count in zip((1, 2, 3), *now.changes(30), strict=True):
