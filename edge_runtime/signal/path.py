@@ -131,12 +131,12 @@ class SignalPath:
                     return []
                 return self.flush()
             case Gap() if item.signal == self.signal.id:
-                out = self.flush() + self.skip(item.n_missing, item.first)
+                out = self.flush() + self._skip(item.first, item.n_missing)
                 last = self.position - 1
                 out.append(GapFound(item.first, last, item.n_missing, item.exact, item.reason))
                 return [*out, self._horizon()]
             case LeadStatus() if item.signal == self.signal.id:
-                return self.flush() + self.set_leads_off(item.off, item.at)
+                return [*self.flush(), *self._set_leads_off(item.off, item.at)]
             case _:
                 return []
 
@@ -147,7 +147,7 @@ class SignalPath:
         first = self._waiting[0].first
         samples = np.concatenate([chunk.samples for chunk in self._waiting])
         self._waiting = []
-        return [*self.process(samples, first), self._horizon()]
+        return [*self._process(first, samples), self._horizon()]
 
     def finish(self) -> list[Observation]:
         """The stream has ended: what was collected, and the beats whose windows stay incomplete."""
@@ -155,16 +155,8 @@ class SignalPath:
         self._close_hole(self.position, self.position - 1, out)
         return out + self._analysis.interrupt(self.position - 1)
 
-    def process(self, samples: NDArray[np.float32], first: int | None = None) -> list[Observation]:
-        """The next samples (n, n_leads), at once; returns everything decided within them.
-
-        `first` is their index; it may be left out, but for a stream that does not begin at 0.
-
-        Raises:
-            PathError: samples of another shape or out of sequence.
-        """
-        first = self.position if first is None else first
-        self._check(first, samples)
+    def _process(self, first: int, samples: NDArray[np.float32]) -> list[Observation]:
+        """The next samples (n, n_leads), at once; returns everything decided within them."""
         self.ring.write(first, samples)
         self._end = first + len(samples)
         millivolts = samples.astype(np.float64)
@@ -183,9 +175,8 @@ class SignalPath:
         out.sort(key=_first_decided)
         return out
 
-    def skip(self, n_missing: int, first: int | None = None) -> list[Observation]:
+    def _skip(self, first: int, n_missing: int) -> list[Observation]:
         """A gap after the last sample; returns what it cuts off, decided by its first sample."""
-        first = self.position if first is None else first
         self._check_place(first)
         out: list[Observation] = []
         self._close_hole(first, first - 1, out)
@@ -193,10 +184,10 @@ class SignalPath:
         self.ring.skip_to(self._end)
         return out + self._analysis.interrupt(first)
 
-    def set_leads_off(self, off: tuple[bool, ...], at: int | None = None) -> list[Observation]:
+    def _set_leads_off(self, off: tuple[bool, ...], at: int) -> list[QualityChanged]:
         """The device's own sensor reports these leads off (True) or on, since `at`."""
         now = self.position
-        return list(self._quality.electrodes(off, now if at is None else min(at, now), now))
+        return self._quality.electrodes(off, min(at, now), now)
 
     def _check(self, first: int, samples: NDArray[np.float32]) -> None:
         if samples.ndim != 2 or samples.shape[1] != len(self.signal.leads):
