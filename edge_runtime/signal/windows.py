@@ -66,7 +66,7 @@ def to_shapes(
     if windows.ndim != 2 or windows.shape[1] != WINDOW:
         raise ValueError(f"beat windows must be (k, {WINDOW}), not {windows.shape}")
     shapes = np.ascontiguousarray(windows[:, ::DECIMATION], dtype=np.float64)
-    finite: NDArray[np.bool_] = np.isfinite(shapes).all(axis=1)
+    finite: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(shapes), axis=1)
     shapes = np.where(finite[:, None], shapes, 0.0)
     shapes = np.minimum(np.maximum(shapes, -LIMIT_MV), LIMIT_MV)
     # The median is the isoelectric line of a beat window, and a selection, not a sum.
