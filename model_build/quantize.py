@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _INPUTS: Final = ("window", "template", "features", "valid")
 _FILES: Final = ("encoder", "context")
 
+_AT_ONCE: Final = 32
+"""Histories embedded in one call: some 100 MB."""
+
 _WORKER_SETTINGS: Final = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "OMP_NUM_THREADS": "1",
@@ -118,13 +121,22 @@ def _context_samples(beats: Sample, encoder: "keras.Model") -> list[Sample]:
     """Histories as the float encoder embeds them, masked rows zero."""
     core = encoder.get_layer("beat")  # the same network, of any batch size
     samples = []
-    for window, template, features, valid in zip(*(beats[k] for k in _INPUTS), strict=True):
-        n = len(window)
+    for first in range(0, len(beats["valid"]), _AT_ONCE):
+        window, template, features, valid = (beats[k][first : first + _AT_ONCE] for k in _INPUTS)
+        k, n, size = window.shape
         rows, _ = core(
-            [window.reshape(n, 1, -1, 1), template.reshape(n, 1, -1, 1), features], training=False
+            [
+                window.reshape(k * n, 1, size, 1),
+                template.reshape(k * n, 1, size, 1),
+                features.reshape(k * n, -1),
+            ],
+            training=False,
         )
-        history = np.asarray(rows, np.float32) * valid[:, np.newaxis]
-        samples.append({"history": history[None, None], "valid": valid.reshape(1, 1, n, 1)})
+        history = np.asarray(rows, np.float32).reshape(k, 1, 1, n, -1)
+        mask = valid.reshape(k, 1, 1, n, 1)
+        samples += [
+            {"history": one, "valid": used} for one, used in zip(history * mask, mask, strict=True)
+        ]
     return samples
 
 
