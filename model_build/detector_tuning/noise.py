@@ -11,9 +11,9 @@ from firmware_bridge.records import read_physical
 Floats = NDArray[np.float64]
 
 NOISE_FS: Final = 360
-_EM_S: Final = ((0, 300), *((420 + 240 * k, 540 + 240 * k) for k in range(6)))
+EM_S: Final = ((0, 300), *((420 + 240 * k, 540 + 240 * k) for k in range(6)))
 """Where `em` is not part of a test record (118e*, 119e* hold it at the same sample index)."""
-_OTHER_S: Final = ((0, 900),)
+OTHER_S: Final = ((0, 900),)
 """The first half of `bw` and `ma`; the second is a test of its own."""
 
 SNRS_DB: Final = (24, 18, 12, 12, 6, 6, 6, 0, 0, -6)
@@ -26,13 +26,13 @@ class NoisePool:
 
     def __init__(self, nstdb: Path) -> None:
         self._stretches: dict[str, list[Floats]] = {}
-        self._power: dict[str, float] = {}
+        self.power: dict[str, float] = {}
         for kind in ("em", "bw", "ma"):
             raw = np.asarray(read_physical(nstdb / kind), dtype=np.float64)
-            spans = _EM_S if kind == "em" else _OTHER_S
+            spans = EM_S if kind == "em" else OTHER_S
             parts = [raw[a * NOISE_FS : b * NOISE_FS, c] for a, b in spans for c in (0, 1)]
             self._stretches[kind] = parts
-            self._power[kind] = noise_power(np.concatenate(parts))
+            self.power[kind] = noise_power(np.concatenate(parts))
 
     def draw(self, rng: np.random.Generator, seconds: float, fs: float) -> tuple[Floats, float]:
         """Up to `seconds` of some noise at `fs`, beginning at 0, and its power (mV²)."""
@@ -42,7 +42,7 @@ class NoisePool:
         first = int(rng.integers(0, len(stretch) - length + 1))
         part = stretch[first : first + length] * rng.choice((-1.0, 1.0))
         at = np.arange(int(length * fs / NOISE_FS)) * (NOISE_FS / fs)
-        return np.interp(at, np.arange(length), part - part[0]), self._power[kind]
+        return np.interp(at, np.arange(length), part - part[0]), self.power[kind]
 
 
 def noise_power(noise: Floats) -> float:
