@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edge_runtime.engine import Engine
+from edge_runtime.errors import PathError
 from edge_runtime.events import (
     AlarmCleared,
     AlarmRaised,
@@ -20,6 +22,7 @@ from edge_runtime.events import (
     Event,
     Notice,
 )
+from edge_runtime.inference.bundle import load_bundle_set
 from firmware_bridge.stream import (
     LeadStatus,
     SampleChunk,
@@ -129,6 +132,21 @@ def test_an_inverted_lead_is_hinted_at_once() -> None:
     events = run(beats, *chunks(-ecg(beats, 81)))
     assert [e.code for e in events if isinstance(e, Notice)] == ["inverted_lead"]
     assert not [e for e in run(beats, *chunks(ecg(beats, 81))) if isinstance(e, Notice)]
+
+
+@pytest.mark.parametrize("rate_hz", [50, 4000])
+def test_a_rate_the_path_cannot_take_is_refused(rate_hz: int) -> None:
+    with pytest.raises(PathError, match=str(rate_hz)):
+        real_engine(opened(rate_hz), [])
+
+
+def test_an_engine_of_the_shipped_bundles_scores_every_beat() -> None:
+    beats = steady(75, 1.4, 20)
+    engine = Engine.of_bundles(opened(RATE), load_bundle_set())
+    events = [e for chunk in chunks(ecg(beats, 21)) for e in engine.feed(chunk)]
+    scored = [e for e in events + engine.finish() if isinstance(e, BeatClassified)]
+    assert len(scored) == len(beats)
+    assert all(sum(e.scores.values()) == pytest.approx(1.0) for e in scored)
 
 
 @cache
