@@ -63,7 +63,7 @@ class GapFound:
     """`n_missing` samples from `at` on cannot be analysed: they never came, or are no numbers.
 
     A stretch without numbers is told in pieces of at most a second, so that a long one is known
-    while it lasts.
+    while it lasts; where several short ones lie in one second, `n_missing` may count them together.
     """
 
     at: int

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import PathError
 from edge_runtime.signal.analysis import Detector, LeadAnalysis
+from edge_runtime.signal.holes import HoleTeller
 from edge_runtime.signal.lead import AUTO, LeadChoice, Switch
 from edge_runtime.signal.observations import (
     BeatsReady,
@@ -32,7 +33,6 @@ from edge_runtime.signal.ring import RingBuffer
 from edge_runtime.signal.spec import ConditioningSpec
 from firmware_bridge.stream import (
     Gap,
-    GapReason,
     LeadStatus,
     SampleChunk,
     StreamItem,
@@ -86,7 +86,7 @@ class SignalPath:
         self._waiting: list[SampleChunk] = []
         self._end: int | None = None  # source index after the last sample taken in
         self._lead = self._choice.lead
-        self._hole: int | None = None  # where samples that are no numbers began
+        self._holes = HoleTeller(signal.rate_hz)
 
     @property
     def lead(self) -> int:
@@ -152,7 +152,7 @@ class SignalPath:
     def finish(self) -> list[Observation]:
         """The stream has ended: what was collected, and the beats whose windows stay incomplete."""
         out = self.flush()
-        self._close_hole(self.position, self.position - 1, out)
+        out += self._holes.finish(self.position)
         return out + self._analysis.interrupt(self.position - 1)
 
     def _process(self, first: int, samples: NDArray[np.float32]) -> list[Observation]:
@@ -178,11 +178,9 @@ class SignalPath:
     def _skip(self, first: int, n_missing: int) -> list[Observation]:
         """A gap after the last sample; returns what it cuts off, decided by its first sample."""
         self._check_place(first)
-        out: list[Observation] = []
-        self._close_hole(first, first - 1, out)
         self._end = first + n_missing
         self.ring.skip_to(self._end)
-        return out + self._analysis.interrupt(first)
+        return [*self._holes.finish(first), *self._analysis.interrupt(first)]
 
     def _set_leads_off(self, off: tuple[bool, ...], at: int) -> list[QualityChanged]:
         """The device's own sensor reports these leads off (True) or on, since `at`."""
@@ -220,34 +218,17 @@ class SignalPath:
             runs = list(pairwise([0, *edges.tolist(), len(x)]))
         for start, end in runs:
             if finite[start]:
-                self._close_hole(first + start, first + start, out)
+                out += self._holes.valid(first + start, first + end)
                 seen = self._analysis.take(first + start, x[start:end])
                 out += seen
                 out += self._watch_polarity(seen, quality)
             else:
-                self._widen_hole(first + start, first + end, out)
-
-    def _widen_hole(self, start: int, end: int, out: list[Observation]) -> None:
-        """Samples [start, end) are no numbers; tell of each second that is complete."""
-        out += self._analysis.interrupt(start)
-        if self._hole is None:
-            self._hole = start
-        rate = self.signal.rate_hz
-        second = self._hole // rate + 1
-        while (border := ceil(second * rate)) <= end:
-            self._close_hole(border, border - 1, out)
-            self._hole = border
-            second += 1
-
-    def _close_hole(self, end: int, decided: int, out: list[Observation]) -> None:
-        if self._hole is not None and end > self._hole:
-            n = end - self._hole
-            out.append(GapFound(self._hole, decided, n, exact=True, reason=GapReason.INVALID))
-        self._hole = None
+                out += self._analysis.interrupt(first + start)
+                out += self._holes.invalid(first + start, first + end)
 
     def _change_lead(self, switch: Switch, out: list[Observation]) -> None:
         known = switch.at - 1
-        self._close_hole(switch.at, known, out)
+        out += self._holes.finish(switch.at)
         out += self._analysis.interrupt(known)
         self._analysis.change_lead()
         self._polarity = PolarityWatch()
@@ -278,7 +259,8 @@ class SignalPath:
             "choice": self._choice.snapshot(),
             "polarity": self._polarity.snapshot(),
             "waiting": [(int(chunk.first), chunk.samples) for chunk in self._waiting],
-            "place": [self._end, self._lead, self._hole],
+            "holes": self._holes.snapshot(),
+            "place": [self._end, self._lead],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -290,7 +272,8 @@ class SignalPath:
         self._waiting = [
             SampleChunk(self.signal.id, first, samples) for first, samples in state["waiting"]
         ]
-        self._end, self._lead, self._hole = state["place"]
+        self._holes.restore(state["holes"])
+        self._end, self._lead = state["place"]
 
 
 def _first_decided(observation: Observation) -> int:

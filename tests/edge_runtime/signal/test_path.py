@@ -102,6 +102,8 @@ def spoilt(rate: float, seconds: int, seed: int) -> np.ndarray:
     for lead in (0, 0, 1):
         a = int(rng.integers(0, len(x)))
         x[a : a + int(rate * rng.uniform(0.01, 4)), lead] = np.nan
+    a = int(rng.integers(0, len(x) - 1000))
+    x[a : a + 1000][rng.random(1000) < rng.uniform(0, 0.2), 0] = np.nan
     a = int(rng.integers(0, len(x) // 3))
     x[a : a + int(40 * rate), int(rng.integers(0, 2))] += rng.choice([0.0, 0.4])
     noisy = slice(a, a + int(38 * rate))
@@ -224,6 +226,17 @@ def test_samples_that_are_no_numbers_are_a_gap_told_while_it_lasts() -> None:
     assert {g.reason for g in told} == {GapReason.INVALID}
     assert not [p for p in peaks(seen) if a <= p < b]
     assert len(peaks(seen)) > 65
+
+
+def test_a_flood_of_single_bad_samples_is_told_in_few_words() -> None:
+    x = synthetic.ecg(synthetic.steady(75, 0.5, 20), 20, RATE)
+    x[10 * RATE : 12 * RATE : 2] = np.nan
+    whole = run(path(), synthetic.chunks(x, 20 * RATE))
+    assert [(g.at, g.n_missing, g.decided) for g in of_kind(whole, GapFound)] == [
+        (5000, 1, 5001), (5002, 249, 5499), (5500, 1, 5501), (5502, 249, 5999)
+    ]  # fmt: skip
+    for size in (1, 33, 501):
+        assert flat(run(path(), synthetic.chunks(x, size))) == flat(whole)
 
 
 def test_numbers_missing_in_another_lead_do_not_matter() -> None:
