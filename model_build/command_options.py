@@ -66,11 +66,11 @@ def load_training(
 ) -> "tuple[Sequence[Recording], list[PreparedBeats]]":
     """Every training recording, verified, and its tensors through every view, with progress."""
     from model_build.datasets.locate import data_directory  # noqa: PLC0415 - quick help
-    from model_build.prepare import prepare, training_recordings  # noqa: PLC0415
+    from model_build.prepare import prepare, training_recordings, views_of  # noqa: PLC0415
 
     recordings = training_recordings(data_directory(data), recipe)
     with progress() as shown:
-        total = len(recordings) * len(recipe.view)
+        total = sum(len(views_of(recording, recipe.view)) for recording in recordings)
         task = shown.add_task("prepare", total=total, note="")
         prepared = []
         for item in prepare(recordings, recipe.view, recipe.seed, work):

@@ -19,7 +19,7 @@ from model_build.models.student import StudentConfig, StudentModels, build_stude
 from model_build.recipe import Recipe
 from model_build.training.beats import PreparedBeats, pool
 from model_build.training.loop import Report, train
-from model_build.training.predict import predict
+from model_build.training.predict import Predictor
 from model_build.training.scaling import Scaling, fit_scaling
 
 AF_COST: Final = 0.002
@@ -133,8 +133,9 @@ def cross_validate(
         ]
         path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
         fitted = fit(inside, recipe, path, report(fold))
-        for one in outside:
-            logits = predict(fitted.student, pool([one], recipe.weight), fitted.scaling)
+        said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
+        ends = np.cumsum([len(one) for one in outside])
+        for one, logits in zip(outside, np.split(said, ends[:-1]), strict=True):
             score_recording(by_key[one.key], one, logits, matrices)
             found = af_errors(by_key[one.key], one, logits)
             af = AfErrors(af.beats + found.beats, af.false_s + found.false_s)

@@ -30,9 +30,6 @@ from model_build.tap import tap
 from model_build.training.beats import PreparedBeats
 from model_build.views import altered
 
-CHANNEL: Final = 0
-"""The first channel, as in the evaluation."""
-
 _CODE_TARGET: Final = np.array(
     [Target.N, Target.S, Target.V, Target.F, Target.IGNORE, Target.IGNORE, Target.IGNORE,
      Target.IGNORE], np.uint8
@@ -55,6 +52,8 @@ def training_recordings(directory: Path, recipe: Recipe) -> list[Recording]:
 
 def targets(at: NDArray[np.int64], reference: Annotations, fs: Fraction) -> NDArray[np.uint8]:
     """`Target` of the peaks `at` (k,), paired with the reference by EC57's rules, escapes as N."""
+    if not len(at):
+        return np.zeros(0, np.uint8)
     test = Annotations.of(at, ["N"] * len(at))
     pairing = pair_beats(reference, test, float(fs), None, learning_s=0.0)
     found = pairing.test_at >= 0
@@ -67,7 +66,7 @@ def targets(at: NDArray[np.int64], reference: Annotations, fs: Fraction) -> NDAr
 def prepare_recording(recording: Recording, view: View, seed: int) -> PreparedBeats:
     """One recording through one view. `piece_s` of a view restarts the path that often."""
     fs = Fraction(read_header(recording.path).fs_fraction)
-    raw = read_physical(recording.path, channels=[CHANNEL])[:, 0]
+    raw = read_physical(recording.path, channels=[view.channel])[:, 0]
     samples, rate = altered(_whole(raw), fs, view, recording.key, seed)
     size = round(view.piece_s * rate) or len(samples)
     # A rest shorter than half a piece is joined to the one before.
@@ -97,6 +96,12 @@ def prepare_recording(recording: Recording, view: View, seed: int) -> PreparedBe
         valid=np.concatenate([t.beats.valid for t in tapped]),
         target=target,
     )
+
+
+def views_of(recording: Recording, views: Iterable[View]) -> list[View]:
+    """The views that the recording has the lead for."""
+    n_leads = len(read_header(recording.path).signals)
+    return [view for view in views if view.channel < n_leads]
 
 
 def _whole(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -139,11 +144,14 @@ def cache_path(work: Path, recording: Recording, view: View, seed: int) -> Path:
 def prepare(
     recordings: Iterable[Recording], views: Iterable[View], seed: int, work: Path
 ) -> Iterator[PreparedBeats]:
-    """Tensors of every recording through every view, from the cache where they are there."""
+    """Tensors of every recording through every view, from the cache where they are there.
+
+    A recording has no view of a lead that it lacks.
+    """
     views = tuple(views)
     (work / "prepared").mkdir(parents=True, exist_ok=True)
     for recording in recordings:
-        for view in views:
+        for view in views_of(recording, views):
             path = cache_path(work, recording, view, seed)
             if not path.is_file():
                 prepare_recording(recording, view, seed).save(path)

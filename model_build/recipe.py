@@ -25,7 +25,8 @@ class View:
 
     `rate_hz` 0 keeps the archive's rate (as does a higher one); an empty range alters nothing.
     `piece_s` cuts recordings into pieces, each through a path that knows nothing yet: the cold
-    start; 0 leaves them whole. `mains_hz` is the path's notch, 0 for none.
+    start; 0 leaves them whole. `mains_hz` is the path's notch, 0 for none. `channel` is the lead,
+    by position; a recording without it has no such view.
     """
 
     name: str
@@ -38,6 +39,7 @@ class View:
     inverted_share: float = 0.0
     piece_s: float = 0.0
     mains_hz: int = 60
+    channel: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from model_build.models.student import StudentModels
 from model_build.recipe import Weight
 from model_build.tap import tap
 from model_build.training.beats import PreparedBeats, pool
-from model_build.training.predict import predict
+from model_build.training.predict import Predictor
 from model_build.training.scaling import Scaling
 
 
@@ -24,6 +24,7 @@ def student_speaks(
 ) -> Speak:
     """The float student, its scores labelled by the engine's own policy."""
     policy = LabelPolicy(CLASSES, thresholds)
+    predictor = Predictor(student, scaling)
 
     def speak(recording: Recording) -> Annotations:
         rate = Fraction(read_header(recording.path).fs_fraction)
@@ -43,7 +44,7 @@ def student_speaks(
             valid=block.valid,
             target=np.zeros(len(block), np.uint8),
         )
-        logits = predict(student, pool([beats], Weight()), scaling)
+        logits = predictor(pool([beats], Weight()))
         top = logits - logits.max(axis=1, keepdims=True)
         scores = np.exp(top) / np.exp(top).sum(axis=1, keepdims=True)
         scores[~block.valid] = np.nan

@@ -74,6 +74,7 @@ def test_targets_follow_ec57s_window_and_classes():
     at = np.array([990, 1454, 1855, 2200, 2610, 3010, 3400])  # 54 samples are 150 ms
     found = targets(at, reference, RATE)
     assert found.tolist() == [Target.N, Target.S, Target.IGNORE, Target.F, Target.N, 0, 0]
+    assert len(targets(at[:0], reference, RATE)) == 0
 
 
 @pytest.mark.data

@@ -159,7 +159,7 @@ def test_an_interrupted_run_ends_where_an_unbroken_one_does(beats, recipe, tmp_p
 @pytest.mark.tensorflow
 def test_the_student_learns_and_predicts_every_beat(beats, recipe, tmp_path):
     from model_build.training.loop import train
-    from model_build.training.predict import predict
+    from model_build.training.predict import Predictor
 
     rule = replace(recipe.optimizer, epochs=40, batch_segments=1, ema=0.9, learning_rate=1e-2)
     longer = replace(recipe, optimizer=rule)
@@ -167,7 +167,7 @@ def test_the_student_learns_and_predicts_every_beat(beats, recipe, tmp_path):
     student = _student()
     trained = train(student, beats, scaling, longer, tmp_path / "run.npz")
     assert trained.losses[-1] < 0.5 * trained.losses[0]
-    logits = predict(student, beats, scaling)
+    logits = Predictor(student, scaling)(beats)
     ectopic = np.isin(beats.target, [Target.S, Target.V])
     right = (1 << logits.argmax(axis=1)) == beats.target
     assert right[ectopic].mean() > 0.8

@@ -1,0 +1,83 @@
+"""Out-of-fold scores: counted by EC57, AF apart, subjects kept apart."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from firmware_bridge.records import Annotations
+from model_build.datasets.census import within
+from model_build.datasets.recording import Group, Recording, Target
+from model_build.recipe import read_recipe, recipe_path
+from model_build.training.beats import PreparedBeats
+
+pytestmark = pytest.mark.tensorflow
+
+
+def made_up(key: str, group: Group = Group.AF_RECORD, n_beats: int = 120) -> PreparedBeats:
+    random = np.random.default_rng(len(key))
+    return PreparedBeats(
+        key=key, subject=key, group=group.value, view="native", starts=np.array([0]),
+        at=np.arange(n_beats) * 300,
+        window=random.normal(size=(n_beats, 160)).astype(np.float16),
+        template=random.normal(size=(n_beats, 160)).astype(np.float16),
+        features=random.normal(size=(n_beats, 4)).astype(np.float32),
+        valid=np.ones(n_beats, bool),
+        target=np.full(n_beats, Target.NOT_S, np.uint8),
+    )  # fmt: skip
+
+
+def recording(key: str, group: Group, path) -> Recording:
+    database, _, record = key.partition("/")
+    return Recording(database, record, key, path / record, group, None, Target.NOT_S)
+
+
+def test_rhythm_lasts_until_the_next_change():
+    reference = Annotations.of([0, 100, 200, 300], ["+", "+", "N", "+"], ["(N", "(AFIB", "", "(N"])
+    found = within(reference, np.array([50, 100, 250, 300]), ("(AFIB",))
+    assert found.tolist() == [False, True, True, False]
+
+
+def test_every_s_in_a_recording_of_af_is_false(tmp_path):
+    from model_build.crossval import af_errors, symbols
+
+    beats = made_up("cinc2017/A00004")
+    beats.valid[3] = False
+    logits = np.zeros((120, 4), np.float32)
+    logits[:, 0] = 1.0
+    logits[[3, 5, 7], 1] = 2.0
+    said = symbols(beats, logits)
+    assert [said[k] for k in (3, 4, 5)] == ["Q", "N", "S"]
+    found = af_errors(recording("cinc2017/A00004", Group.AF_RECORD, tmp_path), beats, logits)
+    assert (found.beats, found.false_s) == (120, 2)
+    assert found.per_thousand == pytest.approx(1000 * 2 / 120)
+    none = af_errors(recording("cinc2017/A00001", Group.NORMAL_RECORD, tmp_path), beats, logits)
+    assert none.beats == 0
+
+
+def test_a_fold_is_scored_by_a_student_that_never_saw_it(tmp_path, monkeypatch):
+    from model_build import crossval
+
+    recipe = read_recipe(recipe_path("beats-first"))
+    recipe = replace(
+        recipe,
+        optimizer=replace(recipe.optimizer, epochs=1),
+        student={"blocks": [[8, 2]], "stem": 4, "embedding": 8},
+    )
+    keys = [f"cinc2017/A0000{k}" for k in range(10)]
+    prepared = [made_up(key) for key in keys]
+    recordings = [recording(key, Group.AF_RECORD, tmp_path) for key in keys]
+    trained_on = []
+    genuine = crossval.fit
+
+    def spy(prepared, *rest):
+        trained_on.append({item.subject for item in prepared})
+        return genuine(prepared, *rest)
+
+    monkeypatch.setattr(crossval, "fit", spy)
+    result = crossval.cross_validate(
+        recordings, prepared, recipe, tmp_path, lambda fold: lambda *_: None, [1, 2]
+    )
+    assert trained_on == [set(keys) - {keys[1], keys[6]}, set(keys) - {keys[2], keys[7]}]
+    assert result.af.beats == 4 * 120
+    assert result.matrices == {}
