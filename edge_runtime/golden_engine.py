@@ -8,27 +8,20 @@ import sys
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from edge_runtime.engine import Engine, EngineSettings
+from edge_runtime.engine import EngineSettings
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.events import Event
 from edge_runtime.inference.bundle import BundleSet
 from edge_runtime.inference.golden import check_bundle_set
-from firmware_bridge.stream import StreamItem, StreamOpened
+from edge_runtime.replay import replay
+from firmware_bridge.stream import StreamItem
 
 
 def run_engine(
     bundles: BundleSet, items: Iterable[StreamItem], mains_hz: int | None
 ) -> list[Event]:
     """All events of a fresh engine with default rules; the items begin with `StreamOpened`."""
-    stream = iter(items)
-    opened = next(stream)
-    if not isinstance(opened, StreamOpened):
-        raise TypeError(f"a stream begins with StreamOpened, not {type(opened).__name__}")
-    engine = Engine.of_bundles(opened, bundles, EngineSettings(mains_hz=mains_hz))
-    events = engine.feed(opened)
-    for item in stream:
-        events += engine.feed(item)
-    return events + engine.finish()
+    return list(replay(bundles, items, EngineSettings(mains_hz=mains_hz)))
 
 
 def main(arguments: list[str]) -> int:

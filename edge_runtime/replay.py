@@ -1,4 +1,4 @@
-"""A finished recording through the engine: what the golden vectors and the `replay` command use."""
+"""A finished recording through the engine: what the `replay` command and the golden vectors use."""
 
 from collections.abc import Iterable, Iterator
 
@@ -25,10 +25,3 @@ def replay(
     for item in remaining:
         yield from engine.feed(item)
     yield from engine.finish()
-
-
-def replay_golden(
-    bundles: BundleSet, items: Iterable[StreamItem], mains_hz: int | None
-) -> Iterator[Event]:
-    """As the golden vectors were recorded: default rules, the given notch."""
-    return replay(bundles, items, EngineSettings(mains_hz=mains_hz))

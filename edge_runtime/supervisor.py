@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.memory import release_free_memory
 from edge_runtime.publication import Published
 from edge_runtime.threads import AnyEngine, AnyStore, Ended, EngineThread, WriterThread
 from edge_runtime.watchdog import Part, Watchdog, notify
@@ -141,6 +142,7 @@ class Supervisor:
         while True:
             await asyncio.sleep(_WATCH_EVERY_S)
             self._loop_progress += 1
+            release_free_memory()
             for name in watchdog.stuck():
                 log.error("%s makes no progress", name)
 

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 import sys
 from typing import Final
 
@@ -42,6 +43,8 @@ def main(verbose: int) -> None:
     Exit status: 0 done, 1 a device, a file or the store failed, 2 wrong usage or configuration,
     3 the bundle set is damaged or does not reproduce its golden vectors.
     """
+    # Nothing here multiplies matrices; OpenBLAS would start a thread and a buffer for each core.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(
         level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"

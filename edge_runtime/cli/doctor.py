@@ -20,9 +20,9 @@ from edge_runtime.cli.failing import FAILED, exit_status
 from edge_runtime.cli.settings import config_option, set_option
 from edge_runtime.config import Config
 from edge_runtime.errors import BundleError, EdgeRuntimeError
+from edge_runtime.golden_engine import run_engine
 from edge_runtime.inference.golden import Status, check_bundle_set
 from edge_runtime.inference.interpreter import find_runtime
-from edge_runtime.replay import replay_golden
 
 _LEAST_FREE_BYTES: Final = 1 << 30
 _BYTES_PER_LEAD_DAY: Final = 500 * 86_400 * 3
@@ -83,7 +83,7 @@ def _interpreter(_config: Config) -> Iterator[Finding]:
 
 def _bundles(loaded: Config) -> Iterator[Finding]:
     try:
-        report = check_bundle_set(loaded.bundles.directory, replay_golden)
+        report = check_bundle_set(loaded.bundles.directory, run_engine)
     except (BundleError, EdgeRuntimeError) as error:
         yield Finding("bundle set", "bad", str(error))
         return

@@ -23,7 +23,7 @@ from edge_runtime.summary import Summary
 from firmware_bridge.records import iter_record
 from firmware_bridge.stream import SampleChunk, StreamItem, StreamOpened
 
-_CHUNK_S = 10
+_CHUNK_S = 60
 _REALTIME_CHUNK_S = 0.1
 
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -12,7 +11,7 @@ import click
 from edge_runtime import assembly, config
 from edge_runtime.cli.failing import exit_status
 from edge_runtime.cli.settings import config_option, set_option
-from edge_runtime.cli.views import JsonView, LogView, SummaryView, TerminalView
+from edge_runtime.cli.views import JsonView, LogView, SummaryView
 from edge_runtime.config import Config
 from edge_runtime.errors import ConfigError
 from edge_runtime.inference.bundle import load_bundle_set
@@ -71,14 +70,9 @@ def monitor(loaded: Config, view: str, banner: tuple[str, ...], duration_s: floa
         view = "terminal" if sys.stdout.isatty() else "log"
     bundles = load_bundle_set(loaded.bundles.directory)
     summary = SummaryView()
-    make_view: dict[str, Callable[[], View]] = {
-        "terminal": lambda: TerminalView(banner),
-        "json": JsonView,
-        "log": LogView,
-    }
     if view == "terminal":
         _log_to_file(loaded.store.directory / "edge-runtime.log")
-    parts = assembly.build(loaded, bundles, (make_view[view](), summary))
+    parts = assembly.build(loaded, bundles, (_make_view(view, banner), summary))
     asyncio.run(Supervisor(parts, duration_s).run())
     if view == "json":
         result = [one.as_dict() for one in summary.summaries.values()]
@@ -87,6 +81,15 @@ def monitor(loaded: Config, view: str, banner: tuple[str, ...], duration_s: floa
     for one in summary.summaries.values():
         click.echo("\n".join(one.lines()), err=view == "log")
     click.echo(f"stored in {loaded.store.directory}", err=view == "log")
+
+
+def _make_view(view: str, banner: tuple[str, ...]) -> View:
+    if view == "terminal":
+        # rich is a tenth of a headless daemon's memory: only who looks at it pays for it.
+        from edge_runtime.cli.terminal_view import TerminalView  # noqa: PLC0415
+
+        return TerminalView(banner)
+    return JsonView() if view == "json" else LogView()
 
 
 def _log_to_file(file: Path) -> None:

@@ -19,15 +19,11 @@ from firmware_bridge.records import Annotations, write_annotations
 
 _MAX_AUX = 255
 _RHYTHM_NAMES = {
-    Rhythm.SINUS: "(N",
-    Rhythm.ATRIAL_FIBRILLATION: "(AFIB",
-    Rhythm.ATRIAL_FLUTTER: "(AFL",
     Rhythm.VENTRICULAR_FIBRILLATION: "(VF",
-    Rhythm.VENTRICULAR_TACHYCARDIA: "(VT",
     Rhythm.VENTRICULAR_RUN: "(VT",
-    Rhythm.ASYSTOLE: "(ASYS",
     Rhythm.OTHER: "(N",
 }
+"""WFDB's names where they differ from ours; a rhythm it has no name for keeps its own."""
 
 
 class AnnotationWriter:
@@ -42,7 +38,7 @@ class AnnotationWriter:
             case BeatClassified():
                 self._rows.append((event.at, event.label.value, ""))
             case RhythmEpisode(phase=Phase.ONSET):
-                self._rows.append((event.at, "+", _RHYTHM_NAMES[event.rhythm]))
+                self._rows.append((event.at, "+", _rhythm_name(event.rhythm)))
             case RhythmEpisode():
                 self._rows.append((event.at, "+", "(N"))
             case AlarmRaised():
@@ -68,6 +64,10 @@ class AnnotationWriter:
         file = directory / f"{record}.{annotator}"
         write_annotations(file, self.annotations())
         return file
+
+
+def _rhythm_name(rhythm: Rhythm) -> str:
+    return _RHYTHM_NAMES.get(rhythm, f"({rhythm.value}")
 
 
 def _plain(text: str) -> str:

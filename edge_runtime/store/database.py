@@ -68,7 +68,10 @@ class Database:
         self._path = directory / FILE_NAME
         self._ids: dict[str, int] = {}
         try:
-            self._connection = sqlite3.connect(self._path, isolation_level=None)
+            # Opened where a failure refuses the start, used by the writer thread alone.
+            self._connection = sqlite3.connect(
+                self._path, isolation_level=None, check_same_thread=False
+            )
             self._execute("PRAGMA journal_mode = WAL")
             self._execute("PRAGMA synchronous = FULL")
             self._execute("PRAGMA foreign_keys = ON")

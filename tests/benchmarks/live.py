@@ -1,0 +1,91 @@
+"""The daemon live at 500 Hz: share of one core and resident memory, headless and with a view."""
+
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+from rich.table import Table
+
+_SETTLE_S = 8
+
+
+def table(folder: Path, seconds: float) -> Table:
+    """Headless and with the terminal view."""
+    shown = Table(title=f"live, one lead at 500 Hz, {seconds:g} s after {_SETTLE_S} s of settling")
+    for column in ("daemon", "% of one core", "RSS MB"):
+        shown.add_column(column, justify="left" if column == "daemon" else "right")
+    for name, view in (("headless (--view log)", "log"), ("with the terminal view", "terminal")):
+        percent, rss_mb = _measure(folder / view, view, seconds)
+        shown.add_row(name, f"{percent:.2f}", f"{rss_mb:.0f}")
+    return shown
+
+
+def _measure(folder: Path, view: str, seconds: float) -> tuple[float, float]:
+    folder.mkdir()
+    link = folder / "sensor"
+    simulator = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "firmware_bridge",
+            "simulate",
+            "--scenario",
+            "none",
+            "--json",
+            "--link",
+            str(link),
+        ],
+        stdout=subprocess.PIPE,
+    )
+    assert simulator.stdout is not None
+    simulator.stdout.readline()
+    screen, terminal = pty.openpty()
+    daemon = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "edge_runtime",
+            "run",
+            "--view",
+            view,
+            "--set",
+            "source.0.name=bench",
+            "--set",
+            f"source.0.port={link}",
+            "--set",
+            f"store.directory={folder / 'store'}",
+        ],
+        stdout=terminal,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "130", "LINES": "40"},
+    )
+    try:
+        process = psutil.Process(daemon.pid)
+        _drain(screen, _SETTLE_S)
+        before, started = process.cpu_times(), time.monotonic()
+        _drain(screen, seconds)
+        after, elapsed = process.cpu_times(), time.monotonic() - started
+        used = after.user + after.system - before.user - before.system
+        return 100 * used / elapsed, process.memory_info().rss / 2**20
+    finally:
+        daemon.terminate()
+        daemon.wait()
+        simulator.terminate()
+        simulator.wait()
+        os.close(screen)
+        os.close(terminal)
+
+
+def _drain(screen: int, seconds: float) -> None:
+    """Read what the view draws, so that it never waits for the terminal."""
+    os.set_blocking(screen, False)
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            os.read(screen, 1 << 20)
+        except BlockingIOError:
+            time.sleep(0.05)
