@@ -3,14 +3,16 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from model_build.crossval import fresh_student
 from model_build.errors import BuildError
-from model_build.models.student import StudentModels
 from model_build.recipe import Recipe
 from model_build.training.scaling import Scaling
+
+if TYPE_CHECKING:
+    from model_build.models.student import StudentModels
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class TrainedOn:
 class StudentFile:
     """What `save_student` wrote."""
 
-    student: StudentModels
+    student: "StudentModels"
     scaling: Scaling
     trained_on: TrainedOn
 
@@ -37,7 +39,7 @@ def student_folder(work: Path, recipe: Recipe) -> Path:
 
 
 def save_student(
-    folder: Path, student: StudentModels, scaling: Scaling, trained_on: TrainedOn
+    folder: Path, student: "StudentModels", scaling: Scaling, trained_on: TrainedOn
 ) -> None:
     """Write into `folder`, made if absent."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,6 +65,8 @@ def load_student(folder: Path, recipe: Recipe) -> StudentFile:
         entries = json.loads(str(stored["trained_on"]))
         n = sum(name.startswith("w") for name in stored.files)
         weights = [stored[f"w{k}"] for k in range(n)]
+    from model_build.crossval import fresh_student  # noqa: PLC0415 - loads TensorFlow
+
     student = fresh_student(recipe, len(scaling.centre), recipe.seed)
     student.training_model.set_weights(weights)
     trained_on = TrainedOn(tuple(entries["recordings"]), entries["code"], entries["n_beats"])

@@ -1,0 +1,59 @@
+"""The commands: help like documentation, refusals that say what to do."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from model_build.cli import main
+from model_build.recipe import recipe_path
+
+
+def run(*words: str):
+    return CliRunner().invoke(main, words)
+
+
+@pytest.mark.parametrize("name", ["prepare", "train", "quantize", "export", "evaluate", "all"])
+def test_help_reads_like_documentation(name):
+    result = run(name, "--help")
+    assert result.exit_code == 0
+    assert len(result.output) > 600
+    assert "ECG_DATA_DIR" in result.output
+
+
+def test_an_unknown_recipe_is_one_clear_line(tmp_path):
+    result = run("prepare", "--recipe", "beets", "--data", str(tmp_path))
+    assert result.exit_code == 1
+    assert result.output.count("\n") == 1
+    assert "beets" in result.output
+
+
+def test_quantize_without_a_student_says_what_comes_first(tmp_path):
+    pytest.importorskip("tensorflow")
+    result = run("quantize", "--data", str(tmp_path), "--work", str(tmp_path))
+    assert result.exit_code == 1
+    assert "model-build train" in result.output
+
+
+def test_a_list_of_folds_is_checked(tmp_path):
+    pytest.importorskip("tensorflow")
+    result = run("train", "--cross-validate", "--folds", "x", "--work", str(tmp_path))
+    assert result.exit_code == 2
+    assert "--folds" in result.output
+
+
+@pytest.mark.data
+def test_prepare_tells_what_it_found(data_dir, tmp_path):
+    text = recipe_path("beats-first").read_text()
+    text = text.replace('["mitdb", "svdb", "cpsc2021", "cinc2017"]', '["cpsc2021"]')
+    recipe = tmp_path / "few.toml"
+    recipe.write_text(text)
+    words = ("--recipe", str(recipe), "--data", str(data_dir), "--work", str(tmp_path), "--json")
+    result = run("prepare", *words)
+    assert result.exit_code == 0
+    rows = json.loads(result.output)["beats"]
+    assert {row["view"] for row in rows} >= {"native", "recorder"}
+    native = next(row for row in rows if row["view"] == "native")
+    assert native["recordings"] == 18
+    assert native["N"] > 4000
+    assert native["S"] > 20
