@@ -116,6 +116,9 @@ def main() -> None:
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the faults.")
 @click.option("--json", "as_json", is_flag=True, help="Say what is played as one JSON object.")
+@click.option(
+    "--with-parent", is_flag=True, help="End when the process that started this one ends."
+)
 def simulate(
     link: Path,
     record: Path | None,
@@ -132,6 +135,7 @@ def simulate(
     duration_s: float | None,
     seed: int,
     as_json: bool,
+    with_parent: bool,
 ) -> None:
     """Run a software sensor behind a pseudo terminal.
 
@@ -163,6 +167,7 @@ def simulate(
             speed=speed,
             duration_s=duration_s,
             seed=seed,
+            with_parent=with_parent,
             ready=announce,
         )
     except BridgeError as error:

@@ -74,7 +74,7 @@ def _notes(described: dict[str, Any]) -> Iterator[str]:
 @contextmanager
 def _simulated_sensor(link: Path, scenario: str) -> Iterator[dict[str, Any]]:
     """A sensor process behind `link`; yields what it plays. Raises UsageError with its words."""
-    arguments = ["simulate", "--link", str(link), "--scenario", scenario, "--json"]
+    arguments = ["simulate", "--link", str(link), "--scenario", scenario, "--json", "--with-parent"]
     # A session of its own: Ctrl-C is for the daemon, which ends the sensor afterwards.
     process = subprocess.Popen(
         [sys.executable, "-m", "firmware_bridge", *arguments],

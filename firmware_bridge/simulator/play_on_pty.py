@@ -1,5 +1,6 @@
 """From options to a running simulated sensor."""
 
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -57,10 +58,13 @@ def run(
     speed: float,
     duration_s: float | None,
     seed: int,
+    with_parent: bool,
     ready: Callable[[], None],
 ) -> None:
-    """Play until SIGINT or SIGTERM, or for `duration_s` of the sensor's time."""
+    """Play until SIGINT or SIGTERM, or for `duration_s` of the sensor's time; `with_parent`: no
+    longer than the process that started this one, even if that is killed."""
     stopped = False
+    parent = os.getppid()
 
     def stop(_signal: int, _frame: object) -> None:
         nonlocal stopped
