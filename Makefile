@@ -50,7 +50,7 @@ bench: $(DEV)/ready
 # Hashes of everything that CI installs, for Python 3.11 on x86-64 Linux.
 lock: $(DEV)/ready
 	$(DEV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 \
-	    --no-header --all-extras --no-emit-package ecg-edge \
+	    --no-header --extra all --no-emit-package ecg-edge \
 	    --output-file .ci/requirements.lock pyproject.toml
 
 $(RUN)/ready: pyproject.toml
