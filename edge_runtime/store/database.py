@@ -1,12 +1,15 @@
-"""The SQLite side of the store: one connection, one thread, explicit transactions.
+"""The SQLite side of the store: one connection, one thread.
 
-Write-ahead log with `synchronous = FULL`: a committed transaction survives a power cut, an open
-one leaves no trace. Nothing here commits by itself; the store decides when.
+Rows wait in memory and go to the disk together, in one transaction, when the store says `commit`;
+what a full or failing disk refuses waits on and is tried again. Write-ahead log with
+`synchronous = FULL`: a committed transaction survives a power cut, an open one leaves no trace.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,10 +28,17 @@ from edge_runtime.events import (
 )
 from edge_runtime.publication import Published, Session
 from edge_runtime.store.schema import migrate
-from firmware_bridge.stream import ClockAnchor, Gap
+from firmware_bridge.stream import ClockAnchor, Gap, StreamOpened
 
 FILE_NAME: Final = "events.sqlite3"
-_CHECKPOINT_PAGES: Final = 2000
+_PAGE_BYTES: Final = 1024
+"""A commit every few seconds changes a row or two in each of a few tables and writes their pages
+whole: small pages halve the wear of a memory card (tests/benchmarks/store_bytes.py)."""
+_CHECKPOINT_PAGES: Final = 4000
+_LOG_BYTES: Final = 4 << 20
+"""A log that grew behind a long reader is cut back to this."""
+_MOST_WAITING: Final = 20_000
+"""Rows kept while the disk refuses them: more than an hour of one source, about 10 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,242 +72,304 @@ class SessionRow:
 
 
 class Database:
-    """Rows of the store. Raises StoreError, with the open transaction rolled back."""
+    """Rows of the store. Raises StoreError; what waited for `commit` still waits after it."""
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE_NAME
-        self._ids: dict[str, int] = {}
+        self._waiting: list[tuple[str, tuple[Any, ...]]] = []
         try:
             # Opened where a failure refuses the start, used by the writer thread alone.
             self._connection = sqlite3.connect(
                 self._path, isolation_level=None, check_same_thread=False
             )
-            self._execute("PRAGMA journal_mode = WAL")
-            self._execute("PRAGMA synchronous = FULL")
-            self._execute("PRAGMA foreign_keys = ON")
-            self._execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-            migrate(self._connection)
         except sqlite3.Error as error:
             raise self._failed(error) from error
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise self._failed(error) from error
+        except StoreError:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        for pragma in (
+            f"page_size = {_PAGE_BYTES}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"wal_autocheckpoint = {_CHECKPOINT_PAGES}",
+            f"journal_size_limit = {_LOG_BYTES}",
+        ):
+            self._connection.execute(f"PRAGMA {pragma}")
+        migrate(self._connection)
+        rows = self._connection.execute("SELECT name, id FROM session").fetchall()
+        self._ids: dict[str, int] = dict(rows)
 
     def begin_session(self, session: Session, provenance: Provenance, subject: str | None) -> None:
         """A row for `session`."""
-        stream = msgspec.json.encode(session.opened, enc_hook=str).decode()
-        cursor = self._write(
-            "INSERT INTO session (name, subject, source, stream, started_utc_ns, bundle_set,"
-            " configuration, rules) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                session.id,
-                self._subject(subject),
-                session.opened.source,
-                stream,
-                session.started_utc_ns,
-                provenance.bundle_set,
-                provenance.configuration,
-                provenance.rules,
-            ),
+        number = 1 + max(self._ids.values(), default=0)
+        self._ids[session.id] = number
+        if subject is not None:
+            self._write("INSERT OR IGNORE INTO subject (label) VALUES (?)", subject)
+        self._write(
+            "INSERT INTO session (id, name, subject, source, stream, started_utc_ns, bundle_set,"
+            " configuration, rules) VALUES (?, ?, (SELECT id FROM subject WHERE label = ?),"
+            " ?, ?, ?, ?, ?, ?)",
+            number,
+            session.id,
+            subject,
+            session.opened.source,
+            _stream_json(session.opened),
+            session.started_utc_ns,
+            provenance.bundle_set,
+            provenance.configuration,
+            provenance.rules,
         )
-        assert cursor.lastrowid is not None
-        self._ids[session.id] = cursor.lastrowid
 
     def end_session(self, session: str, utc_ns: int, reason: str) -> None:
         """Close the row."""
         self._write(
             "UPDATE session SET ended_utc_ns = ?, end_reason = ? WHERE name = ?",
-            (utc_ns, reason, session),
+            utc_ns,
+            reason,
+            session,
         )
-        self._ids.pop(session, None)
 
     def unfinished_sessions(self) -> list[SessionRow]:
         """Sessions without an end, oldest first."""
-        rows = self._execute(
+        rows = self._read(
             "SELECT id, name, stream, started_utc_ns FROM session"
             " WHERE ended_utc_ns IS NULL ORDER BY id"
         )
         return [SessionRow(*row) for row in rows]
 
-    def resume(self, row: SessionRow) -> None:
-        """Let rows be written for a session of an earlier run (by the recovery)."""
-        self._ids[row.name] = row.id
-
     def last_known_utc_ns(self, session: str) -> int | None:
-        """The time of the session's last anchor or event."""
+        """The time of the session's last anchor, beat or event."""
         number = self._ids[session]
-        (found,) = self._execute(
+        ((found,),) = self._read(
             "SELECT max(t) FROM (SELECT max(utc_ns) AS t FROM anchor WHERE session = ?1"
-            " UNION ALL SELECT max(utc_ns) FROM event WHERE session = ?1)",
-            (number,),
-        ).fetchone()
+            " UNION ALL SELECT 1000000 * max(utc_ms) FROM event WHERE session = ?1"
+            " UNION ALL SELECT 1000000 * max(detected_utc_ms) FROM beat WHERE session = ?1)",
+            number,
+        )
         return None if found is None else int(found)
 
-    def add_event(self, published: Published, utc_ns: int) -> None:
+    def add_event(self, published: Published) -> None:
         """Keep one event, in the table that fits it."""
-        number = self._ids[published.session]
+        session = self._ids[published.session]
+        number, utc_ms = published.number, _utc_ms(published.time)
         match event := published.event:
             case BeatDetected():
                 self._write(
-                    "INSERT INTO beat (session, at, detected_number, detected_decided, lead, rr_s,"
-                    " heart_rate_bpm) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        number,
-                        event.at,
-                        published.number,
-                        event.decided,
-                        event.lead,
-                        event.rr_s,
-                        event.heart_rate_bpm,
-                    ),
+                    "INSERT INTO beat (session, at, detected_number, detected_utc_ms,"
+                    " detected_decided, lead, rr_s, heart_rate_bpm)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    session,
+                    event.at,
+                    number,
+                    utc_ms,
+                    event.decided,
+                    event.lead,
+                    event.rr_s,
+                    event.heart_rate_bpm,
                 )
             case BeatClassified():
-                scores = msgspec.json.encode(event.scores).decode()
                 self._write(
-                    "UPDATE beat SET classified_number = ?, classified_decided = ?, label = ?,"
-                    " scores = ?, reason = ? WHERE session = ? AND at = ?",
-                    (
-                        published.number,
-                        event.decided,
-                        event.label.value,
-                        scores,
-                        event.reason,
-                        number,
-                        event.at,
-                    ),
+                    "INSERT INTO beat (session, at, classified_number, classified_utc_ms,"
+                    " classified_decided, label, scores, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+                    " ON CONFLICT DO UPDATE SET classified_number = excluded.classified_number,"
+                    " classified_utc_ms = excluded.classified_utc_ms,"
+                    " classified_decided = excluded.classified_decided, label = excluded.label,"
+                    " scores = excluded.scores, reason = excluded.reason",
+                    session,
+                    event.at,
+                    number,
+                    utc_ms,
+                    event.decided,
+                    event.label.value,
+                    msgspec.json.encode(event.scores).decode(),
+                    event.reason,
                 )
             case _:
                 self._write(
                     "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)",
-                    (
-                        number,
-                        published.number,
-                        event.at,
-                        utc_ns,
-                        type(event).__struct_config__.tag,
-                        to_json(event).decode(),
-                    ),
+                    session,
+                    number,
+                    event.at,
+                    utc_ms,
+                    type(event).__struct_config__.tag,
+                    to_json(event).decode(),
                 )
-                self._add_to_overview(number, event, utc_ns)
+                self._add_to_overview(session, event, utc_ms)
 
     def add_gap(self, session: str, gap: Gap) -> None:
         """Keep a hole of any signal."""
         self._write(
-            "INSERT INTO gap VALUES (?, ?, ?, ?, ?, ?)",
-            (self._ids[session], gap.signal, gap.first, gap.n_missing, gap.exact, gap.reason),
+            "INSERT OR REPLACE INTO gap VALUES (?, ?, ?, ?, ?, ?)",
+            self._ids[session],
+            gap.signal,
+            int(gap.first),
+            int(gap.n_missing),
+            bool(gap.exact),
+            gap.reason.value,
         )
 
     def add_anchor(self, session: str, anchor: ClockAnchor, utc_ns: int) -> None:
         """Keep a point of the clock's fit."""
         self._write(
             "INSERT OR REPLACE INTO anchor VALUES (?, ?, ?, ?, ?)",
-            (self._ids[session], anchor.index, anchor.source_ns, anchor.host_ns, utc_ns),
+            self._ids[session],
+            int(anchor.index),
+            anchor.source_ns,
+            anchor.host_ns,
+            utc_ns,
         )
 
     def add_segment(self, session: str, row: SegmentRow) -> None:
         """A segment is being written from now on."""
         self._write(
             "INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?)",
-            (self._ids[session], row.signal, row.first, row.name, row.fmt, row.n_samples),
+            self._ids[session],
+            row.signal,
+            row.first,
+            row.name,
+            row.fmt,
+            row.n_samples,
         )
 
-    def finish_segment(self, session: str, signal: str, first: int, n_samples: int) -> None:
+    def finish_segment(self, session: str, row: SegmentRow, n_samples: int) -> None:
         """The segment's file and header are on disk. An empty one is forgotten."""
-        key = (self._ids[session], signal, first)
+        key = (self._ids[session], row.signal, row.first)
         where = "WHERE session = ? AND signal = ? AND first = ?"
         if n_samples == 0:
-            self._write(f"DELETE FROM segment {where}", key)
+            self._write(f"DELETE FROM segment {where}", *key)
         else:
-            self._write(f"UPDATE segment SET n_samples = ? {where}", (n_samples, *key))
+            self._write(f"UPDATE segment SET n_samples = ? {where}", n_samples, *key)
 
     def segments(self, session: str, signal: str) -> list[SegmentRow]:
-        """The segments of one signal in order."""
-        rows = self._execute(
+        """The committed segments of one signal in order."""
+        rows = self._read(
             "SELECT signal, first, name, fmt, n_samples FROM segment"
             " WHERE session = ? AND signal = ? ORDER BY first",
-            (self._ids[session], signal),
+            self._ids[session],
+            signal,
         )
         return [SegmentRow(*row) for row in rows]
 
     def commit(self) -> None:
-        """Everything written so far is on disk when this returns."""
-        if self._connection.in_transaction:
-            self._execute("COMMIT")
+        """Everything written so far is on disk when this returns; after a StoreError it waits."""
+        if not self._waiting:
+            return
+        refused: list[sqlite3.Error] = []
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for statement, values in self._waiting:
+                try:
+                    self._connection.execute(statement, values)
+                except (sqlite3.IntegrityError, sqlite3.ProgrammingError) as error:
+                    # A row that can never be written must not hold up all others.
+                    refused.append(error)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise self._failed(error) from error
+        self._waiting.clear()
+        if refused:
+            raise StoreError(
+                f"{self._path}: {len(refused)} rows were refused ({refused[0]}); please report this"
+            )
 
     def close(self) -> None:
         """Commit and close."""
-        self.commit()
-        self._connection.close()
+        try:
+            self.commit()
+        finally:
+            self._connection.close()
 
-    def _add_to_overview(self, number: int, event: Event, utc_ns: int) -> None:
+    def _add_to_overview(self, session: int, event: Event, utc_ms: int) -> None:
         match event:
             case AlarmRaised():
                 self._write(
-                    "INSERT INTO alarm VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-                    (
-                        number,
-                        event.alarm,
-                        event.rule,
-                        event.kind.value,
-                        event.priority.value,
-                        event.text,
-                        event.at,
-                        utc_ns,
-                    ),
+                    "INSERT OR REPLACE INTO alarm VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+                    session,
+                    event.alarm,
+                    event.rule,
+                    event.kind.value,
+                    event.priority.value,
+                    event.text,
+                    event.at,
+                    utc_ms,
                 )
             case AlarmCleared():
                 self._write(
                     "UPDATE alarm SET cleared_at = ? WHERE session = ? AND alarm = ?",
-                    (event.at, number, event.alarm),
+                    event.at,
+                    session,
+                    event.alarm,
                 )
             case RhythmEpisode(phase=Phase.ONSET):
                 self._write(
                     "INSERT OR IGNORE INTO episode VALUES (?, ?, ?, NULL)",
-                    (number, event.rhythm.value, event.at),
+                    session,
+                    event.rhythm.value,
+                    event.at,
                 )
             case RhythmEpisode():
                 self._write(
-                    "UPDATE episode SET end = ?1 WHERE session = ?2 AND rhythm = ?3 AND onset ="
+                    "UPDATE episode SET ended = ?1 WHERE session = ?2 AND rhythm = ?3 AND onset ="
                     " (SELECT max(onset) FROM episode WHERE session = ?2 AND rhythm = ?3)",
-                    (event.at, number, event.rhythm.value),
+                    event.at,
+                    session,
+                    event.rhythm.value,
                 )
             case _:
                 pass
 
-    def _subject(self, label: str | None) -> int | None:
-        if label is None:
-            return None
-        self._write("INSERT OR IGNORE INTO subject (label) VALUES (?)", (label,))
-        (number,) = self._execute("SELECT id FROM subject WHERE label = ?", (label,)).fetchone()
-        return int(number)
+    def _write(self, statement: str, *values: Any) -> None:
+        if len(self._waiting) >= _MOST_WAITING:
+            raise StoreError(
+                f"{self._path}: cannot be written for so long that new rows are dropped; "
+                "see the first message about it"
+            )
+        self._waiting.append((statement, values))
 
-    def _write(self, statement: str, values: Sequence[Any]) -> sqlite3.Cursor:
-        if not self._connection.in_transaction:
-            self._execute("BEGIN IMMEDIATE")
-        return self._execute(statement, values)
-
-    def _execute(self, statement: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
+    def _read(self, statement: str, *values: Any) -> Sequence[tuple[Any, ...]]:
         try:
-            return self._connection.execute(statement, values)
+            return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
     def _failed(self, error: sqlite3.Error) -> StoreError:
-        return StoreError(
-            f"{self._path}: {error}; check free space (df -h) and rights of the folder"
-        )
+        return StoreError(f"{self._path}: {error}; {_advice(error)}")
 
 
-def read_only(directory: Path) -> sqlite3.Connection:
-    """A connection for readers, off the writer's thread. Raises StoreError."""
-    path = directory / FILE_NAME
-    try:
-        return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    except sqlite3.Error as error:
-        raise StoreError(f"{path}: cannot be opened: {error}") from error
+def _advice(error: sqlite3.Error) -> str:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    match code:
+        case sqlite3.SQLITE_FULL:
+            return "free space on that disk (df -h shows it)"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
+            return "give this user the rights to write there, or set store.directory"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "another program is writing to it; close that"
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return "the file is damaged; move it away (the raw signal beside it stays readable)"
+        case _:
+            return "check free space (df -h), rights and dmesg"
 
 
-def stored_events(connection: sqlite3.Connection, session: str) -> Iterator[tuple[int, str]]:
-    """(number, payload) of all events of a session that are no beats."""
-    yield from connection.execute(
-        "SELECT number, payload FROM event JOIN session ON session.id = event.session"
-        " WHERE session.name = ? ORDER BY number",
-        (session,),
-    )
+def _utc_ms(time: str) -> int:
+    """Milliseconds since 1970 of `edge_runtime.publication.utc_text`."""
+    return round(datetime.fromisoformat(time).timestamp() * 1000)
+
+
+def _stream_json(opened: StreamOpened) -> str:
+    def plain(value: object) -> str:
+        if isinstance(value, Fraction):
+            return str(value)
+        raise NotImplementedError(f"{type(value).__name__} in a StreamOpened")
+
+    return msgspec.json.encode(opened, enc_hook=plain).decode()

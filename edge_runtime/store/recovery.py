@@ -1,13 +1,24 @@
 """After a crash: what the last run left open becomes complete and readable."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from edge_runtime.errors import StoreError
 from edge_runtime.store.database import Database, SessionRow
-from edge_runtime.store.raw import RawPlace, finish_segment_file, write_record_header
+from edge_runtime.store.raw import RawPlace, write_record_header
+from edge_runtime.store.segment import finish_segment_file
 from firmware_bridge.stream import SignalInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Names of the sessions that were finished, and why others could not be (yet)."""
+
+    sessions: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 class _StoredStream(msgspec.Struct):
@@ -16,34 +27,46 @@ class _StoredStream(msgspec.Struct):
     signals: tuple[SignalInfo, ...]
 
 
-def recover(database: Database, raw_folder: Path) -> list[str]:
-    """Finish every session that has no end; the names of those sessions.
+def recover(database: Database, raw_folder: Path) -> Recovery:
+    """Finish every session that has no end.
 
-    Each step may be interrupted and repeated: the session's row is closed last.
+    Each step may be interrupted and repeated: the session's row is closed last. One session that
+    cannot be finished (a full disk) is left to the next start and stops nothing.
     """
-    names = []
-    for row in database.unfinished_sessions():
-        database.resume(row)
-        for place in _places(row, raw_folder):
-            _finish(database, row.name, place)
-        ended = database.last_known_utc_ns(row.name)
-        database.end_session(row.name, ended or 0, "the daemon was killed or lost its power")
-        database.commit()
-        names.append(row.name)
-    return names
+    names, problems = [], []
+    try:
+        unfinished = database.unfinished_sessions()
+    except StoreError as error:
+        return Recovery((), (str(error),))
+    for row in unfinished:
+        try:
+            for place in _places(row, raw_folder):
+                _finish(database, row.name, place)
+            ended = database.last_known_utc_ns(row.name) or row.started_utc_ns
+            database.end_session(row.name, ended, "the daemon was killed or lost its power")
+            database.commit()
+            names.append(row.name)
+        except (StoreError, msgspec.MsgspecError) as error:
+            problems.append(f"session {row.name} is not finished: {error}")
+    return Recovery(tuple(names), tuple(problems))
 
 
 def _places(row: SessionRow, raw_folder: Path) -> Iterator[RawPlace]:
+    folder = raw_folder / row.name
+    if not folder.is_dir():
+        return
     stored = msgspec.json.decode(row.stream, type=_StoredStream, dec_hook=lambda kind, x: kind(x))
     for signal in stored.signals:
-        folder = raw_folder / row.name
-        if folder.is_dir():
-            yield RawPlace(folder, signal, row.started_utc_ns)
+        yield RawPlace(folder, signal, row.started_utc_ns)
 
 
 def _finish(database: Database, session: str, place: RawPlace) -> None:
-    for segment in database.segments(session, place.signal.id):
-        if segment.n_samples is None:
-            n_samples = finish_segment_file(place, segment)
-            database.finish_segment(session, segment.signal, segment.first, n_samples)
-    write_record_header(place, database.segments(session, place.signal.id))
+    rows = []
+    for row in database.segments(session, place.signal.id):
+        finished = row
+        if row.n_samples is None:
+            n_samples = finish_segment_file(place, row)
+            database.finish_segment(session, row, n_samples)
+            finished = replace(row, n_samples=n_samples)
+        rows.append(finished)
+    write_record_header(place, rows)

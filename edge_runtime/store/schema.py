@@ -5,12 +5,13 @@ from typing import Final
 
 from edge_runtime.errors import StoreError
 
+# STRICT: a number of a wrong type (numpy's, say) is refused instead of becoming a blob.
 MIGRATIONS: Final = (
     """
     CREATE TABLE subject (
         id INTEGER PRIMARY KEY,
         label TEXT NOT NULL UNIQUE
-    );
+    ) STRICT;
     CREATE TABLE session (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL UNIQUE,
@@ -18,45 +19,47 @@ MIGRATIONS: Final = (
         source TEXT NOT NULL,
         stream TEXT NOT NULL,            -- StreamOpened as JSON
         started_utc_ns INTEGER NOT NULL,
-        ended_utc_ns INTEGER,
+        ended_utc_ns INTEGER,            -- NULL while it runs, and after a crash until the recovery
         end_reason TEXT,
         bundle_set TEXT NOT NULL,        -- hashes: what the session was made with
         configuration TEXT NOT NULL,
         rules TEXT NOT NULL
-    );
+    ) STRICT;
     -- One row a beat instead of two events as JSON: a day has 100,000 of them.
     CREATE TABLE beat (
         session INTEGER NOT NULL REFERENCES session,
         at INTEGER NOT NULL,
-        detected_number INTEGER NOT NULL,
-        detected_decided INTEGER NOT NULL,
-        lead TEXT NOT NULL,
+        detected_number INTEGER,         -- NULL: only the class of this beat is known
+        detected_utc_ms INTEGER,
+        detected_decided INTEGER,
+        lead TEXT,
         rr_s REAL,
         heart_rate_bpm REAL,
-        classified_number INTEGER,
+        classified_number INTEGER,       -- NULL: not classified (yet)
+        classified_utc_ms INTEGER,
         classified_decided INTEGER,
         label TEXT,
         scores TEXT,
         reason TEXT,
         PRIMARY KEY (session, at)
-    ) WITHOUT ROWID;
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE event (
         session INTEGER NOT NULL REFERENCES session,
         number INTEGER NOT NULL,
         at INTEGER NOT NULL,
-        utc_ns INTEGER NOT NULL,
+        utc_ms INTEGER NOT NULL,
         type TEXT NOT NULL,
         payload TEXT NOT NULL,           -- edge_runtime.events as JSON
         PRIMARY KEY (session, number)
-    ) WITHOUT ROWID;
+    ) STRICT, WITHOUT ROWID;
     CREATE INDEX event_by_type ON event (session, type, at);
     CREATE TABLE episode (
         session INTEGER NOT NULL REFERENCES session,
         rhythm TEXT NOT NULL,
         onset INTEGER NOT NULL,
-        end INTEGER,
+        ended INTEGER,
         PRIMARY KEY (session, rhythm, onset)
-    ) WITHOUT ROWID;
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE alarm (
         session INTEGER NOT NULL REFERENCES session,
         alarm INTEGER NOT NULL,
@@ -65,10 +68,10 @@ MIGRATIONS: Final = (
         priority TEXT NOT NULL,
         text TEXT NOT NULL,
         raised_at INTEGER NOT NULL,
-        raised_utc_ns INTEGER NOT NULL,
+        raised_utc_ms INTEGER NOT NULL,
         cleared_at INTEGER,
         PRIMARY KEY (session, alarm)
-    ) WITHOUT ROWID;
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE gap (
         session INTEGER NOT NULL REFERENCES session,
         signal TEXT NOT NULL,
@@ -77,7 +80,7 @@ MIGRATIONS: Final = (
         exact INTEGER NOT NULL,
         reason TEXT NOT NULL,
         PRIMARY KEY (session, signal, first)
-    ) WITHOUT ROWID;
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE anchor (
         session INTEGER NOT NULL REFERENCES session,
         at INTEGER NOT NULL,
@@ -85,7 +88,7 @@ MIGRATIONS: Final = (
         host_ns INTEGER NOT NULL,
         utc_ns INTEGER NOT NULL,
         PRIMARY KEY (session, at)
-    ) WITHOUT ROWID;
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE segment (
         session INTEGER NOT NULL REFERENCES session,
         signal TEXT NOT NULL,
@@ -94,7 +97,7 @@ MIGRATIONS: Final = (
         fmt INTEGER NOT NULL,
         n_samples INTEGER,               -- NULL while it is being written
         PRIMARY KEY (session, signal, first)
-    ) WITHOUT ROWID;
+    ) STRICT, WITHOUT ROWID;
     """,
 )
 
@@ -104,12 +107,17 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     Raises StoreError for a database made by a newer version.
     """
+    for number in range(checked_version(connection), len(MIGRATIONS)):
+        script = MIGRATIONS[number]
+        connection.executescript(f"BEGIN;{script};PRAGMA user_version = {number + 1};COMMIT;")
+
+
+def checked_version(connection: sqlite3.Connection) -> int:
+    """The database's schema. Raises StoreError when it is newer than this program."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
         raise StoreError(
             f"the database has schema {version}, this version knows {len(MIGRATIONS)}; "
             "install a newer ecg-edge or use another store.directory"
         )
-    for number in range(version, len(MIGRATIONS)):
-        script = MIGRATIONS[number]
-        connection.executescript(f"BEGIN;{script};PRAGMA user_version = {number + 1};COMMIT;")
+    return int(version)

@@ -1,30 +1,40 @@
 """The store: everything the daemon keeps, and when it is safe on disk.
 
 Owned by one thread. Events and raw samples become durable together every `durability_s`; alarms
-at once. After a crash `Store` finishes what the last run left open before it takes anything new.
+at once. While a disk is full or fails, what it refuses waits in memory (ten minutes of signal,
+more of events) and is tried again every `durability_s`. After a crash `Store` finishes what the
+last run left open before it takes anything new.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from edge_runtime.errors import StoreError
-from edge_runtime.events import AlarmCleared, AlarmRaised
+from edge_runtime.events import AlarmCleared, AlarmRaised, AlarmStateChanged
 from edge_runtime.publication import Published, Session
 from edge_runtime.store.database import Database, Provenance
+from edge_runtime.store.disk import DirectoryLock, make_directory
 from edge_runtime.store.raw import RawPlace
 from edge_runtime.store.raw_record import RawRecord
 from edge_runtime.store.recovery import recover
 from firmware_bridge.stream import ClockAnchor, Gap, SampleChunk, StreamItem
 
 RAW_FOLDER: Final = "raw"
+_ANCHOR_EVERY_S: Final = 10
+"""Sensors send an anchor a second. Ten seconds at 100 ppm of drift are 1 ms, half a sample at
+500 Hz, and a fit over an hour still has 360 points to average the jitter of arrival."""
+
+_SYNC_AT: Final = 0.9
+"""Of the durability interval: `tick` comes twice a second, and the disk needs a moment too."""
 
 
 class Store:
     """Keeps sessions. `subjects` names the wearer of each source, where that is known.
 
-    Raises StoreError from every method that writes; what was durable before stays.
+    Raises StoreError: from the constructor when nothing can be kept here at all; from every other
+    method when something is not on disk yet and waits. `recovery` tells what the last run left.
     """
 
     def __init__(
@@ -37,11 +47,7 @@ class Store:
         keep_raw: bool = True,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        try:
-            (directory / RAW_FOLDER).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{directory}: {error.strerror}; set store.directory") from error
-        self._directory = directory
+        self._raw_folder = directory / RAW_FOLDER
         self._provenance = provenance
         self._subjects = subjects
         self._durability_s = durability_s
@@ -50,25 +56,26 @@ class Store:
         self._synced_at_s = now_s()
         self._sessions: dict[str, Session] = {}
         self._raw: dict[tuple[str, str], RawRecord] = {}
-        self._database = Database(directory)
-        self.recovered = recover(self._database, directory / RAW_FOLDER)
+        self._next_anchor: dict[str, int] = {}
+        make_directory(self._raw_folder)
+        self._lock = DirectoryLock(directory)
+        try:
+            self._database = Database(directory)
+        except StoreError:
+            self._lock.release()
+            raise
+        self.recovery = recover(self._database, self._raw_folder)
 
     def begin(self, session: Session) -> None:
         """A session starts; it is on disk when this returns."""
         subject = self._subjects.get(session.opened.source)
         self._database.begin_session(session, self._provenance, subject)
-        self._database.commit()
         self._sessions[session.id] = session
-        if not self._keep_raw:
-            return
-        folder = self._directory / RAW_FOLDER / session.id
-        try:
-            folder.mkdir()
-        except OSError as error:
-            raise StoreError(f"{folder}: {error.strerror}") from error
-        for signal in session.opened.signals:
-            place = RawPlace(folder, signal, session.started_utc_ns)
-            self._raw[session.id, signal.id] = RawRecord(place, session.id, self._database)
+        if self._keep_raw:
+            for signal in session.opened.signals:
+                place = RawPlace(self._raw_folder / session.id, signal, session.started_utc_ns)
+                self._raw[session.id, signal.id] = RawRecord(place, session.id, self._database)
+        self._database.commit()
 
     def record(self, session: str, item: StreamItem) -> None:
         """Keep raw signal, gaps and anchors; other items live on as events."""
@@ -78,47 +85,76 @@ class Store:
                 if raw is not None:
                     raw.add_chunk(item)
             case Gap():
-                self._database.add_gap(session, item)
+                self._next_anchor.pop(session, None)  # an estimated gap restarts the clock's fit
                 raw = self._raw.get((session, item.signal))
                 if raw is not None:
                     raw.add_gap(item)
+                self._database.add_gap(session, item)
             case ClockAnchor():
-                utc_ns = self._sessions[session].utc_ns(item.index)
-                self._database.add_anchor(session, item, utc_ns)
+                self._record_anchor(self._sessions[session], item)
             case _:
                 pass
 
     def record_events(self, published: Sequence[Published]) -> None:
         """Keep events. With an alarm among them all are on disk when this returns."""
         for one in published:
-            utc_ns = self._sessions[one.session].utc_ns(one.event.at)
-            self._database.add_event(one, utc_ns)
-        if any(isinstance(one.event, AlarmRaised | AlarmCleared) for one in published):
+            self._database.add_event(one)
+        alarms = AlarmRaised | AlarmCleared | AlarmStateChanged
+        if any(isinstance(one.event, alarms) for one in published):
             self._database.commit()
 
     def tick(self) -> None:
-        """Sync if the durability interval is over."""
-        if self._now_s() - self._synced_at_s >= self._durability_s:
+        """Sync if the durability interval is over, or will be at the next call."""
+        if self._now_s() - self._synced_at_s >= _SYNC_AT * self._durability_s:
             self.sync()
 
     def sync(self) -> None:
         """Everything recorded so far is on disk when this returns."""
-        # Samples first: an event on disk then always has its signal beside it.
-        for raw in self._raw.values():
-            raw.sync()
-        self._database.commit()
+        # Also after a failure: the next attempt comes in its turn, not with the next sample.
         self._synced_at_s = self._now_s()
+        # Samples first: an event on disk then has its signal beside it.
+        _do_all([*(raw.sync for raw in self._raw.values()), self._database.commit])
 
     def end(self, session: str, reason: str) -> None:
-        """A session is over: its record is complete and readable when this returns."""
-        for key in [key for key in self._raw if key[0] == session]:
-            self._raw.pop(key).close_segment()
-        self._sessions.pop(session, None)
+        """A session is over: its record is complete and readable when this returns.
+
+        After a StoreError it stays open; `close` tries again, and else the next start.
+        """
+        mine = [key for key in self._raw if key[0] == session]
+        _do_all(self._raw[key].close for key in mine)
+        for key in mine:
+            del self._raw[key]
+        del self._sessions[session]
+        self._next_anchor.pop(session, None)
         self._database.end_session(session, time.time_ns(), reason)
         self._database.commit()
 
     def close(self) -> None:
-        """End what is open, then let go of the database."""
-        for session in list(self._sessions):
-            self.end(session, "stopped")
-        self._database.close()
+        """End what is open, then let go of the database and the directory."""
+
+        def end(session: str) -> Callable[[], None]:
+            return lambda: self.end(session, "stopped")
+
+        try:
+            _do_all([*map(end, list(self._sessions)), self._database.close])
+        finally:
+            self._lock.release()
+
+    def _record_anchor(self, session: Session, anchor: ClockAnchor) -> None:
+        if anchor.index < self._next_anchor.get(session.id, 0):
+            return
+        every = int(_ANCHOR_EVERY_S * session.opened.reference.rate_hz)
+        self._next_anchor[session.id] = int(anchor.index) + every
+        self._database.add_anchor(session.id, anchor, session.utc_ns(anchor.index))
+
+
+def _do_all(acts: Iterable[Callable[[], None]]) -> None:
+    """Every act gets its turn; then the first trouble is raised."""
+    troubles = []
+    for act in acts:
+        try:
+            act()
+        except StoreError as error:
+            troubles.append(error)
+    if troubles:
+        raise troubles[0]

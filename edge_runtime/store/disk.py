@@ -1,0 +1,84 @@
+"""What the store asks of the file system: one owner, names that survive a power cut, and errors
+that say what to do."""
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+from edge_runtime.errors import StoreError
+
+_LOCK_FILE: Final = "lock"
+_ADVICE: Final = {
+    errno.ENOSPC: "free space on that disk (df -h shows it)",
+    errno.EDQUOT: "free space in the quota (quota shows it)",
+    errno.EFBIG: "raise the limit of file size (ulimit -f)",
+    errno.EROFS: "the disk is mounted read-only; look at dmesg, or set store.directory",
+    errno.EACCES: "give this user the rights to write there, or set store.directory",
+    errno.EPERM: "give this user the rights to write there, or set store.directory",
+    errno.EIO: "the disk fails; look at dmesg, save what is on it and replace it",
+}
+
+
+class DirectoryLock:
+    """The right to write in `directory`, until `release` or the end of the process, whatever ends
+    it. Raises StoreError when another process has it."""
+
+    def __init__(self, directory: Path) -> None:
+        path = directory / _LOCK_FILE
+        try:
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise failed(path, error) from error
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, f"{os.getpid()}\n".encode(), 0)
+        except BlockingIOError as error:
+            owner = os.pread(self._handle, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._handle)
+            raise StoreError(
+                f"{directory}: another edge-runtime (process {owner}) records there; "
+                "stop it, or give this one its own store.directory"
+            ) from error
+        except OSError as error:
+            os.close(self._handle)
+            raise failed(path, error) from error
+
+    def release(self) -> None:
+        """Let another process have the directory."""
+        os.close(self._handle)
+
+
+def make_directory(directory: Path) -> None:
+    """Make `directory` and what lies above it; the new names are on disk when this returns.
+
+    Raises StoreError.
+    """
+    if directory.is_dir():
+        return
+    make_directory(directory.parent)
+    try:
+        directory.mkdir(exist_ok=True)
+    except OSError as error:
+        raise failed(directory, error) from error
+    sync_directory(directory.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Names made, renamed or removed in `directory` are on disk when this returns."""
+    try:
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise failed(directory, error) from error
+
+
+def failed(path: Path, error: OSError) -> StoreError:
+    """`error` in words, with what to do."""
+    advice = _ADVICE.get(error.errno or 0, "check that disk, or set store.directory")
+    return StoreError(f"{path}: {error.strerror}; {advice}")

@@ -1,0 +1,95 @@
+"""Reading what the store keeps, beside a daemon that is writing it.
+
+Readers see the last commit. Keep queries short: while one is open the write-ahead log cannot be
+emptied and grows (it is cut back afterwards).
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from edge_runtime.errors import StoreError
+from edge_runtime.events import BeatClass, BeatClassified, BeatDetected, Event, from_json
+from edge_runtime.publication import Published, utc_text
+from edge_runtime.store.database import FILE_NAME
+from edge_runtime.store.schema import checked_version
+
+_EVENTS = """
+    SELECT detected_number AS number, detected_utc_ms, 'detected', at, detected_decided,
+           lead, rr_s, heart_rate_bpm
+        FROM beat WHERE session = ?1 AND detected_number IS NOT NULL
+    UNION ALL
+    SELECT classified_number, classified_utc_ms, 'classified', at, classified_decided,
+           label, scores, reason
+        FROM beat WHERE session = ?1 AND classified_number IS NOT NULL
+    UNION ALL
+    SELECT number, utc_ms, 'event', at, 0, payload, NULL, NULL FROM event WHERE session = ?1
+    ORDER BY number
+"""
+
+
+def read_only(directory: Path) -> sqlite3.Connection:
+    """A connection for readers. Raises StoreError when there is no store, or a newer one."""
+    path = directory / FILE_NAME
+    if not path.is_file():
+        raise StoreError(f"{path}: there is no store here; check store.directory")
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        checked_version(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(f"{path}: cannot be read: {error}") from error
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def session_names(connection: sqlite3.Connection) -> list[str]:
+    """All sessions, oldest first."""
+    return [name for (name,) in connection.execute("SELECT name FROM session ORDER BY id")]
+
+
+def events_of(connection: sqlite3.Connection, session: str) -> Iterator[Published]:
+    """The events of `session` in order of their number, as they were published.
+
+    Raises StoreError for an unknown session.
+    """
+    found = connection.execute("SELECT id, source FROM session WHERE name = ?", (session,))
+    row = found.fetchone()
+    if row is None:
+        raise StoreError(f"no session {session!r}; the store has {session_names(connection)}")
+    session_id, source = row
+    for number, utc_ms, kind, at, decided, *values in connection.execute(_EVENTS, (session_id,)):
+        yield Published(
+            id=f"{session}/{number}",
+            source=source,
+            session=session,
+            number=number,
+            time=utc_text(utc_ms * 1_000_000),
+            event=_event(kind, at, decided, values),
+        )
+
+
+def _event(kind: str, at: int, decided: int, values: list[object]) -> Event:
+    match kind, values:
+        case "detected", [str(lead), rr_s, bpm]:
+            return msgspec.convert(
+                {"type": "beat_detected", "at": at, "decided": decided, "lead": lead}
+                | {"rr_s": rr_s, "heart_rate_bpm": bpm},
+                BeatDetected,
+            )
+        case "classified", [str(label), str(scores), str(reason)]:
+            return BeatClassified(
+                at=at,
+                decided=decided,
+                label=BeatClass(label),
+                scores=msgspec.json.decode(scores, type=dict[str, float]),
+                reason=reason,
+            )
+        case _, [str(payload), *_]:
+            return from_json(payload)
+        case _:
+            raise StoreError(f"a row of kind {kind} holds {values}; the database is damaged")
