@@ -40,7 +40,7 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
     )
 
 
-def engine_settings(config: Config, lead: str) -> EngineSettings:
+def engine_settings(config: Config, lead: str | int) -> EngineSettings:
     """The part of the configuration that an engine knows. `lead` is a name, a number or "auto"."""
     return EngineSettings(
         rules=config.rules,

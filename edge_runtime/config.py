@@ -1,20 +1,21 @@
 """What a person can set, where each value came from, and every mistake at once.
 
 Layers, later ones win: defaults, the configuration file (a person's, never written by us),
-`--set KEY=VALUE`. Unknown keys are refused with their path and a suggestion.
+`--set KEY=VALUE`. Unknown keys are refused with their path and a suggestion
+(`edge_runtime.config_problems` finds the words).
 """
 
-import difflib
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, get_type_hints
+from typing import Any, Final, Literal
 
-import cattrs
 from cattrs import ClassValidationError, IterableValidationError
 
+from edge_runtime.config_problems import make_converter, problems
 from edge_runtime.errors import ConfigError
+from edge_runtime.rules.bounds import bounded, check_bounds
 from edge_runtime.rules.settings import RuleSettings
 
 SYSTEM_FILE: Final = Path("/etc/edge-runtime/config.toml")
@@ -23,46 +24,50 @@ SHIPPED_BUNDLES: Final = Path(__file__).parent / "bundles" / "default"
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """One device. `lead` is a lead's name, its number from 0, or "auto"."""
+    """One device. `lead` is a lead's name, its number from 0, or "auto": the best by quality.
+    `subject` names the wearer in the store."""
 
     name: str
     port: str
     driver: Literal["serial"] = "serial"
-    baud: int = 921_600
-    lead: str = "auto"
+    baud: int = bounded(921_600, 1200, 12_000_000)
+    lead: str | int = "auto"
     subject: str | None = None
 
     def __post_init__(self) -> None:
-        _require(bool(self.name), "name is empty")
-        _require(self.baud > 0, f"baud is {self.baud}, it must be positive")
+        if not self.name:
+            raise ValueError("name is empty")
+        check_bounds(self)
 
 
 @dataclass(frozen=True, slots=True)
 class SignalConfig:
-    """How the signal is conditioned. `mains_hz` is the grid's frequency where the wearer is."""
+    """How the signal is conditioned. `mains_hz` is the grid's frequency where the wearer is,
+    0 for no notch; `ring_minutes` of raw signal stay in memory."""
 
     mains_hz: Literal[0, 50, 60] = 50
-    ring_minutes: float = 10.0
+    ring_minutes: float = bounded(10.0, 1.0, 120.0)
 
     def __post_init__(self) -> None:
-        _require(1 <= self.ring_minutes <= 120, "ring_minutes must be 1 to 120")
+        check_bounds(self)
 
 
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
-    """Where recordings go. `durability_s`: at most this much is lost when the power goes."""
+    """Where recordings go. `durability_s`: at most this much is lost when the power goes.
+    `raw`: keep the signal too, not only the events."""
 
     directory: Path = Path("/var/lib/edge-runtime")
-    durability_s: float = 5.0
+    durability_s: float = bounded(5.0, 0.5, 60.0)
     raw: bool = True
 
     def __post_init__(self) -> None:
-        _require(0.5 <= self.durability_s <= 60, "durability_s must be 0.5 to 60")
+        check_bounds(self)
 
 
 @dataclass(frozen=True, slots=True)
 class BundleConfig:
-    """Which bundle set to run."""
+    """Which bundle set to run: the folder that holds its `set.toml`."""
 
     directory: Path = SHIPPED_BUNDLES
 
@@ -79,7 +84,9 @@ class Config:
 
     def __post_init__(self) -> None:
         names = [source.name for source in self.source]
-        _require(len(set(names)) == len(names), "two sources have the same name")
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources have the same name {twice[0]!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +119,7 @@ def structure(table: dict[str, Any]) -> Config:
     try:
         return _converter.structure(table, Config)
     except (ClassValidationError, IterableValidationError) as error:
-        problems = sorted(set(_problems(error, Config, "")))
-        raise ConfigError("\n".join(problems)) from error
+        raise ConfigError("\n".join(problems(error, table, Config))) from error
 
 
 def explain(config: Config, layers: Sequence[Layer]) -> Iterator[tuple[str, Any, str]]:
@@ -127,9 +133,7 @@ def explain(config: Config, layers: Sequence[Layer]) -> Iterator[tuple[str, Any,
         yield ".".join(path), value, origin
 
 
-def _require(holds: bool, problem: str) -> None:
-    if not holds:
-        raise ValueError(problem)
+_converter: Final = make_converter()
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -157,27 +161,27 @@ def _parse_setting(text: str) -> dict[str, Any]:
     return dict(table)
 
 
-def _merge(below: Any, above: Any) -> Any:
+def _merge(below: Any, above: Any, path: str = "") -> Any:
     """`above` over `below`. A table with numbers as keys changes single elements of a list."""
-    if isinstance(below, dict) and isinstance(above, dict):
-        merged = dict(below)
-        for key, value in above.items():
-            indexed = isinstance(value, dict) and value and all(k.isdigit() for k in value)
-            if indexed:
-                merged[key] = _merge_list(merged.get(key, []), value)
-            else:
-                merged[key] = _merge(merged.get(key), value)
-        return merged
-    return above
+    if not isinstance(above, dict):
+        return above
+    if above and all(key.isdecimal() for key in above):
+        return _merge_list(below if isinstance(below, list) else [], above, path)
+    merged = dict(below) if isinstance(below, dict) else {}
+    for key, value in above.items():
+        merged[key] = _merge(merged.get(key), value, f"{path}.{key}" if path else key)
+    return merged
 
 
-def _merge_list(below: list[Any], above: dict[str, Any]) -> list[Any]:
+def _merge_list(below: list[Any], above: dict[str, Any], path: str) -> list[Any]:
     merged = list(below)
     for key in sorted(above, key=int):
-        position = min(int(key), len(merged))
+        position = int(key)
+        if position > len(merged):
+            raise ConfigError(f"{path}.{key}: no such element; the next one is {len(merged)}")
         if position == len(merged):
             merged.append({})
-        merged[position] = _merge(merged[position], above[key])
+        merged[position] = _merge(merged[position], above[key], f"{path}.{key}")
     return merged
 
 
@@ -201,72 +205,3 @@ def _holds(table: Any, path: tuple[str, ...]) -> bool:
         else:
             return False
     return True
-
-
-def _problems(error: BaseException, kind: Any, path: str) -> Iterator[str]:
-    """One line for each leaf of cattrs' tree of exceptions, with its path and what to do."""
-    if isinstance(error, ClassValidationError):
-        located, unlocated = error.group_exceptions()
-        for inner, note in located:
-            inner_kind = get_type_hints(kind).get(note.name) if is_dataclass(kind) else None
-            yield from _problems(inner, inner_kind, _join(path, note.name))
-        for inner in unlocated:
-            yield from _problems(inner, kind, path)
-    elif isinstance(error, IterableValidationError):
-        elements, others = error.group_exceptions()
-        element_kind = next(iter(get_args(kind)), None)
-        for inner, item in elements:
-            yield from _problems(inner, element_kind, _join(path, str(item.index)))
-        for inner in others:
-            yield from _problems(inner, kind, path)
-    elif isinstance(error, cattrs.ForbiddenExtraKeysError):
-        for key in sorted(error.extra_fields):
-            yield f"{_join(path, key)}: unknown key{_did_you_mean(key, kind)}"
-    elif isinstance(error, KeyError):
-        yield f"{_join(path, str(error.args[0]))}: missing"
-    else:
-        yield f"{path or 'configuration'}: {error}"
-
-
-def _did_you_mean(key: str, kind: Any) -> str:
-    known = [f.name for f in fields(kind)] if is_dataclass(kind) else []
-    close = difflib.get_close_matches(key, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
-
-
-def _join(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
-
-
-def _strict_number(kind: type) -> Any:
-    """TOML has types; a string where a number belongs is a mistake, not something to convert."""
-
-    def structure_number(value: Any, _: type) -> Any:
-        allowed = (int, float) if kind is float else (kind,)
-        if isinstance(value, bool) is not (kind is bool) or not isinstance(value, allowed):
-            raise TypeError(f"{value!r} is not {_TYPE_NAMES[kind]}")
-        return kind(value)
-
-    return structure_number
-
-
-_TYPE_NAMES: Final = {int: "a whole number", float: "a number", bool: "true or false"}
-
-
-def _structure_text(value: Any, _: type) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a string")
-    return value
-
-
-def _make_converter() -> cattrs.Converter:
-    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
-    for kind in (int, float, bool):
-        converter.register_structure_hook(kind, _strict_number(kind))
-    converter.register_structure_hook(str, _structure_text)
-    converter.register_structure_hook(Path, lambda value, _: Path(_structure_text(value, str)))
-    converter.register_unstructure_hook(Path, str)
-    return converter
-
-
-_converter = _make_converter()

@@ -8,6 +8,10 @@ from dataclasses import Field, field, fields
 from typing import Any
 
 
+class OutOfBoundsError(ValueError):
+    """At least one setting is outside its bounds; the message names each."""
+
+
 def bounded(default: Any, low: float, high: float) -> Any:
     """A dataclass field holding `default`, allowed from `low` to `high`, both included.
 
@@ -23,15 +27,19 @@ def bounds(setting: Field[Any]) -> tuple[float, float] | None:
     return setting.metadata["low"], setting.metadata["high"]
 
 
+def outside(setting: Field[Any], value: float | None) -> str:
+    """Why `value` is not allowed for `setting`, as in "9 is outside 1 to 5"; empty if it is."""
+    limits = bounds(setting)
+    if limits is None or value is None:
+        return ""
+    low, high = limits
+    # NaN is refused too: it is not between anything.
+    return "" if low <= value <= high else f"{value:g} is outside {low:g} to {high:g}"
+
+
 def check_bounds(settings: Any) -> None:
-    """Raise `ValueError`, naming every field of the dataclass `settings` outside its bounds."""
-    problems = []
-    for setting in fields(settings):
-        value, limits = getattr(settings, setting.name), bounds(setting)
-        if limits is None or value is None:
-            continue
-        low, high = limits
-        if not low <= value <= high:  # also refuses NaN
-            problems.append(f"{setting.name} = {value:g} is outside {low:g} to {high:g}")
+    """Raise `OutOfBoundsError`, naming every field of `settings` outside its bounds."""
+    found = [(s.name, outside(s, getattr(settings, s.name))) for s in fields(settings)]
+    problems = [f"{name} = {problem}" for name, problem in found if problem]
     if problems:
-        raise ValueError("; ".join(problems))
+        raise OutOfBoundsError("; ".join(problems))

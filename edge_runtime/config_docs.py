@@ -1,0 +1,84 @@
+"""`python -m edge_runtime.config_docs` prints docs/configuration.md, out of the dataclasses."""
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, get_args, get_type_hints
+
+from edge_runtime.config import SHIPPED_BUNDLES, SYSTEM_FILE, Config
+from edge_runtime.rules.bounds import bounds
+
+_HEAD: Final = f"""# Configuration
+
+Made by `python -m edge_runtime.config_docs`; change the dataclasses, not this page.
+
+A TOML file, named with `--config` or found at `{SYSTEM_FILE}`; `--set KEY=VALUE` changes
+single values, as in `--set store.durability_s=2` or `--set source.0.port=/dev/ttyUSB0`.
+`edge-runtime config` prints every value with its origin, `edge-runtime check` all mistakes.
+"""
+
+
+def reference() -> str:
+    """The page, Markdown."""
+    return "\n".join([_HEAD, *_sections(Config, "")])
+
+
+def _sections(kind: Any, path: str) -> Iterator[str]:
+    """A section for the table at `path`, then for the tables inside it."""
+    kinds = get_type_hints(kind)
+    inner: list[tuple[Any, str]] = []
+    rows: list[str] = []
+    for setting in dataclasses.fields(kind):
+        value_kind = kinds[setting.name]
+        here = f"{path}.{setting.name}" if path else setting.name
+        element = next(iter(get_args(value_kind)), None)
+        if dataclasses.is_dataclass(value_kind):
+            inner.append((value_kind, here))
+        elif dataclasses.is_dataclass(element):
+            inner.append((element, f"[{here}]"))
+        else:
+            rows.append(_row(setting, value_kind))
+    if path:
+        yield f"## `[{path}]`\n\n{_paragraph(kind)}\n"
+    if rows:
+        yield "| key | value | default |\n| --- | --- | --- |"
+        yield "\n".join(rows) + "\n"
+    for inner_kind, inner_path in inner:
+        yield from _sections(inner_kind, inner_path)
+
+
+def _paragraph(kind: Any) -> str:
+    return " ".join((kind.__doc__ or "").split())
+
+
+def _row(setting: Any, kind: Any) -> str:
+    return f"| `{setting.name}` | {_value(setting, kind)} | {_default(setting)} |"
+
+
+def _value(setting: Any, kind: Any) -> str:
+    limits = bounds(setting)
+    if limits is not None:
+        return f"{limits[0]:,g} to {limits[1]:,.10g}"
+    words = {str: "text", bool: "`true` or `false`", Path: "path", str | int: "text or number"}
+    if kind in words:
+        return words[kind]
+    choices = [choice for choice in get_args(kind) if choice is not type(None)]
+    texts = [words.get(choice, f"`{choice!r}`".replace("'", '"')) for choice in choices]
+    return ", ".join(texts)
+
+
+def _default(setting: Any) -> str:
+    if setting.default is dataclasses.MISSING:
+        return "required"
+    if setting.default is None:
+        return "none"
+    if setting.default == SHIPPED_BUNDLES:
+        return "the set that is shipped"
+    if isinstance(setting.default, bool):
+        return f"`{str(setting.default).lower()}`"
+    return f"`{setting.default}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
