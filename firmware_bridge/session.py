@@ -83,7 +83,7 @@ class SensorSession:
         return self._hello is not None
 
     def feed(self, data: bytes, host_ns: int) -> list[StreamItem]:
-        """Items that `data`, arrived at `host_ns`, completes.
+        """Items that `data`, arrived at `host_ns`, completes; adjacent packets become one chunk.
 
         Raises ProtocolError when another device answers on the same link: a new session is due.
         """
@@ -101,7 +101,7 @@ class SensorSession:
             self.counts.frames += 1
             self._take(message, host_ns, items)
         self._report_skipped(host_ns, items)
-        return items
+        return _joined(items)
 
     def silence(self, host_ns: int) -> list[StreamItem]:
         """Call about every 250 ms while nothing arrives: how far the sensor must have come."""
@@ -236,6 +236,27 @@ class SensorSession:
         )
         self._skipped_frames = self._skipped_bytes = 0
         self._next_skip_report_ns = host_ns + _REPORT_SKIPPED_EVERY_NS
+
+
+def _joined(items: list[StreamItem]) -> list[StreamItem]:
+    """Chunks that follow each other without anything between them as one: everything downstream
+    costs by the item."""
+    joined: list[StreamItem] = []
+    run: list[SampleChunk] = []
+    for item in items:
+        if isinstance(item, SampleChunk):
+            run.append(item)
+            continue
+        joined += _as_one(run)
+        run = []
+        joined.append(item)
+    return joined + _as_one(run)
+
+
+def _as_one(run: list[SampleChunk]) -> list[StreamItem]:
+    if len(run) < 2:
+        return [*run]
+    return [SampleChunk(SIGNAL, run[0].first, np.concatenate([chunk.samples for chunk in run]))]
 
 
 def _identity(hello: protocol.Hello) -> tuple[object, ...]:

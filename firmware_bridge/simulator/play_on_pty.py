@@ -79,5 +79,9 @@ def run(
         seed=seed,
         speed=speed,
         ready=ready,
-        should_stop=lambda elapsed: stopped or (duration_s is not None and elapsed >= duration_s),
+        should_stop=lambda elapsed: (
+            stopped
+            or (duration_s is not None and elapsed >= duration_s)
+            or (with_parent and os.getppid() != parent)
+        ),
     )
