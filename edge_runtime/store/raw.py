@@ -22,6 +22,8 @@ _LIMIT: Final = {NARROW: 0x7FFF, WIDE: 0x7FFFFF}
 _BYTES: Final = {NARROW: 2, WIDE: 3}
 _UNFIT: Final = re.compile(r"[^-\w]", re.ASCII)
 """What a WFDB record's name (and so a file's) must not hold."""
+_UNFIT_UNIT: Final = re.compile(r"[^-\w^?%/]", re.ASCII)
+"""What wfdb-python does not take for part of a unit: it would read no gain, and so no samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class RawPlace:
     def specs(self, fmt: int, file_name: str) -> tuple[SignalSpec, ...]:
         """The signal lines of a segment's header."""
         signal = self.signal
+        units = _UNFIT_UNIT.sub("_", signal.unit.replace("\N{MICRO SIGN}", "u"))
         return tuple(
             SignalSpec(
                 name=lead,
@@ -59,7 +62,7 @@ class RawPlace:
                 fmt=fmt,
                 adc_gain=gain,
                 baseline=baseline,
-                units="_".join(signal.unit.split()),
+                units=units,
                 adc_res=fmt,
                 adc_zero=baseline,
                 block_size=0,
