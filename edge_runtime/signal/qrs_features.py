@@ -77,9 +77,11 @@ LOCAL: Final = (
     "after_mean",
     "before_sharp",
     "step",
+    "next_sharp",
+    "next_after",
     "norm",
 )
-"""Columns of `Candidates.local`, all in mV and positive."""
+"""Columns of `Candidates.local`, all positive: `next_after` in s, all else in mV."""
 
 
 def _box(x: Floats, length: int) -> Floats:
@@ -171,6 +173,7 @@ def describe(x: Floats, first: int, last: int, floor_mv: float) -> Candidates:
     later = x[centre[:, None] + np.arange(12, 28)].sum(axis=1)
     earlier = x[centre[:, None] - np.arange(13, 29)].sum(axis=1)
     near = column + np.arange(-4, 5)
+    next_near = (next_centre - _EDGE)[:, None] + np.arange(-4, 1)
     local = np.stack(
         (
             main[at],
@@ -182,6 +185,8 @@ def describe(x: Floats, first: int, last: int, floor_mv: float) -> Candidates:
             ahead.sum(axis=1) / ahead.shape[1],
             e.sharp[behind].sum(axis=1) / past.shape[1],
             np.abs(later - earlier) / 16,
+            e.sharp[next_near].max(axis=1),
+            (next_centre - centre) / RATE_HZ,
             norm,
         ),
         axis=1,

@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from edge_runtime.signal.qrs import FEATURES, QrsConstants, QrsDetector
+from edge_runtime.signal.qrs import QrsDetector
+from edge_runtime.signal.qrs_constants import FEATURES, QrsConstants
 from model_build.datasets.locate import data_directory
 from model_build.datasets.splits import FOLDS, fold_of
 from model_build.detector_tuning.corpus import Case, cases
@@ -26,9 +27,9 @@ HEADING = "# Constants of the R-peak detector, made by `python -m model_build.de
 class Plan:
     """Rounds on its own decisions after the guided one; examples of the last three are kept."""
 
-    rounds: int = 4
+    rounds: int = 3
     schedule: Schedule = field(default_factory=lambda: Schedule(epochs=4))
-    last: Schedule = field(default_factory=lambda: Schedule(epochs=10))
+    last: Schedule = field(default_factory=lambda: Schedule(epochs=14))
 
 
 def say(text: str, began: float) -> None:

@@ -31,7 +31,7 @@ class Examples:
 class Schedule:
     """Adam with cosine decay; the weights that ship are an exponential mean over the steps."""
 
-    hidden: int = 16
+    hidden: int = 24
     epochs: int = 8
     batch: int = 2048
     rate: float = 4e-3

@@ -67,15 +67,20 @@ def _trimmed_mean(values: Floats) -> float:
 
 def add_noise(
     raw: Floats, beats: NDArray[np.int64], fs: float, pool: NoisePool, rng: np.random.Generator
-) -> Floats:
-    """A copy of `raw` (n,) mV with noisy stretches of 40 to 120 s between clean ones."""
+) -> tuple[Floats, Floats]:
+    """A copy of `raw` (n,) mV with noisy stretches of 40 to 120 s between clean ones.
+
+    Also the SNR in dB around each beat (k,), infinite in between.
+    """
     mixed = raw.copy()
+    snr_db = np.full(len(beats), np.inf)
     power = signal_power(raw, beats, fs)
     at = int(rng.uniform(20, 60) * fs)
     while at < len(raw) - int(10 * fs):
         noise, noise_mv2 = pool.draw(rng, rng.uniform(40, 120), fs)
-        snr_db = SNRS_DB[rng.integers(len(SNRS_DB))]
-        noise = noise[: len(raw) - at] * np.sqrt(power / noise_mv2 * 10 ** (-snr_db / 10))
+        drawn_db = SNRS_DB[rng.integers(len(SNRS_DB))]
+        noise = noise[: len(raw) - at] * np.sqrt(power / noise_mv2 * 10 ** (-drawn_db / 10))
         mixed[at : at + len(noise)] += noise
+        snr_db[(beats >= at) & (beats < at + len(noise))] = drawn_db
         at += len(noise) + int(rng.uniform(20, 90) * fs)
-    return mixed
+    return mixed, snr_db

@@ -17,7 +17,8 @@ import click
 import numpy as np
 
 from edge_runtime.signal.conditioner import Conditioner
-from edge_runtime.signal.qrs import QrsConstants, QrsDetector
+from edge_runtime.signal.qrs import QrsDetector
+from edge_runtime.signal.qrs_constants import QrsConstants
 from edge_runtime.signal.spec import read_spec
 from firmware_bridge.records import Annotations
 from model_build.datasets.locate import data_directory

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.signal.qrs import FEATURES, QrsConstants, QrsDetector
+from edge_runtime.signal.qrs import QrsDetector
+from edge_runtime.signal.qrs_constants import FEATURES, QrsConstants
 from edge_runtime.signal.qrs_features import LEFT_REACH, RIGHT_REACH, describe
 from model_build.detector_tuning.corpus import Case
 from model_build.detector_tuning.network import Examples
@@ -33,14 +34,15 @@ def label(case: Case, constants: QrsConstants) -> Truth:
     weight = np.ones(len(centre))
     first = np.searchsorted(centre, case.beats - WINDOW)
     last = np.searchsorted(centre, case.beats + WINDOW, side="right")
-    for a, b, at, ventricular in zip(first, last, case.beats, case.ventricular, strict=True):
+    spans = zip(first, last, case.beats, case.ventricular, case.beat_weight, strict=True)
+    for a, b, at, ventricular, worth in spans:
         if a == b:
             continue
         near = slice(a, b)
         best = a + int((energy[near] * (1 - 0.6 * np.abs(centre[near] - at) / WINDOW)).argmax())
         weight[near] = np.where(is_beat[near] > 0, weight[near], DOUBTFUL_WEIGHT)
         is_beat[best] = 1
-        weight[best] = VENTRICULAR_WEIGHT if ventricular else 1.0
+        weight[best] = worth * (VENTRICULAR_WEIGHT if ventricular else 1.0)
     for start, stop in case.unknown:
         weight[(centre > start - 125) & (centre < stop + 125)] = 0
     # Reference marks begin and end with the first and last beat, not with the record.

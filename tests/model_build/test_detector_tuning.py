@@ -7,7 +7,8 @@ import click
 import numpy as np
 import pytest
 
-from edge_runtime.signal.qrs import FEATURES, QrsConstants, QrsDetector
+from edge_runtime.signal.qrs import QrsDetector
+from edge_runtime.signal.qrs_constants import FEATURES, QrsConstants
 from firmware_bridge.records import Annotations, read_physical
 from model_build.datasets.splits import DS2, require_separate
 from model_build.datasets.subjects import subject
