@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BASE: Final = 0x2800
+_OUTLIERS_PERCENT: Final = 0.5
 # Bit of each dot of a cell, as Unicode numbers them: rows downwards, two columns.
 _BITS: Final = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint8)
 
@@ -21,17 +22,25 @@ def curve(signal: NDArray[np.float32], columns: int, rows: int) -> list[str]:
     readable = np.isfinite(low)
     if not readable.any():
         return [" " * columns] * rows
-    bottom, top = float(np.nanmin(low)), float(np.nanmax(high))
+    # A single spike (an electrode coming off) must not flatten the rest: it may leave the picture.
+    bottom = float(np.percentile(low[readable], _OUTLIERS_PERCENT))
+    top = float(np.percentile(high[readable], 100 - _OUTLIERS_PERCENT))
     middle, half = (top + bottom) / 2, max(top - bottom, 1.0) / 2
     height = 4 * rows - 1
-    first = np.round((middle + half - high[readable]) / (2 * half) * height).astype(int)
-    last = np.round((middle + half - low[readable]) / (2 * half) * height).astype(int)
+    first = _dot(high[readable], middle, half, height)
+    last = _dot(low[readable], middle, half, height)
     grid = np.zeros((4 * rows, n_dots), dtype=bool)
     for column, a, b in zip(np.flatnonzero(readable), first, last, strict=True):
         grid[a : b + 1, column] = True
     cells = grid.reshape(rows, 4, columns, 2).transpose(0, 2, 1, 3)
     codes = (cells * _BITS).sum(axis=(2, 3))
     return ["".join(chr(_BASE + code) for code in line) for line in codes]
+
+
+def _dot(value: NDArray[np.float64], middle: float, half: float, height: int) -> NDArray[np.int64]:
+    """Row of dots from the top, clipped to the picture."""
+    row = np.round((middle + half - value) / (2 * half) * height)
+    return np.clip(row, 0, height).astype(np.int64)
 
 
 def _column_ranges(

@@ -26,7 +26,7 @@ from edge_runtime.events import (
     SourceOpened,
 )
 from edge_runtime.publication import Published
-from firmware_bridge.stream import Gap, SampleChunk, SignalKind, StreamOpened
+from firmware_bridge.stream import Gap, LeadStatus, SampleChunk, SignalKind, StreamOpened
 
 STRIP_S: Final = 8.0
 _BEATS_SHOWN: Final = 12
@@ -83,6 +83,7 @@ class LiveSource:
         self._strip = np.full(0, np.nan, np.float32)
         self._signal = ""
         self._lead_index = 0
+        self._off: tuple[bool, ...] = ()
         self._beats: deque[ShownBeat] = deque(maxlen=4 * _BEATS_SHOWN)
         self._alarms: deque[ShownAlarm] = deque(maxlen=_ALARMS_SHOWN)
         self._messages: deque[str] = deque(maxlen=_MESSAGES_SHOWN)
@@ -110,8 +111,12 @@ class LiveSource:
             if isinstance(item, StreamOpened):
                 self._open(item)
             elif isinstance(item, SampleChunk) and item.signal == self._signal:
-                self._append(item.samples[:, self._lead_index])
+                column = item.samples[:, self._lead_index]
+                # A floating input draws a rail that says nothing and hides all else.
+                self._append(np.full_like(column, np.nan) if self._is_off() else column)
                 self._change(strip_end=item.end, link_up=True, last_arrival_s=now_s)
+            elif isinstance(item, LeadStatus) and item.signal == self._signal:
+                self._off = item.off
             elif isinstance(item, Gap) and item.signal == self._signal:
                 n = min(item.n_missing, len(self._strip))
                 self._append(np.full(n, np.nan, np.float32))
@@ -123,9 +128,13 @@ class LiveSource:
         signal = next(s for s in opened.signals if s.kind is SignalKind.ECG)
         self._signal = signal.id
         self._lead_index = 0
+        self._off = ()
         self._strip = np.full(int(STRIP_S * signal.rate_hz), np.nan, np.float32)
         self._picture = Picture(opened=opened, lead=signal.leads[0], link_up=True)
         self._beats.clear()
+
+    def _is_off(self) -> bool:
+        return self._lead_index < len(self._off) and self._off[self._lead_index]
 
     def _append(self, samples: NDArray[np.float32]) -> None:
         newest = samples[-len(self._strip) :]
