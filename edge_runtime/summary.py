@@ -30,14 +30,17 @@ class Summary:
     gaps: int = 0
     lowest_bpm: float | None = None
     highest_bpm: float | None = None
+    _earlier_s: float = 0.0
     _bpm_sum: float = 0.0
     _bpm_n: int = 0
 
     def see(self, event: Event) -> None:
         """Count `event`."""
-        self.last_index = max(self.last_index, event.decided)
         match event:
             case SourceOpened():
+                # The same source again begins a new count of samples.
+                self._earlier_s = self.duration_s
+                self.last_index = 0
                 self.source, self.rate_hz = event.source, event.rate_hz
             case BeatDetected():
                 self.detected += 1
@@ -51,11 +54,12 @@ class Summary:
                 self.missing_samples += event.n_missing
             case _:
                 pass
+        self.last_index = max(self.last_index, event.decided)
 
     @property
     def duration_s(self) -> float:
-        """From the first sample to the last decision."""
-        return self.last_index / self.rate_hz if self.rate_hz else 0.0
+        """From the first sample to the last decision, of all its streams together."""
+        return self._earlier_s + (self.last_index / self.rate_hz if self.rate_hz else 0.0)
 
     @property
     def mean_bpm(self) -> float | None:

@@ -6,9 +6,9 @@ One asyncio loop (links, views, signals), one engine thread, one writer thread.
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.memory import release_free_memory
@@ -79,12 +79,12 @@ class Supervisor:
         if writer:
             writer.start()
         engine.start()
-        views = [asyncio.create_task(view.run()) for view in self.parts.views]
+        views = [self._task("view", view.run()) for view in self.parts.views]
         sources = [
-            asyncio.create_task(self._follow(name, make, engine))
+            self._task(f"source {name}", self._follow(name, make, engine))
             for name, make in self.parts.drivers.items()
         ]
-        watch = asyncio.create_task(self._watch(engine, writer))
+        watch = self._task("watchdog", self._watch(engine, writer))
         notify("READY=1")
         await self._until_over(sources)
 
@@ -93,14 +93,26 @@ class Supervisor:
         for name in self.parts.drivers:
             engine.put(name, Ended("stopped"))
         engine.stop()
-        await self._joined(engine)
+        await self._joined("engine", engine)
         if writer:
             writer.stop()
-            await self._joined(writer)
+            await self._joined("writer", writer)
         await _cancelled(views)
         if self._failure is not None:
             name, error = self._failure
-            raise EdgeRuntimeError(f"the {name} thread failed: {error!r}") from error
+            raise EdgeRuntimeError(f"{name} failed: {error!r}") from error
+
+    def _task(self, name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """`work` as a task that does not fail in silence: the daemon stops and says so."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._see_failure)
+        return task
+
+    def _see_failure(self, task: "asyncio.Task[None]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._failure = self._failure or (task.get_name(), error)
+            self._over.set()
 
     async def _until_over(self, sources: list["asyncio.Task[None]"]) -> None:
         all_sources = asyncio.gather(*sources, return_exceptions=True)
@@ -115,17 +127,20 @@ class Supervisor:
     ) -> None:
         """One source: open, pass items on, and try again for as long as the daemon runs."""
         backoff = Backoff()
+        said = ""
         while True:
             try:
                 async for item in make_driver().stream():
                     engine.put(name, item)
                     backoff.reset()
+                    said = ""
                 return  # a file that is read to its end
-            except LinkError as error:
-                self._say(name, str(error))
             except BridgeError as error:
-                engine.put(name, Ended(str(error)))
-                self._say(name, str(error))
+                if not isinstance(error, LinkError):
+                    engine.put(name, Ended(str(error)))
+                if str(error) != said:  # a port that stays away is told once
+                    said = str(error)
+                    self._say(name, said)
             await asyncio.sleep(backoff.next_s())
 
     async def _watch(self, engine: EngineThread, writer: WriterThread | None) -> None:
@@ -155,9 +170,10 @@ class Supervisor:
         for view in self.parts.views:
             view.say(source, message)
 
-    async def _joined(self, worker: EngineThread | WriterThread) -> None:
+    async def _joined(self, name: str, worker: EngineThread | WriterThread) -> None:
         if not await asyncio.to_thread(worker.join, _STOP_WITHIN_S):
-            log.error("a thread did not stop within %.0f s", _STOP_WITHIN_S)
+            error = TimeoutError(f"not done within {_STOP_WITHIN_S:.0f} s of being told to stop")
+            self._failure = self._failure or (name, error)
 
 
 async def _cancelled(tasks: Sequence["asyncio.Task[None]"]) -> None:

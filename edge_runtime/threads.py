@@ -7,8 +7,10 @@ overflow gap. Each thread counts its progress for the watchdog; what kills one i
 supervisor.
 """
 
+import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -23,6 +25,8 @@ ENGINE_QUEUE_SAMPLES: Final = 500 * 300
 """Five minutes of 500 Hz: longer than a disk's worst pause, small in memory (1.2 MB a lead)."""
 _WRITER_QUEUE_ITEMS: Final = 4096
 _WRITER_WAKES_S: Final = 0.5
+_SAY_AGAIN_S: Final = 60.0
+"""A full disk fails fifty times a second; a person needs to hear it once a minute."""
 
 
 class AnyEngine(Protocol):
@@ -121,6 +125,9 @@ class WriterThread(_Worker):
         self._store = store
         self._trouble = trouble
         self._queue: queue.Queue[_Record | None] = queue.Queue(_WRITER_QUEUE_ITEMS)
+        self._begun: set[str] = set()
+        self._told: dict[str, float] = {}
+        self._stopping = False
 
     def put(self, record: _Record) -> None:
         """Blocks when the store is more than the queue behind."""
@@ -131,8 +138,10 @@ class WriterThread(_Worker):
         return self._queue.qsize()
 
     def stop(self) -> None:
-        """Finish what waits, then end."""
-        self._queue.put(None)
+        """Finish what waits, then end. Never blocks, even when the disk hangs."""
+        self._stopping = True
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait(None)
 
     def _work(self) -> None:
         try:
@@ -140,7 +149,8 @@ class WriterThread(_Worker):
                 try:
                     record = self._queue.get(timeout=_WRITER_WAKES_S)
                 except queue.Empty:
-                    pass
+                    if self._stopping:
+                        return
                 else:
                     if record is None:
                         return
@@ -151,21 +161,29 @@ class WriterThread(_Worker):
             self._store.close()
 
     def _write(self, record: _Record) -> None:
+        session = record.session
         if isinstance(record.item, StreamOpened):
-            self._store.begin(record.session)
-        elif not isinstance(record.item, Ended):
-            self._store.record(record.session.id, record.item)
+            self._store.begin(session)
+            self._begun.add(session.id)
+        if session.id not in self._begun:
+            return  # the store refused the session, and that has been told
+        if not isinstance(record.item, StreamOpened | Ended):
+            self._store.record(session.id, record.item)
         if record.published:
             self._store.record_events(record.published)
         if isinstance(record.item, Ended):
-            self._store.end(record.session.id, record.item.reason)
+            self._begun.discard(session.id)
+            self._store.end(session.id, record.item.reason)
 
     def _guarded(self, act: Callable[..., None], *arguments: object) -> None:
         """A store that fails is told to a person; the monitoring goes on without it."""
         try:
             act(*arguments)
         except StoreError as error:
-            self._trouble("store", str(error))
+            message, now_s = str(error), time.monotonic()
+            if now_s - self._told.get(message, -_SAY_AGAIN_S) >= _SAY_AGAIN_S:
+                self._told[message] = now_s
+                self._trouble("store", message)
 
 
 class EngineThread(_Worker):
@@ -206,6 +224,8 @@ class EngineThread(_Worker):
 
     def _take(self, source: str, item: StreamItem | Ended) -> None:
         if isinstance(item, StreamOpened):
+            if source in self._running:
+                self._take(source, Ended("the source was opened anew"))
             self._open(source, item)
         running = self._running.get(source)
         if running is None:
@@ -215,7 +235,13 @@ class EngineThread(_Worker):
             session.see_anchor(item)
         elif isinstance(item, Gap):
             session.see_gap(item)
-        events = engine.finish() if isinstance(item, Ended) else engine.feed(item)
+        events: list[Event] = []
+        try:
+            events = engine.finish() if isinstance(item, Ended) else engine.feed(item)
+        except EdgeRuntimeError as error:
+            # What this source sends cannot be read; the others go on, what is stored stays.
+            self._refused(source, str(error))
+            item = Ended(str(error))
         published = tuple(session.publish(event) for event in events)
         self._show(source, item, published)
         if self._writer is not None:

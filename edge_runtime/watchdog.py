@@ -4,10 +4,13 @@ Fed only while the loop, the engine thread and the writer thread all made progre
 to do; a part that hangs lets the watchdog expire, and the service manager starts anew.
 """
 
+import logging
 import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -42,12 +45,16 @@ class Watchdog:
 
 
 def notify(state: str) -> None:
-    """Send `state` to the service manager, if there is one."""
+    """Send `state` to the service manager, if there is one that listens."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     # A leading @ means Linux's abstract namespace.
     name = "\0" + address[1:] if address.startswith("@") else address
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        channel.connect(name)
-        channel.sendall(state.encode())
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.connect(name)
+            channel.sendall(state.encode())
+    except OSError as error:
+        # Monitoring goes on; a service manager that hears nothing acts by itself.
+        log.debug("NOTIFY_SOCKET %s: %s", address, error)

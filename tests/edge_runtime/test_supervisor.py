@@ -1,0 +1,120 @@
+"""The daemon on one page: ends, retries, failures, and what is told about them."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from edge_runtime import supervisor
+from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.supervisor import Parts, Supervisor
+from firmware_bridge.driver import Driver
+from firmware_bridge.errors import LinkError, ProtocolError
+from tests.edge_runtime.daemon_parts import ListDriver, ListStore, ListView, echo, stream
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor.Backoff, "next_s", lambda _self: 0.0)
+
+
+def parts(store: ListStore, view: ListView, **drivers: Callable[[], Driver]) -> Parts:
+    return Parts(drivers, echo, store, (view,))
+
+
+def one_after_the_other(*drivers: ListDriver) -> Callable[[], Driver]:
+    left = iter(drivers)
+    return lambda: next(left)
+
+
+def test_it_ends_when_all_sources_have() -> None:
+    store, view = ListStore(), ListView()
+    chest, wrist = ListDriver(stream("chest")), ListDriver(stream("wrist"))
+    running = parts(store, view, chest=lambda: chest, wrist=lambda: wrist)
+    asyncio.run(Supervisor(running).run())
+    assert len(store.begun) == 2
+    assert sorted(reason for _, reason in store.ended) == ["stopped", "stopped"]
+    assert view.marks("chest") > 0
+    assert view.marks("wrist") > 0
+    assert store.closed
+
+
+def test_it_ends_when_its_time_is_over() -> None:
+    store, view = ListStore(), ListView()
+    driver = ListDriver(stream("chest"), stays=True)
+    asyncio.run(Supervisor(parts(store, view, chest=lambda: driver), duration_s=0.05).run())
+    assert [reason for _, reason in store.ended] == ["stopped"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
+    store, view = ListStore(), ListView()
+
+    class Stopper(ListView):
+        async def run(self) -> None:
+            os.kill(os.getpid(), number)
+
+    driver = ListDriver(stream("chest"), stays=True)
+    running = Parts({"chest": lambda: driver}, echo, store, (view, Stopper()))
+    asyncio.run(Supervisor(running).run())
+    assert store.closed
+
+
+def test_a_sensor_that_is_not_there_is_waited_for_and_told_once() -> None:
+    store, view = ListStore(), ListView()
+    absent = [ListDriver([], LinkError("no such port")) for _ in range(3)]
+    drivers = one_after_the_other(*absent, ListDriver(stream("chest")))
+    asyncio.run(Supervisor(parts(store, view, chest=drivers)).run())
+    assert view.said == [("chest", "no such port")]
+    assert view.marks("chest") > 0
+
+
+def test_another_device_on_the_port_begins_another_session() -> None:
+    store, view = ListStore(), ListView()
+    drivers = one_after_the_other(
+        ListDriver(stream("chest", 3), ProtocolError("another device answers")),
+        ListDriver(stream("chest", 3)),
+    )
+    asyncio.run(Supervisor(parts(store, view, chest=drivers)).run())
+    assert [reason for _, reason in store.ended] == ["another device answers", "stopped"]
+    assert len(set(store.begun)) == 2
+
+
+def test_a_driver_with_a_bug_stops_the_daemon_with_its_name() -> None:
+    store, view = ListStore(), ListView()
+    broken = ListDriver(stream("chest", 3), ZeroDivisionError("a bug"))
+    other = ListDriver(stream("wrist", 3), stays=True)
+    running = parts(store, view, chest=lambda: broken, wrist=lambda: other)
+    with pytest.raises(EdgeRuntimeError, match="source chest failed: ZeroDivisionError"):
+        asyncio.run(Supervisor(running).run())
+    assert len(store.ended) == 2
+    assert store.closed
+
+
+def test_a_store_with_a_bug_stops_the_daemon() -> None:
+    def failing(call: str) -> None:
+        if call == "record":
+            raise ZeroDivisionError("a bug")
+
+    store, view = ListStore(failing=failing), ListView()
+    driver = ListDriver(stream("chest", 3), stays=True)
+    with pytest.raises(EdgeRuntimeError, match="writer failed: ZeroDivisionError"):
+        asyncio.run(Supervisor(parts(store, view, chest=lambda: driver)).run())
+    assert store.closed
+
+
+def test_a_view_that_cannot_draw_does_not_freeze_in_silence() -> None:
+    store, view = ListStore(), ListView(error=ValueError("no terminal"))
+    driver = ListDriver(stream("chest", 3), stays=True)
+    with pytest.raises(EdgeRuntimeError, match="view failed: ValueError"):
+        asyncio.run(Supervisor(parts(store, view, chest=lambda: driver)).run())
+    assert [reason for _, reason in store.ended] == ["stopped"]
+
+
+def test_it_runs_without_a_store() -> None:
+    view = ListView()
+    running = Parts({"chest": lambda: ListDriver(stream("chest"))}, echo, None, (view,))
+    asyncio.run(Supervisor(running).run())
+    assert view.marks("chest") > 0

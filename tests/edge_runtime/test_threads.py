@@ -1,0 +1,176 @@
+"""The engine thread and the writer thread: nothing lost on the way, nobody taken down by another."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from edge_runtime.errors import PathError, StoreError
+from edge_runtime.threads import AnyEngine, Ended, EngineThread, WriterThread
+from firmware_bridge.stream import StreamOpened
+from tests.edge_runtime.daemon_parts import EchoEngine, ListStore, ListView, echo, stream
+
+
+class Daemon:
+    """Both threads with a list at every end."""
+
+    def __init__(
+        self, store: ListStore | None = None, make: Callable[[StreamOpened], AnyEngine] = echo
+    ) -> None:
+        self.store = store or ListStore()
+        self.view = ListView()
+        self.failures: list[tuple[str, BaseException]] = []
+        self.writer = WriterThread(self.store, self.view.say, self._failed)
+        self.engine = EngineThread(make, self.view.see, self.writer, self.view.say, self._failed)
+        self.writer.start()
+        self.engine.start()
+
+    def _failed(self, name: str, error: BaseException) -> None:
+        self.failures.append((name, error))
+
+    def play(self, source: str, n_chunks: int = 20) -> None:
+        for item in stream(source, n_chunks):
+            self.engine.put(source, item)
+
+    def stop(self) -> None:
+        self.engine.stop()
+        assert self.engine.join(5)
+        self.writer.stop()
+        assert self.writer.join(5)
+
+
+def test_everything_is_stored_before_the_threads_end() -> None:
+    daemon = Daemon()
+    daemon.play("chest", 300)
+    daemon.engine.put("chest", Ended("stopped"))
+    daemon.stop()
+    store = daemon.store
+    (session,) = store.begun
+    # A late engine gets merged chunks, so that their number varies; their order does not.
+    starts = store.indices(session)
+    assert starts == sorted(set(starts))
+    assert starts[0] == 0
+    assert store.ended == [(session, "stopped")]
+    assert store.closed
+    numbers = [one.number for one in store.events]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert store.events[-1].event.at == 300 * 50
+    assert daemon.view.marks("chest") == len(store.events)
+    assert daemon.failures == []
+    assert daemon.engine.waiting() == daemon.writer.waiting() == 0
+
+
+def test_a_failing_store_is_told_once_and_monitoring_goes_on() -> None:
+    def disk_full(call: str) -> None:
+        if call == "record":
+            raise StoreError("no space left on the disk")
+
+    daemon = Daemon(ListStore(failing=disk_full))
+    daemon.play("chest", 50)
+    daemon.stop()
+    assert daemon.view.said == [("store", "no space left on the disk")]
+    assert daemon.view.marks("chest") > 0
+    assert daemon.failures == []
+    assert daemon.store.closed
+
+
+def test_a_session_that_the_store_refuses_is_shown_all_the_same() -> None:
+    def locked(call: str) -> None:
+        if call == "begin":
+            raise StoreError("the database is locked")
+
+    daemon = Daemon(ListStore(failing=locked))
+    daemon.play("chest")
+    daemon.engine.put("chest", Ended("stopped"))
+    daemon.stop()
+    assert daemon.view.said == [("store", "the database is locked")]
+    assert daemon.view.marks("chest") > 0
+    assert daemon.store.ended == []
+    assert daemon.failures == []
+
+
+def test_an_engine_that_refuses_one_source_leaves_the_others() -> None:
+    def make(opened: StreamOpened) -> EchoEngine:
+        if opened.source == "wrist":
+            raise PathError("50 Hz is too slow")
+        return EchoEngine()
+
+    daemon = Daemon(make=make)
+    daemon.play("wrist")
+    daemon.play("chest")
+    daemon.stop()
+    assert daemon.view.said == [("wrist", "50 Hz is too slow")]
+    assert daemon.view.marks("wrist") == 0
+    assert daemon.view.marks("chest") > 0
+    assert len(daemon.store.begun) == 1
+
+
+def test_a_source_that_turns_unreadable_ends_its_session_only() -> None:
+    def make(opened: StreamOpened) -> EchoEngine:
+        shape = PathError("samples of another shape")
+        return EchoEngine(fails={0: shape} if opened.source == "wrist" else {})
+
+    daemon = Daemon(make=make)
+    daemon.play("wrist", 1)
+    daemon.play("chest")
+    daemon.stop()
+    assert daemon.view.said == [("wrist", "samples of another shape")]
+    assert [reason for _, reason in daemon.store.ended] == ["samples of another shape"]
+    assert daemon.view.marks("chest") > 0
+    assert daemon.failures == []
+
+
+def test_a_source_opened_anew_ends_the_session_before() -> None:
+    daemon = Daemon()
+    daemon.play("chest", 2)
+    daemon.play("chest", 2)
+    daemon.stop()
+    first, second = daemon.store.begun
+    assert first != second
+    assert daemon.store.ended == [(first, "the source was opened anew")]
+
+
+def test_items_without_a_session_are_nobodys() -> None:
+    daemon = Daemon()
+    daemon.engine.put("chest", Ended("no such port"))
+    daemon.stop()
+    assert daemon.view.seen == []
+    assert daemon.store.begun == []
+
+
+@pytest.mark.parametrize("thread", ["engine", "writer"])
+def test_a_bug_is_handed_to_the_supervisor_and_the_store_is_closed(thread: str) -> None:
+    bug = ZeroDivisionError("a bug")
+
+    def failing(call: str) -> None:
+        if thread == "writer" and call == "record":
+            raise bug
+
+    def make(_opened: StreamOpened) -> EchoEngine:
+        return EchoEngine(fails={0: bug} if thread == "engine" else {})
+
+    daemon = Daemon(ListStore(failing=failing), make)
+    daemon.play("chest", 5)
+    daemon.stop()
+    assert daemon.failures == [(thread, bug)]
+    assert daemon.store.closed
+
+
+def test_stopping_does_not_wait_for_a_disk_that_hangs() -> None:
+    hangs, entered = threading.Event(), threading.Event()
+
+    def hanging(call: str) -> None:
+        if call == "record":
+            entered.set()
+            hangs.wait(10)
+
+    daemon = Daemon(ListStore(failing=hanging))
+    daemon.play("chest", 5)
+    assert entered.wait(5)
+    daemon.engine.stop()
+    assert daemon.engine.join(5)
+    daemon.writer.stop()
+    assert not daemon.writer.join(0.01)
+    hangs.set()
+    assert daemon.writer.join(5)
+    assert daemon.store.closed
