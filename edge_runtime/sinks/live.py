@@ -26,6 +26,7 @@ from edge_runtime.events import (
     SourceOpened,
 )
 from edge_runtime.publication import Published
+from edge_runtime.threads import Ended
 from firmware_bridge.stream import Gap, LeadStatus, SampleChunk, SignalKind, StreamOpened
 
 STRIP_S: Final = 8.0
@@ -121,6 +122,8 @@ class LiveSource:
                 n = min(item.n_missing, len(self._strip))
                 self._append(np.full(n, np.nan, np.float32))
                 self._change(strip_end=item.first + item.n_missing)
+            elif isinstance(item, Ended):
+                self._change(link_up=False, link_reason=item.reason)
             for one in published:
                 self._see_event(one)
 
@@ -132,6 +135,9 @@ class LiveSource:
         self._strip = np.full(int(STRIP_S * signal.rate_hz), np.nan, np.float32)
         self._picture = Picture(opened=opened, lead=signal.leads[0], link_up=True)
         self._beats.clear()
+        # Alarms of the stream before are over: nothing is left that could clear them.
+        for position, shown in enumerate(self._alarms):
+            self._alarms[position] = replace(shown, active=False)
 
     def _is_off(self) -> bool:
         return self._lead_index < len(self._off) and self._off[self._lead_index]

@@ -4,6 +4,7 @@ Beats carry their AAMI class (Q where it was refused), rhythm changes are `+` wi
 names, alarms are comments (`"`): `ALARM high asystole: ...` and `ALARM END asystole`.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from edge_runtime.events import (
@@ -15,6 +16,7 @@ from edge_runtime.events import (
     Rhythm,
     RhythmEpisode,
 )
+from firmware_bridge.errors import RecordError
 from firmware_bridge.records import Annotations, write_annotations
 
 _MAX_AUX = 255
@@ -31,16 +33,15 @@ class AnnotationWriter:
 
     def __init__(self) -> None:
         self._rows: list[tuple[int, str, str]] = []
+        self._episodes: list[RhythmEpisode] = []
 
     def see(self, event: Event) -> None:
         """Keep `event` if an annotation file has a place for it."""
         match event:
             case BeatClassified():
                 self._rows.append((event.at, event.label.value, ""))
-            case RhythmEpisode(phase=Phase.ONSET):
-                self._rows.append((event.at, "+", _rhythm_name(event.rhythm)))
             case RhythmEpisode():
-                self._rows.append((event.at, "+", "(N"))
+                self._episodes.append(event)
             case AlarmRaised():
                 text = f"ALARM {event.priority.value} {event.rule}: {event.text}"
                 self._rows.append((event.at, '"', text))
@@ -51,7 +52,7 @@ class AnnotationWriter:
 
     def annotations(self) -> Annotations:
         """All so far, in order of time."""
-        rows = sorted(self._rows, key=lambda row: row[0])
+        rows = sorted([*self._rows, *_rhythm_rows(self._episodes)], key=lambda row: row[0])
         return Annotations.of(
             [max(0, at) for at, _, _ in rows],
             [symbol for _, symbol, _ in rows],
@@ -59,11 +60,28 @@ class AnnotationWriter:
         )
 
     def write(self, directory: Path, record: str, annotator: str) -> Path:
-        """Write DIRECTORY/RECORD.ANNOTATOR, whole or not at all."""
-        directory.mkdir(parents=True, exist_ok=True)
+        """Write DIRECTORY/RECORD.ANNOTATOR, whole or not at all. Raises RecordError."""
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RecordError(f"{directory}: cannot be made ({error.strerror})") from error
         file = directory / f"{record}.{annotator}"
         write_annotations(file, self.annotations())
         return file
+
+
+def _rhythm_rows(episodes: list[RhythmEpisode]) -> Iterator[tuple[int, str, str]]:
+    """A row wherever the rhythm changes: to the episode begun last that still holds, else sinus."""
+    holding: list[Rhythm] = []
+    names: dict[int, str] = {}
+    for episode in sorted(episodes, key=lambda e: (e.at, e.phase is Phase.ONSET)):
+        if episode.phase is Phase.ONSET:
+            holding.append(episode.rhythm)
+        elif episode.rhythm in holding:
+            holding.remove(episode.rhythm)
+        names[episode.at] = _rhythm_name(holding[-1]) if holding else "(N"
+    for at, name in names.items():
+        yield at, "+", name
 
 
 def _rhythm_name(rhythm: Rhythm) -> str:

@@ -1,4 +1,4 @@
-"""The engine thread and the writer thread: nothing lost on the way, nobody taken down by another."""
+"""The engine and the writer thread: nothing is lost, and no part takes another down."""
 
 import threading
 from collections.abc import Callable
