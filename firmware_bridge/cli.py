@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from firmware_bridge.errors import BridgeError
+from firmware_bridge.errors import BridgeError, UsageError
 
 
 class _Span(click.ParamType[tuple[float, float]]):
@@ -172,4 +172,4 @@ def simulate(
         )
     except BridgeError as error:
         click.echo(f"firmware-bridge: {error}", err=True)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, UsageError) else 1)

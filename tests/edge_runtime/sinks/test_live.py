@@ -1,4 +1,4 @@
-"""What the live view shows: the newest signal, beats, alarms; nothing that is over as if it held."""
+"""What the live view shows: the newest signal, beats and alarms; nothing over as if it held."""
 
 import numpy as np
 import pytest
