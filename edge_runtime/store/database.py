@@ -158,6 +158,7 @@ class Database:
 
     def add_event(self, published: Published) -> None:
         """Keep one event, in the table that fits it."""
+        self._need_room()
         session = self._ids[published.session]
         number, utc_ms = published.number, _utc_ms(published.time)
         match event := published.event:
@@ -206,6 +207,7 @@ class Database:
 
     def add_gap(self, session: str, gap: Gap) -> None:
         """Keep a hole of any signal."""
+        self._need_room()
         self._write(
             "INSERT OR REPLACE INTO gap VALUES (?, ?, ?, ?, ?, ?)",
             self._ids[session],
@@ -218,6 +220,7 @@ class Database:
 
     def add_anchor(self, session: str, anchor: ClockAnchor, utc_ns: int) -> None:
         """Keep a point of the clock's fit."""
+        self._need_room()
         self._write(
             "INSERT OR REPLACE INTO anchor VALUES (?, ?, ?, ?, ?)",
             self._ids[session],
@@ -329,12 +332,15 @@ class Database:
                 pass
 
     def _write(self, statement: str, *values: Any) -> None:
+        self._waiting.append((statement, values))
+
+    def _need_room(self) -> None:
+        """Sessions and segments, few and needed by all others, do not ask."""
         if len(self._waiting) >= _MOST_WAITING:
             raise StoreError(
                 f"{self._path}: cannot be written for so long that new rows are dropped; "
                 "see the first message about it"
             )
-        self._waiting.append((statement, values))
 
     def _read(self, statement: str, *values: Any) -> Sequence[tuple[Any, ...]]:
         try:

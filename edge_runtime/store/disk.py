@@ -47,8 +47,10 @@ class DirectoryLock:
             raise failed(path, error) from error
 
     def release(self) -> None:
-        """Let another process have the directory."""
-        os.close(self._handle)
+        """Let another process have the directory. Does nothing the second time."""
+        if self._handle >= 0:
+            os.close(self._handle)
+        self._handle = -1
 
 
 def make_directory(directory: Path) -> None:

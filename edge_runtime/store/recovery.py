@@ -52,12 +52,9 @@ def recover(database: Database, raw_folder: Path) -> Recovery:
 
 
 def _places(row: SessionRow, raw_folder: Path) -> Iterator[RawPlace]:
-    folder = raw_folder / row.name
-    if not folder.is_dir():
-        return
     stored = msgspec.json.decode(row.stream, type=_StoredStream, dec_hook=lambda kind, x: kind(x))
     for signal in stored.signals:
-        yield RawPlace(folder, signal, row.started_utc_ns)
+        yield RawPlace(raw_folder / row.name, signal, row.started_utc_ns)
 
 
 def _finish(database: Database, session: str, place: RawPlace) -> None:

@@ -61,10 +61,10 @@ class Store:
         self._lock = DirectoryLock(directory)
         try:
             self._database = Database(directory)
-        except StoreError:
+            self.recovery = recover(self._database, self._raw_folder)
+        except BaseException:
             self._lock.release()
             raise
-        self.recovery = recover(self._database, self._raw_folder)
 
     def begin(self, session: Session) -> None:
         """A session starts; it is on disk when this returns."""

@@ -84,12 +84,16 @@ class Recording:
     directory: Path
     clock: Hand = field(default_factory=Hand)
     session: Session = field(default_factory=session)
+    store: Store = field(default=None)  # type: ignore[assignment] # made, unless one is given
+    begun: bool = True
+    end: int = 0
+    counts: dict[int, NDArray[np.int32]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.store = Store(self.directory, PROVENANCE, {"chest": "wearer 7"}, now_s=self.clock)
-        self.store.begin(self.session)
-        self.end = 0
-        self.counts: dict[int, NDArray[np.int32]] = {}
+        if self.store is None:
+            self.store = Store(self.directory, PROVENANCE, {"chest": "wearer 7"}, now_s=self.clock)
+        if self.begun:
+            self.store.begin(self.session)
 
     @property
     def record(self) -> Path:
