@@ -235,7 +235,9 @@ class Narrator:
             lead=self._signal.leads[change.lead],
             reason=change.reason,
         )
-        events = _before(changed, self._tell_readability(change.at, change.decided))
+        # The detector begins anew on another lead and may overlook a peak, as after a gap.
+        events = _before(changed, self._book.tell(Hole(change.at, change.decided, change.at)))
+        events += self._tell_readability(change.at, change.decided)
         if any(self._off()):
             events += self._tell_off(change.at, change.decided)
         return events

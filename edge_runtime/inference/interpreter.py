@@ -7,8 +7,11 @@ saturated; a bare cast would turn 130.7 into -126.
 """
 
 import importlib
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -122,9 +125,10 @@ class Graph:
     ) -> None:
         self.runtime = runtime or find_runtime()
         try:
-            # More than one thread never helps a network of this size and can cost tenfold.
-            self._interpreter = self.runtime.interpreter(model_content=model, num_threads=1)
-            self._interpreter.allocate_tensors()
+            with _silent_stderr():
+                # More than one thread never helps a network of this size and can cost tenfold.
+                self._interpreter = self.runtime.interpreter(model_content=model, num_threads=1)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BundleError(f"{what}: {self.runtime.name} refuses the graph: {error}") from error
         self.quantization: dict[str, Quantization] = {}
@@ -173,3 +177,27 @@ class Graph:
     def read_into(self, role: str, into: Int8Array) -> None:
         """Copy an output into an array of the tensor's shape without its batch axis."""
         into[...] = self._views[role]()[0]
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Nothing reaches file descriptor 2 meanwhile.
+
+    The first interpreter of a process writes "INFO: Created TensorFlow Lite XNNPACK delegate" to
+    it from C++, past `sys.stderr`, into whatever screen the terminal shows; no setting stops it.
+    What goes wrong comes as an exception all the same.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # a daemon may run without one
+        kept = -1
+    if kept < 0:
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

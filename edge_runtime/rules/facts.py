@@ -63,7 +63,8 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """Samples `at` to `end` never came. A peak may have gone by unseen."""
+    """Samples `at` to `end` never came; none where another lead is taken from `at` on. A peak may
+    have gone by unseen."""
 
     at: int
     decided: int

@@ -44,14 +44,14 @@ def find_lead(leads: tuple[str, ...], wanted: str | int) -> int:
 
 
 class LeadChoice:
-    """The configured lead for good; or the best by quality, with 30 s of hysteresis."""
+    """The configured lead for good; or the best by quality, with 30 s of hysteresis; or at once
+    another one when the device reports the present one off."""
 
     def __init__(self, leads: tuple[str, ...], wanted: str | int, rate_hz: Fraction) -> None:
         self._leads = leads
         self._fixed = wanted != AUTO
         self._rate = rate_hz
-        folded = [name.upper() for name in leads]
-        first = next((folded.index(name) for name in _PREFERRED if name in folded), 0)
+        first = min(range(len(leads)), key=self._preference)
         self.lead = find_lead(leads, wanted) if self._fixed else first
         self._better_since: list[int | None] = [None] * len(leads)
 
@@ -59,7 +59,7 @@ class LeadChoice:
         """Take in the quality ranks (b, n_leads) of seconds that end before `ends` (b,)."""
         if self._fixed or len(self._leads) == 1:
             return []
-        switches = []
+        switches: list[Switch] = []
         for row, end in zip(ranks.tolist(), ends.tolist(), strict=True):
             for number, rank in enumerate(row):
                 if rank >= row[self.lead]:
@@ -72,14 +72,31 @@ class LeadChoice:
                 if since is not None and end - since >= _HYSTERESIS_S * self._rate
             ]
             if due:
-                switches.append(self._switch(min(due, key=lambda n: row[n]), end))
+                before = self._leads[self.lead]
+                lead = min(due, key=lambda n: row[n])
+                reason = f"{self._leads[lead]} has been better than {before} for {_HYSTERESIS_S} s"
+                switches.append(self._switch(lead, end, reason))
         return switches
 
-    def _switch(self, lead: int, at: int) -> Switch:
-        before, now = self._leads[self.lead], self._leads[lead]
+    def consider_off(self, off: tuple[bool, ...], ranks: tuple[int, ...], at: int) -> Switch | None:
+        """The device reports these leads off (True); `ranks` (n_leads) are the present ones.
+
+        A lead that is off shows nothing at all: the best of the others is taken from `at` on.
+        """
+        others = [number for number, is_off in enumerate(off) if not is_off]
+        if self._fixed or not off[self.lead] or not others:
+            return None
+        lead = min(others, key=lambda n: (ranks[n], self._preference(n)))
+        return self._switch(lead, at, f"{self._leads[self.lead]} is reported off by the device")
+
+    def _preference(self, number: int) -> int:
+        name = self._leads[number].upper()
+        return _PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED)
+
+    def _switch(self, lead: int, at: int, reason: str) -> Switch:
         self.lead = lead
         self._better_since = [None] * len(self._leads)
-        return Switch(at, lead, f"{now} has been better than {before} for {_HYSTERESIS_S} s")
+        return Switch(at, lead, reason)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything `restore` needs."""

@@ -182,10 +182,15 @@ class SignalPath:
         self.ring.skip_to(self._end)
         return [*self._holes.finish(first), *self._analysis.interrupt(first)]
 
-    def _set_leads_off(self, off: tuple[bool, ...], at: int) -> list[QualityChanged]:
+    def _set_leads_off(self, off: tuple[bool, ...], at: int) -> list[Observation]:
         """The device's own sensor reports these leads off (True) or on, since `at`."""
         now = self.position
-        return self._quality.electrodes(off, min(at, now), now)
+        changes = self._quality.electrodes(off, min(at, now), now)
+        out: list[Observation] = []
+        switch = self._choice.consider_off(off, self._quality.ranks(), now)
+        if switch is not None:
+            self._change_lead(switch, out)
+        return [*out, *changes]
 
     def _check(self, first: int, samples: NDArray[np.float32]) -> None:
         if samples.ndim != 2 or samples.shape[1] != len(self.signal.leads):

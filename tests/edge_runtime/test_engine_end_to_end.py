@@ -17,6 +17,7 @@ from edge_runtime.errors import PathError
 from edge_runtime.events import (
     AlarmCleared,
     AlarmRaised,
+    AnalysisLeadChanged,
     BeatClassified,
     BeatDetected,
     Event,
@@ -83,6 +84,36 @@ def test_lead_off_is_told_as_such_and_not_as_asystole() -> None:
     before, after = signal[: 20 * RATE], signal[20 * RATE :]
     events = run(beats, *chunks(before), off, *chunks(after, first=20 * RATE))
     assert set(raised(events)) == {"lead_off"}
+
+
+def test_another_lead_takes_over_from_one_that_is_off_without_a_false_alarm() -> None:
+    beats = steady(75, 0.6, 40)
+    signal = ecg(beats, 40, lead_gains=(1.0, 0.7))
+    off_at = 20 * RATE + 190  # just before an R
+    signal[off_at:, 0] = 5.0
+    opening = opened(RATE, ("II", "V1"))
+    engine = real_engine(opening, beats)
+    off = LeadStatus("ecg", SampleIndex(off_at), (True, False))
+    items: list[StreamItem] = [
+        *chunks(signal[:off_at]),
+        off,
+        *chunks(signal[off_at:], first=off_at),
+    ]
+    events = [e for item in items for e in engine.feed(item)] + engine.finish()
+    assert set(raised(events)) == {"lead_off"}
+    change = next(e for e in events if isinstance(e, AnalysisLeadChanged))
+    assert (change.at, change.lead) == (off_at, "V1")
+    after = [e for e in events if isinstance(e, BeatDetected) and e.at > off_at]
+    assert {e.lead for e in after} == {"V1"}
+    assert after[0].rr_s is None
+    assert after[0].at - off_at < 1.6 * RATE
+
+
+def test_nothing_is_decided_behind_the_end_of_a_recording() -> None:
+    beats = steady(75, 0.6, 20)
+    for length in (20 * RATE - 1, 18 * RATE + 77):
+        items: list[StreamItem] = [opened(RATE), *chunks(ecg(beats, 20)[:length], 7 * RATE)]
+        assert max(e.decided for e in run(beats, *items)) < length
 
 
 def test_an_unplugged_sensor_is_signal_lost_within_ten_seconds() -> None:

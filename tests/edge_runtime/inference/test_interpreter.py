@@ -1,6 +1,9 @@
 """The adapter: rounding, saturation, roles, and which runtime is taken."""
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,8 @@ from hypothesis import strategies as st
 from edge_runtime.errors import BundleError, InterpreterError
 from edge_runtime.inference import interpreter
 from edge_runtime.inference.interpreter import Graph, Quantization, TensorSpec, find_runtime
+
+DESCRIPTORS = Path("/proc/self/fd")
 
 
 def steps(quantization, *values):
@@ -131,3 +136,31 @@ def test_the_older_runtime_under_numpy_2_is_refused_before_it_fails(monkeypatch)
         find_runtime()
     monkeypatch.setattr(interpreter.np, "__version__", "1.26.4")
     assert find_runtime().tolerance_lsb == 5
+
+
+_BUILD = (
+    "import os, sys; sys.argv[1:] and os.close(2); "
+    "from edge_runtime.inference.bundle import load_bundle_set; "
+    "load_bundle_set().beats.open_encoder(); "
+    "sys.argv[1:] or sys.stderr.write('heard')"
+)
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [([], "heard"), (["closed"], "")])
+def test_the_runtime_writes_nothing_on_the_screen(arguments, expected):
+    done = subprocess.run(
+        [sys.executable, "-c", _BUILD, *arguments],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONWARNINGS": "ignore"},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, expected)
+
+
+@pytest.mark.skipif(not DESCRIPTORS.is_dir(), reason="Linux lists a process's descriptors there")
+def test_descriptors_are_given_back_where_a_graph_is_refused():
+    before = len(list(DESCRIPTORS.iterdir()))
+    with pytest.raises(BundleError):
+        Graph(b"no graph", (), (), "nonsense")
+    assert len(list(DESCRIPTORS.iterdir())) == before

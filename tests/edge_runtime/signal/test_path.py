@@ -288,6 +288,41 @@ def test_a_flat_line_is_told_and_brings_no_beats() -> None:
     assert max(peaks(seen)) < 20 * RATE
 
 
+def off_status(at: int, off: tuple[bool, ...]) -> LeadStatus:
+    return LeadStatus("ecg", SampleIndex(at), off)
+
+
+def test_the_best_other_lead_is_taken_at_once_when_the_device_reports_this_one_off() -> None:
+    beats = synthetic.steady(75, 0.5, 19.5)
+    x = synthetic.ecg(beats, 20, RATE, lead_gains=(1.0, 1.0, 0.8))
+    items: list[StreamItem] = [*synthetic.chunks(x[: 10 * RATE])]
+    # I and II come off: V1 is left.  I comes back: no better than V1.  V1 comes off: I again.
+    steps = [(10, (True, True, False)), (14, (False, True, False)), (16, (False, True, True))]
+    for (at_s, off), until_s in zip(steps, (14, 16, 20), strict=True):
+        items.append(off_status(at_s * RATE, off))
+        items += synthetic.chunks(x[at_s * RATE : until_s * RATE], first=at_s * RATE)
+    seen = run(path(leads=3), items)
+    assert [(c.at, c.lead, c.reason) for c in of_kind(seen, LeadChanged)] == [
+        (10 * RATE, 2, "II is reported off by the device"),
+        (16 * RATE, 0, "V1 is reported off by the device"),
+    ]
+    # Beside a switch a peak may be overlooked, or a T wave be taken for one.
+    found = [p / RATE for p in peaks(seen) if not 9.5 < p / RATE < 11 and not 15.5 < p / RATE < 17]
+    clear = [beat for beat in beats if not 9.5 < beat < 11 and not 15.5 < beat < 17]
+    assert found == pytest.approx(clear, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("config", "off"),
+    [({}, (True,)), ({}, (True, True)), ({"lead": "II"}, (False, True)), ({}, (True, False))],
+)
+def test_the_lead_stays_where_none_is_left_or_it_was_chosen_or_another_is_off(
+    config: dict[str, object], off: tuple[bool, ...]
+) -> None:
+    seen = path(leads=len(off), **config).feed(off_status(0, off))
+    assert not of_kind(seen, LeadChanged)
+
+
 def test_electrodes_off_are_told_at_once() -> None:
     running = path(leads=2)
     for chunk in synthetic.chunks(np.zeros((30, 2), np.float32), 30):
