@@ -10,8 +10,10 @@ from edge_runtime.events import (
     BeatDetected,
     Event,
     GapRecorded,
+    Notice,
     SourceOpened,
 )
+from firmware_bridge.stream import Gap, SampleChunk
 
 _BEATS = "NSVFQ"
 
@@ -26,6 +28,7 @@ class Summary:
     detected: int = 0
     beats: Counter[str] = field(default_factory=Counter)
     alarms: Counter[tuple[str, str]] = field(default_factory=Counter)
+    notices: dict[str, None] = field(default_factory=dict)
     missing_samples: int = 0
     gaps: int = 0
     lowest_bpm: float | None = None
@@ -49,6 +52,8 @@ class Summary:
                 self.beats[event.label.value] += 1
             case AlarmRaised():
                 self.alarms[event.priority.value, event.rule] += 1
+            case Notice():
+                self.notices[event.message] = None
             case GapRecorded():
                 self.gaps += 1
                 self.missing_samples += event.n_missing
@@ -56,9 +61,16 @@ class Summary:
                 pass
         self.last_index = max(self.last_index, event.decided)
 
+    def reach(self, item: object) -> None:
+        """Count how far the stream has come, also where nothing is said about it."""
+        if isinstance(item, SampleChunk):
+            self.last_index = max(self.last_index, item.end)
+        elif isinstance(item, Gap):
+            self.last_index = max(self.last_index, item.first + item.n_missing)
+
     @property
     def duration_s(self) -> float:
-        """From the first sample to the last decision, of all its streams together."""
+        """From the first sample to the last, or to the last decision, of all its streams."""
         return self._earlier_s + (self.last_index / self.rate_hz if self.rate_hz else 0.0)
 
     @property
@@ -84,6 +96,7 @@ class Summary:
             ],
             "gaps": self.gaps,
             "missing_s": self.missing_samples / self.rate_hz if self.rate_hz else 0.0,
+            "notices": list(self.notices),
         }
 
     def lines(self) -> list[str]:
@@ -104,7 +117,7 @@ class Summary:
         if self.gaps:
             missing_s = self.missing_samples / self.rate_hz
             lines.append(f"  gaps    {self.gaps}, {missing_s:.1f} s in all")
-        return lines
+        return lines + [f"  note    {message}" for message in self.notices]
 
     def _see_rate(self, bpm: float | None) -> None:
         if bpm is None:

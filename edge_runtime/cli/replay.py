@@ -20,8 +20,9 @@ from edge_runtime.replay import replay
 from edge_runtime.sinks.json_lines import JsonLines
 from edge_runtime.sinks.wfdb_annotations import AnnotationWriter
 from edge_runtime.summary import Summary
+from firmware_bridge.errors import RecordError, UsageError
 from firmware_bridge.records import iter_record
-from firmware_bridge.stream import SampleChunk, StreamItem, StreamOpened
+from firmware_bridge.stream import SampleChunk, SignalKind, StreamItem, StreamOpened
 
 _CHUNK_S = 60
 _REALTIME_CHUNK_S = 0.1
@@ -77,8 +78,9 @@ def command(
         annotations, summary = AnnotationWriter(), Summary()
         sink = _EventLines(opened, sys.stdout.buffer) if as_json else None
         paced = _paced(items, float(opened.reference.rate_hz)) if realtime else items
+        counted = _counted(paced, summary, record)
         started = time.perf_counter()
-        for event in replay(bundles, paced, engine_settings(loaded, lead="auto")):
+        for event in replay(bundles, counted, engine_settings(loaded, lead="auto")):
             annotations.see(event)
             summary.see(event)
             if sink:
@@ -103,8 +105,22 @@ def _opened(
     channels = None if channel is None else [int(channel) if channel.isdigit() else channel]
     opened = next(iter_record(record, channels=channels, fs=fs))
     assert isinstance(opened, StreamOpened)
+    if all(signal.kind is not SignalKind.ECG for signal in opened.signals):
+        names = ", ".join(name for signal in opened.signals for name in signal.leads)
+        raise UsageError(f"{record}: {names} is no ECG; choose another channel")
     chunk = max(1, int(chunk_s * opened.reference.rate_hz))
     return opened, iter_record(record, chunk_samples=chunk, channels=channels, fs=fs)
+
+
+def _counted(items: Iterable[StreamItem], summary: Summary, record: Path) -> Iterator[StreamItem]:
+    """The same items, counted. Raises RecordError at the end if there was not one sample."""
+    empty = True
+    for item in items:
+        yield item
+        empty = empty and not isinstance(item, SampleChunk)
+        summary.reach(item)
+    if empty:
+        raise RecordError(f"{record}: the record holds no readable sample, nothing to analyse")
 
 
 def _paced(items: Iterable[StreamItem], rate_hz: float) -> Iterator[StreamItem]:

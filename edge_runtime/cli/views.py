@@ -20,9 +20,10 @@ class SummaryView:
     def __init__(self) -> None:
         self.summaries: dict[str, Summary] = {}
 
-    def see(self, source: str, _item: StreamItem | Ended, published: Sequence[Published]) -> None:
-        """Count the events."""
+    def see(self, source: str, item: StreamItem | Ended, published: Sequence[Published]) -> None:
+        """Count the events and the samples."""
         summary = self.summaries.setdefault(source, Summary(source))
+        summary.reach(item)
         for one in published:
             summary.see(one.event)
 

@@ -13,10 +13,13 @@ from edge_runtime.events import (
     Event,
     Explanation,
     GapRecorded,
+    Notice,
     Priority,
     SourceOpened,
 )
 from edge_runtime.summary import Summary
+from tests.edge_runtime.fake_parts import silence
+from tests.synthetic import chunks, gap
 
 
 def source_opened() -> SourceOpened:
@@ -95,3 +98,19 @@ def test_a_source_that_was_opened_twice_counts_both_times() -> None:
     summary = seen(*once, *once)
     assert summary.duration_s == pytest.approx(40.0)
     assert summary.detected == 2
+
+
+def test_what_a_person_should_know_is_said_once() -> None:
+    notice = Notice(at=0, decided=0, code="flat_line", message="lead I shows a flat line")
+    summary = seen(source_opened(), notice, notice)
+    assert summary.lines()[-1] == "  note    lead I shows a flat line"
+    assert summary.as_dict()["notices"] == ["lead I shows a flat line"]
+
+
+def test_samples_count_where_nothing_is_said_about_them() -> None:
+    summary = seen(source_opened())
+    for chunk in chunks(silence(20)):
+        summary.reach(chunk)
+    assert summary.duration_s == 20
+    summary.reach(gap(20 * 500, 5000))
+    assert summary.duration_s == 30
