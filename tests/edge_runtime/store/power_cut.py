@@ -8,7 +8,7 @@ left as they are: it does its own syncing, below Python.
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random
 
@@ -25,6 +25,7 @@ class Disk:
     def __init__(self, root: Path, cut_at: int) -> None:
         self._root = root
         self._left = cut_at
+        self.was_cut = False
         self._contents: dict[int, bytes] = {}
         self._names: dict[Path, dict[str, int]] = {}
         for path in root.rglob("*"):  # what is there has survived already
@@ -45,10 +46,8 @@ class Disk:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(os, "fsync", sync)
             patch.setattr(os, "fdatasync", sync)
-            try:
+            with suppress(PowerCutError):
                 yield
-            except PowerCutError:
-                pass
 
     def after_the_cut(self, copy: Path, chance: Random) -> None:
         """What is found on `copy` when the power is back."""
@@ -81,6 +80,7 @@ class Disk:
             return
         self._left -= 1
         if self._left < 0:
+            self.was_cut = True
             raise PowerCutError
 
     def _remember(self, handle: int) -> None:

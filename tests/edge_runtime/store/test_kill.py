@@ -1,0 +1,131 @@
+"""`kill -9` at random moments, again and again on the same directory, also during the recovery."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from edge_runtime.events import AlarmRaised
+from edge_runtime.store.reading import events_of, read_only
+from edge_runtime.store.store import Store
+from firmware_bridge.records import INVALID_COUNT, read_counts
+from tests.edge_runtime.store.feeder import counts_at
+from tests.edge_runtime.store.making import ECG, PROVENANCE
+from tests.firmware_bridge.records.wfdb_witness import ask_wfdb
+
+DURABILITY_S = 0.5
+SLACK_S = 2.0
+"""For a machine that is busy with other tests: the disk, the queue and the scheduler."""
+
+
+@dataclass
+class Life:
+    """What a feeder told until it was killed."""
+
+    session: str = ""
+    synced: int = 0
+    last_event: int = 0
+    put_in_time: int = 0
+
+
+def live_and_die(directory: Path, lives_s: float) -> Life:
+    """Run a feeder for `lives_s` seconds."""
+    command = [sys.executable, "-m", "tests.edge_runtime.store.feeder", directory, DURABILITY_S]
+    with subprocess.Popen(
+        [str(word) for word in command], stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as feeder:
+        assert feeder.stdout is not None
+        began, lines = time.monotonic(), list[str]()
+        for line in feeder.stdout:  # it speaks all the time, so this needs no timeout
+            lines.append(line)
+            if time.monotonic() - began >= lives_s:
+                break
+        killed_s = time.monotonic()
+        feeder.kill()
+        lines += feeder.stdout.readlines()
+    return told(lines, killed_s)
+
+
+def told(lines: list[str], killed_s: float) -> Life:
+    life = Life()
+    for line in lines:
+        match line.split():
+            case ["session", name]:
+                life.session = name
+            case ["synced", index]:
+                life.synced = int(index)
+            case ["events", number]:
+                life.last_event = int(number)
+            case ["put", index, at_s] if float(at_s) <= killed_s - DURABILITY_S - SLACK_S:
+                life.put_in_time = int(index)
+            case ["trouble", *_]:
+                raise AssertionError(line)
+            case _:
+                pass
+    return life
+
+
+def assert_kept(directory: Path, life: Life) -> int:
+    """Everything that was confirmed is there and right; the number of samples beyond it."""
+    with closing(read_only(directory)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        kept = list(events_of(connection, life.session))
+    assert [one.number for one in kept] == list(range(1, len(kept) + 1))
+    assert len(kept) >= life.last_event
+    assert all(isinstance(one.event, AlarmRaised) for one in kept[2::3])
+    due = max(life.synced, life.put_in_time)
+    record = directory / "raw" / life.session / "ecg"
+    if not due and not record.with_suffix(".hea").exists():
+        return 0
+    counts = read_counts(record)
+    expected = counts_at(0, max(due, len(counts)))
+    # A record ends with its last sample; a long gap at the end is known from the gap table.
+    assert (expected[len(counts) : due] == INVALID_COUNT).all()
+    assert np.array_equal(counts, expected[: len(counts)])
+    physical = ask_wfdb("rdrecord", str(record)).p_signal
+    assert np.array_equal(np.isnan(physical), counts == INVALID_COUNT)
+    back = np.round(np.nan_to_num(physical) * ECG.counts_per_unit + ECG.baseline)
+    assert np.array_equal(back[~np.isnan(physical)], counts[~np.isnan(physical)])
+    return len(counts) - due
+
+
+def kill_often(directory: Path, times: int, longest_s: float, seed: int) -> None:
+    chance = Random(seed)
+    lives = []
+    for number in range(times):
+        # Some die in the middle of the recovery from the death before.
+        lives_s = 0.0 if number % 4 == 3 else chance.uniform(0.0, longest_s)
+        life = live_and_die(directory, lives_s)
+        if not life.session:
+            continue
+        lives.append(life)
+        # Looked at in a copy, so that the next feeder has to recover by itself.
+        copy = directory.with_name("copy")
+        shutil.copytree(directory, copy)
+        Store(copy, PROVENANCE, {}).close()
+        assert_kept(copy, life)
+        shutil.rmtree(copy)
+    store = Store(directory, PROVENANCE, {})
+    assert store.recovery.problems == ()
+    store.close()
+    assert any(life.synced for life in lives)
+    for life in lives:
+        assert_kept(directory, life)
+
+
+def test_killed_a_few_times(tmp_path: Path) -> None:
+    kill_often(tmp_path / "store", times=5, longest_s=2.0, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_killed_a_hundred_times(tmp_path: Path) -> None:
+    kill_often(tmp_path / "store", times=100, longest_s=5.0, seed=int.from_bytes(os.urandom(4)))
