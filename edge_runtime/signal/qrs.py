@@ -158,7 +158,8 @@ class QrsDetector:
         if memory.last is not None and peak - memory.last < self._constants.refractory:
             return False
         features = memory.compare(peak, row, shapes, self._constants)
-        if self._score(centre, features) < self._constants.threshold:
+        score = self._score(centre, features) + memory.rescue(peak, row[0])
+        if score < self._constants.threshold:
             memory.refuse(row[0])
             return False
         memory.accept(peak, row, shapes[0], features[_LIKENESS], upright)

@@ -17,6 +17,10 @@ _LIMIT: Final = 3.0
 """Logarithms are clipped to this, so that no input leaves the range seen in training."""
 _LOST_S: Final = 30.0
 """So long without a beat, the remembered size is given up bit by bit (asystole has been raised)."""
+_RESCUE_S: Final = 4.5
+"""From here on silence itself argues for a beat: after the 4 s of an asystole alarm, not before."""
+_RESCUE_PER_S: Final = 2.0
+_RESCUE_SHARE: Final = 0.7
 _RR_START_S: Final = 0.8
 _RR_RANGE_S: Final = (0.25, 2.5)
 """Intervals outside say nothing about the rhythm (IEC 60601-2-27 covers 30 to 200/min)."""
@@ -75,6 +79,16 @@ class Memory:
         """Below any size that silence could teach; until the lead must be thought lost."""
         waited_s = (at - self.waiting_since) / RATE_HZ
         return waited_s < _LOST_S and energy < constants.deepest * self.size
+
+    def rescue(self, at: int, energy: float) -> float:
+        """Log-odds in favour of the largest places after a long silence.
+
+        Whatever shape a lead's QRS have, the detector must not lock itself out for good.
+        """
+        waited_s = (at - self.waiting_since) / RATE_HZ - _RESCUE_S
+        if waited_s <= 0 or energy < _RESCUE_SHARE * self.recent:
+            return 0.0
+        return _RESCUE_PER_S * waited_s
 
     def see(self, at: int, energy: float) -> None:
         """Every place counts for the recent maximum, which fades with a time of 3 s."""

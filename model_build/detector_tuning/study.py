@@ -1,5 +1,6 @@
 """Runs the detector over cases: to collect labelled comparisons, and to count its errors."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -66,7 +67,7 @@ class Recorder(QrsDetector):
         self._rows.append(features)
         self._labels.append(truth)
         if self._guided:
-            return 1.0 if truth[0] else -1.0
+            return math.inf if truth[0] else -math.inf
         return super()._score(centre, features)
 
     def examples(self) -> Examples:

@@ -259,6 +259,17 @@ def test_what_was_learnt_survives_a_gap() -> None:
     assert missed_and_extra(found[found < cut + 900], truth, tolerance=4) == (0, 0)
 
 
+def test_no_shape_is_refused_for_good() -> None:
+    """Whatever the score thinks of a lead, its largest places become beats after a silence."""
+    shipped = shipped_constants()
+    sceptic = QrsConstants(np.zeros_like(shipped.hidden), np.full_like(shipped.output, -3.0))
+    r_at = regular(75, 60)
+    found = detect(beat_train(r_at, 60 * RATE_HZ), detector=QrsDetector(sceptic)).at
+    assert np.diff(found).max() <= 7 * RATE_HZ
+    assert np.diff(found).min() >= 4 * RATE_HZ  # an asystole alarm is never prevented
+    assert missed_and_extra(found, r_at, tolerance=4)[1] == 0
+
+
 def test_constants_survive_a_round_trip() -> None:
     constants = shipped_constants()
     again = QrsConstants.from_toml(constants.to_toml())
