@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_runtime import config
-from edge_runtime.cli.failing import FAILED, exit_status
+from edge_runtime.cli.failing import BAD_BUNDLE, FAILED, exit_status
 from edge_runtime.cli.settings import config_option, set_option
 from edge_runtime.config import Config
 from edge_runtime.errors import BundleError, EdgeRuntimeError
@@ -50,11 +50,17 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
 
     The TFLite interpreter is really built and the bundle set's golden vectors are replayed on it:
     raw signal to conditioned (bit-exact), INT8 tensors in to out, and minutes of raw signal to
-    events. Exit status 1 when anything is bad.
+    events. Exit status 3 when the bundle set is bad, 1 when anything else is.
     """
     with exit_status():
         loaded, _ = config.load(file, settings)
-    findings = [finding for examine in _EXAMINATIONS for finding in examine(loaded)]
+    findings: list[Finding] = []
+    status = 0
+    for examine, status_if_bad in _EXAMINATIONS:
+        found = list(examine(loaded))
+        findings += found
+        if any(finding.verdict == "bad" for finding in found):
+            status = max(status, status_if_bad)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings]))
     else:
@@ -63,8 +69,7 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
             style = _STYLES[finding.verdict]
             table.add_row(finding.subject, f"[{style}]{finding.verdict}[/]", finding.words)
         Console().print(table)
-    if any(finding.verdict == "bad" for finding in findings):
-        sys.exit(FAILED)
+    sys.exit(status)
 
 
 def _python(_config: Config) -> Iterator[Finding]:
@@ -131,10 +136,11 @@ def _group_of(port: Path) -> str:
         return "dialout"
 
 
-_EXAMINATIONS: Final[tuple[Callable[[Config], Iterator[Finding]], ...]] = (
-    _python,
-    _interpreter,
-    _bundles,
-    _store,
-    _ports,
+_EXAMINATIONS: Final[tuple[tuple[Callable[[Config], Iterator[Finding]], int], ...]] = (
+    (_python, FAILED),
+    (_interpreter, FAILED),
+    (_bundles, BAD_BUNDLE),
+    (_store, FAILED),
+    (_ports, FAILED),
 )
+"""What is looked at, and the exit status when it is bad; the highest counts."""

@@ -1,0 +1,122 @@
+"""`edge-runtime replay`: text, JSON lines, and an annotation file that wfdb-python reads."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_runtime.cli import replay as replay_module
+from tests.edge_runtime.cli.running import edge_runtime, json_lines
+from tests.firmware_bridge.records.wfdb_witness import ask_wfdb
+from tests.records_on_disk import write_record
+from tests.synthetic import ecg, steady
+
+BEATS = steady(72, 0.6, 29)
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half a minute at 360 Hz: silence on the first lead, 72/min on the second."""
+    folder = tmp_path_factory.mktemp("records")
+    signal = ecg(BEATS, 30, 360, lead_gains=(0.0, 1.0))
+    return write_record(folder / "rec", signal, 360)
+
+
+def test_the_annotation_file_counts_in_the_records_own_samples(
+    record: Path, tmp_path: Path
+) -> None:
+    result = edge_runtime("replay", record, "--channel", "II", "--output", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert f"wrote   {tmp_path / 'out' / 'rec.edge'}" in result.stdout
+    read = ask_wfdb("rdann", str(tmp_path / "out" / "rec"), "edge")
+    beats = [s for s, symbol in zip(read.sample, read.symbol, strict=True) if symbol in "NSVFQ"]
+    assert len(beats) == len(BEATS)
+    assert np.abs(np.array(beats) / 360 - BEATS).max() < 0.02
+
+
+def test_another_annotator_has_another_ending(record: Path, tmp_path: Path) -> None:
+    result = edge_runtime(
+        "replay", record, "--channel", "1", "--output", tmp_path, "--annotator", "mine"
+    )
+    assert result.exit_code == 0
+    assert (tmp_path / "rec.mine").exists()
+
+
+def test_json_lines_end_with_the_summary(record: Path, tmp_path: Path) -> None:
+    result = edge_runtime("replay", record, "--channel", "II", "--json", "--output", tmp_path)
+    *events, last = json_lines(result.stdout)
+    assert [event["number"] for event in events] == list(range(1, len(events) + 1))
+    assert events[0]["event"]["type"] == "source_opened"
+    kinds = {event["event"]["type"] for event in events}
+    assert {"beat_detected", "beat_classified", "signal_quality"} <= kinds
+    summary = last["summary"]
+    assert summary["beats_detected"] == len(BEATS)
+    assert summary["duration_s"] == 30
+    assert summary["written"] == str(tmp_path / "rec.edge")
+    assert summary["heart_rate_bpm"]["mean"] == pytest.approx(72, abs=0.5)
+
+
+@pytest.mark.parametrize("channel", ["II", "1"])
+def test_a_lead_is_chosen_by_name_or_number(record: Path, channel: str) -> None:
+    result = edge_runtime("replay", record, "--channel", channel)
+    assert f"{len(BEATS)} detected" in result.stdout
+
+
+def test_the_silent_lead_has_no_beats_and_alarms(record: Path) -> None:
+    result = edge_runtime("replay", record, "--channel", "I")
+    assert "0 detected" in result.stdout
+    assert "asystole (high)" in result.stdout
+
+
+def test_a_csv_is_a_record_too(tmp_path: Path) -> None:
+    file = tmp_path / "rec.csv"
+    np.savetxt(file, ecg(BEATS, 30, 250), fmt="%.3f", header="I", comments="")
+    result = edge_runtime("replay", file, "--fs", "250", "--output", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert f"{len(BEATS)} detected" in result.stdout
+    assert (tmp_path / "rec.edge").exists()
+
+
+def test_rules_can_be_set(record: Path) -> None:
+    settings = ("--set", "rules.extreme_bradycardia.below_bpm=60")
+    assert edge_runtime("replay", record, "--channel", "1", *settings).exit_code == 0
+    refused = edge_runtime("replay", record, "--set", "rules.pause.over_s=20")
+    assert refused.exit_code == 2
+    assert refused.stderr == "edge-runtime: rules.pause.over_s: 20 is outside 1.5 to 3.5\n"
+
+
+def test_real_time_waits_for_each_tenth_of_a_second(
+    record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(replay_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr(replay_module.time, "sleep", sleep)
+    assert replay_module.time is time
+    result = edge_runtime("replay", record, "--channel", "II", "--realtime")
+    assert result.exit_code == 0
+    assert now == pytest.approx(130.0, abs=0.11)
+    assert "times real time" not in result.stdout
+
+
+@pytest.mark.data
+def test_a_real_record(data_dir: Path, tmp_path: Path) -> None:
+    record = data_dir / "mitdb" / "208"
+    result = edge_runtime("replay", record, "--channel", "MLII", "--output", tmp_path, "--json")
+    assert result.exit_code == 0, result.output
+    read = ask_wfdb("rdann", str(tmp_path / "208"), "edge")
+    truth = ask_wfdb("rdann", str(record), "atr")
+    true_beats = truth.sample[np.isin(truth.symbol, list("NLRejAaJSVEF/fQ"))]
+    found = read.sample[np.isin(read.symbol, list("NSVFQ"))]
+    distance = np.abs(
+        true_beats[:, None]
+        - found[np.clip(np.searchsorted(found, true_beats)[:, None] + [-1, 0], 0, len(found) - 1)]
+    ).min(axis=1)
+    assert (distance <= 0.150 * 360).mean() > 0.98
+    assert len(found) == pytest.approx(len(true_beats), rel=0.02)
+    assert json_lines(result.stdout)[-1]["summary"]["duration_s"] == pytest.approx(1805.56, abs=0.1)
