@@ -98,7 +98,9 @@ def finish_segment_file(place: RawPlace, row: SegmentRow) -> int:
     try:
         n_samples = path.stat().st_size // frame if path.exists() else 0
         if n_samples == 0:
-            path.unlink(missing_ok=True)
+            if path.exists():
+                path.unlink()
+                sync_directory(path.parent)  # or it comes back when its row is gone
             return 0
         first, sums = _cut_and_summed(path, row.fmt, frame, n_samples)
     except OSError as error:

@@ -73,6 +73,8 @@ def assert_sound(directory: Path, run: Recording, safe: Safe, told: list[Publish
         open_segments = "SELECT count(*) FROM segment WHERE n_samples IS NULL"
         assert connection.execute(open_segments).fetchone() == (0,)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        known = {name for (name,) in connection.execute("SELECT name FROM segment")}
+    assert {file.stem for file in (directory / "raw").rglob("*.dat")} == known
     assert kept == told[: len(kept)]
     assert len(kept) >= safe.n_events
     assert ended >= run.session.started_utc_ns
