@@ -7,11 +7,10 @@ first time it happens on a lead in a session.
 from typing import Any, Final
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from edge_runtime.events import Notice
-from edge_runtime.signal.windows import R_AT
+from edge_runtime.events import Notice, QualityLevel
+from edge_runtime.signal.observations import QualityChanged
+from edge_runtime.signal.polarity import INVERTED
 
 _QUALITY: Final = {
     "invalid samples": ("not_a_number", "sends values that are no numbers; update the firmware"),
@@ -34,19 +33,14 @@ _QUALITY: Final = {
     ),
 }
 
-_UPRIGHT_LEADS: Final = ("I", "II", "MLII", "V5", "V6")
-"""Leads whose QRS points up in nearly everyone."""
-
-_POLARITY_BEATS: Final = 60
-_POLARITY_SHARE: Final = 0.9
-_POLARITY_LEVEL: Final = 0.3
-"""A QRS that goes down by less than a third of its height is not upside down, but small."""
+_INVERTED: Final = (
+    "P, QRS and T of lead {lead} point down, which is rare: the lead may be inverted; "
+    "check whether its two electrodes are swapped"
+)
 
 
 class _State(msgspec.Struct):
     told: list[str] = []
-    beats: int = 0
-    upside_down: int = 0
 
 
 class Advice:
@@ -56,36 +50,15 @@ class Advice:
         self._leads = leads
         self._state = _State()
 
-    def on_unusable(self, at: int, decided: int, lead: int, reason: str) -> list[Notice]:
-        """Lead number `lead` became unusable for one of the quality meter's reasons."""
-        if reason not in _QUALITY:
+    def on_quality(self, quality: QualityChanged) -> list[Notice]:
+        """A lead became unusable, or seems inverted."""
+        name = self._leads[quality.lead]
+        if quality.reason == INVERTED:
+            return self._once(quality, "inverted_lead", _INVERTED.format(lead=name))
+        if quality.level is not QualityLevel.UNUSABLE or quality.reason not in _QUALITY:
             return []
-        code, words = _QUALITY[reason]
-        return self._once(at, decided, code, lead, f"lead {self._leads[lead]} {words}")
-
-    def on_beat(
-        self, at: int, decided: int, lead: int, template: NDArray[np.float32]
-    ) -> list[Notice]:
-        """A beat of lead number `lead`; `template` (160,) is the patient's usual beat then."""
-        name, state = self._leads[lead], self._state
-        if name.upper() not in _UPRIGHT_LEADS or state.beats >= _POLARITY_BEATS:
-            return []
-        level = float(template[R_AT])
-        state.beats += 1
-        state.upside_down += level < -_POLARITY_LEVEL
-        if state.beats < _POLARITY_BEATS:
-            return []
-        if state.upside_down < _POLARITY_SHARE * _POLARITY_BEATS:
-            return []
-        message = (
-            f"the QRS of lead {name} points down, which is rare: the lead may be inverted; "
-            f"check whether its two electrodes are swapped"
-        )
-        return self._once(at, decided, "inverted_lead", lead, message)
-
-    def restart_polarity(self) -> None:
-        """Beats come from another lead."""
-        self._state.beats = self._state.upside_down = 0
+        code, words = _QUALITY[quality.reason]
+        return self._once(quality, code, f"lead {name} {words}")
 
     def snapshot(self) -> dict[str, Any]:
         """What has been said, as plain data."""
@@ -96,9 +69,9 @@ class Advice:
         """The inverse of `snapshot`."""
         self._state = msgspec.convert(snapshot, _State)
 
-    def _once(self, at: int, decided: int, code: str, lead: int, message: str) -> list[Notice]:
-        key = f"{code}/{self._leads[lead]}"
+    def _once(self, quality: QualityChanged, code: str, message: str) -> list[Notice]:
+        key = f"{code}/{self._leads[quality.lead]}"
         if key in self._state.told:
             return []
         self._state.told.append(key)
-        return [Notice(at=at, decided=decided, code=code, message=message)]
+        return [Notice(at=quality.at, decided=quality.decided, code=code, message=message)]

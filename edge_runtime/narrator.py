@@ -7,6 +7,7 @@ lead's quality, the electrodes reported off, and what follows from a beat's scor
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isnan
+from operator import itemgetter
 from typing import Any, Final, Protocol, assert_never
 
 import msgspec
@@ -46,16 +47,17 @@ FLAT: Final = "flat"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scored:
-    """One beat with its scores, one per class, and the template it was compared to, (160,)."""
+    """One beat with its scores, one per class."""
 
     at: int
     decided: int
     scores: list[float]
-    template: NDArray[np.float32]
 
 
 _Single = PeakFound | QualityChanged | GapFound | LeadChanged | Horizon | _Scored
 _Told = tuple[int, int, int, _Single]
+_ORDER: Final = itemgetter(0, 1, 2)
+_READABLE: Final = (QualityLevel.GOOD, QualityLevel.USABLE)
 
 
 class Classifies(Protocol):
@@ -80,6 +82,7 @@ class Narrator:
 
     def __init__(self, signal: SignalInfo, lead: int, labels: LabelPolicy, book: RuleBook) -> None:
         self._signal = signal
+        self._clock = book.clock
         self._labels = labels
         self._names = tuple(c.value for c in labels.classes)
         self._book = book
@@ -90,7 +93,7 @@ class Narrator:
     def tell_all(self, observed: Sequence[Observation], classifier: Classifies) -> list[Event]:
         """Observations of one call, in any order, to events in decided order."""
         told = [told for one in observed for told in self._spread(one, classifier)]
-        told.sort(key=lambda t: t[:3])
+        told.sort(key=_ORDER)
         return [event for _, _, _, what in told for event in self._tell(what)]
 
     def tell_leads_off(self, at: int, decided: int, off: Sequence[bool]) -> list[Event]:
@@ -128,11 +131,9 @@ class Narrator:
                 yield one.decided, 1, one.at, one
             case BeatsReady():
                 scores = classifier.classify(one.block).tolist()
-                rows = zip(
-                    one.at.tolist(), one.decided.tolist(), scores, one.block.template, strict=True
-                )
-                for at, decided, row, template in rows:
-                    yield decided, 2, at, _Scored(at, decided, row, template)
+                rows = zip(one.at.tolist(), one.decided.tolist(), scores, strict=True)
+                for at, decided, row in rows:
+                    yield decided, 2, at, _Scored(at, decided, row)
             case GapFound():
                 yield one.decided, 3, one.at, one
             case LeadChanged():
@@ -146,6 +147,8 @@ class Narrator:
         match what:
             case PeakFound():
                 return self._tell_peak(what)
+            case _Scored():
+                return self._tell_label(what)
             case QualityChanged():
                 return self._tell_quality(what)
             case LeadChanged():
@@ -154,8 +157,6 @@ class Narrator:
                 return self._tell_gap(what)
             case Horizon():
                 return self._book.advance(what.decided + 1)
-            case _Scored():
-                return self._tell_label(what)
 
     def _tell_peak(self, peak: PeakFound) -> list[Event]:
         state = self._state
@@ -169,13 +170,13 @@ class Narrator:
             at=peak.at,
             decided=peak.decided,
             lead=self._signal.leads[state.lead],
-            rr_s=None if rr is None else float(rr / self._signal.rate_hz),
+            rr_s=None if rr is None else self._clock.seconds(rr),
             heart_rate_bpm=bpm,
         )
         return _before(detected, events)
 
     def _tell_label(self, beat: _Scored) -> list[Event]:
-        state, at, decided = self._state, beat.at, beat.decided
+        at, decided = beat.at, beat.decided
         decision = self._labels.decide(beat.scores)
         if not self._readable():
             # What the scores say is kept for VT, which poor quality must not silence.
@@ -191,8 +192,7 @@ class Narrator:
             reason=decision.reason,
         )
         events = self._book.tell(Label(at, decided, decision.label, decision.best))
-        advice = self._advice.on_beat(at, decided, state.lead, beat.template) if known else []
-        return [*_before(classified, events), *advice]
+        return _before(classified, events)
 
     def _tell_quality(self, quality: QualityChanged) -> list[Event]:
         state = self._state
@@ -208,10 +208,7 @@ class Narrator:
             events = _before(changed, self._tell_readability(quality.at, quality.decided))
         else:
             events = [*self._book.advance(quality.decided), changed]
-        if quality.level is QualityLevel.UNUSABLE:
-            where = (quality.at, quality.decided)
-            events += self._advice.on_unusable(*where, quality.lead, quality.reason)
-        return events
+        return events + self._advice.on_quality(quality)
 
     def _tell_gap(self, gap: GapFound) -> list[Event]:
         self._state.rr_broken = True
@@ -228,7 +225,6 @@ class Narrator:
     def _tell_lead(self, change: LeadChanged) -> list[Event]:
         state = self._state
         state.lead, state.rr_broken = change.lead, True
-        self._advice.restart_polarity()
         changed = AnalysisLeadChanged(
             at=change.at,
             decided=change.decided,
@@ -259,14 +255,17 @@ class Narrator:
         return [is_off or self._state.no_contact for is_off in self._state.off]
 
     def _readable(self) -> bool:
-        level, _ = self._state.levels.get(self._state.lead, (QualityLevel.GOOD, ""))
-        return level in (QualityLevel.GOOD, QualityLevel.USABLE) and not self._is_off()
+        state = self._state
+        known = state.levels.get(state.lead)
+        return (known is None or known[0] in _READABLE) and not self._is_off()
 
     def _is_off(self) -> bool:
-        return self._off()[self._state.lead]
+        return self._state.no_contact or self._state.off[self._state.lead]
 
 
 def _before(event: Event, told: list[Event]) -> list[Event]:
     """`event` ahead of what the rules made of it, behind what was due before it."""
+    if not told:
+        return [event]
     place = sum(other.decided < event.decided for other in told)
     return [*told[:place], event, *told[place:]]

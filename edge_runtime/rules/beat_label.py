@@ -27,17 +27,17 @@ class LabelPolicy:
     def __init__(self, classes: Sequence[str], thresholds: Mapping[str, float]) -> None:
         self.classes = tuple(BeatClass(name) for name in classes)
         self._thresholds = tuple(thresholds.get(name, 0.0) for name in classes)
+        self._accepted = tuple(Decision(label, label, "") for label in self.classes)
 
     def decide(self, scores: Sequence[float]) -> Decision:
         """One row of scores, one per class; NaN means that the beat was not looked at."""
         if isnan(scores[0]):
             return Decision(BeatClass.UNKNOWN, None, "the beat's window cannot be read")
-        order = sorted(range(len(scores)), key=lambda k: -scores[k])
-        best = order[0]
+        best = scores.index(max(scores))
         if self.classes[best] is BeatClass.FUSION and scores[best] < self._thresholds[best]:
-            best = order[1]
-        label = self.classes[best]
+            best = max((k for k in range(len(scores)) if k != best), key=scores.__getitem__)
         if scores[best] < self._thresholds[best]:
+            label = self.classes[best]
             reason = f"{label} scores {scores[best]:.2f}, below {self._thresholds[best]:.2f}"
             return Decision(BeatClass.UNKNOWN, label, reason)
-        return Decision(label, label, "")
+        return self._accepted[best]

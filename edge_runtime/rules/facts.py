@@ -34,7 +34,8 @@ class SignalClock:
 
     def seconds(self, samples: int) -> float:
         """How long `samples` last."""
-        return float(samples / self.rate_hz)
+        # The nearest float, as `float(samples / rate_hz)`, without making a fraction for it.
+        return samples * self.rate_hz.denominator / self.rate_hz.numerator
 
 
 @dataclass(frozen=True, slots=True)

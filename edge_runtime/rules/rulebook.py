@@ -37,10 +37,14 @@ _HANDLERS: Final = {
 }
 
 
+_ABSENCE: Final = (Silence, Hole)
+
+
 class RuleBook:
     """The rules, the arbiter between them, and the sample clock they run on."""
 
     def __init__(self, settings: RuleSettings, clock: SignalClock) -> None:
+        self.clock = clock
         self._rules = make_rules(settings, clock)
         self._arbiter = Arbiter(clock)
         self._now = 0
@@ -64,10 +68,9 @@ class RuleBook:
     def tell(self, fact: Fact) -> list[Event]:
         """The events that follow from `fact`, deadlines before it included."""
         # Neither silence nor a gap is signal: deadlines in them wait for what the rules say.
-        absence = isinstance(fact, Silence | Hole)
-        events = [] if absence else self.advance(fact.decided)
-        if not isinstance(fact, Silence):
-            self._now = max(self._now, fact.decided)
+        events = [] if isinstance(fact, _ABSENCE) else self.advance(fact.decided)
+        if fact.decided > self._now and not isinstance(fact, Silence):
+            self._now = fact.decided
         for handler in self._listeners[type(fact)]:
             findings = handler(fact)
             if findings:
@@ -107,7 +110,5 @@ class RuleBook:
         self._find_deadline()
 
     def _find_deadline(self) -> None:
-        deadline = self._arbiter.deadline
-        for rule in self._rules:
-            deadline = min(deadline, rule.deadline)
-        self._deadline = deadline
+        deadlines = [rule.deadline for rule in self._rules]
+        self._deadline = min(self._arbiter.deadline, *deadlines)
