@@ -34,14 +34,14 @@ TRAINING_MITDB = tuple(record for record in DS1 if record != "201")
 FOLDS = 5
 
 
-def test_subjects() -> frozenset[str]:
+def held_out_subjects() -> frozenset[str]:
     """Everyone in DS2. Nothing of theirs may train, calibrate or tune anything."""
     return frozenset(subject("mitdb", record) for record in DS2)
 
 
 def require_separate(training: Iterable[str]) -> None:
     """Raise `RecipeError` if a training subject is also tested."""
-    both = sorted(set(training) & test_subjects())
+    both = sorted(set(training) & held_out_subjects())
     if both:
         raise RecipeError(f"subjects on both sides of the split: {', '.join(both)}")
 

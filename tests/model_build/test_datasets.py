@@ -22,7 +22,7 @@ def test_the_split_of_mitdb_is_de_chazals():
 
 def test_no_subject_is_on_both_sides():
     training = {subject("mitdb", record) for record in TRAINING_MITDB}
-    assert not training & splits.test_subjects()
+    assert not training & splits.held_out_subjects()
 
 
 def test_201_would_be_on_both_sides():
@@ -65,7 +65,7 @@ def test_every_training_subject_is_in_exactly_one_fold():
     people |= {subject("cpsc2021", r) for r in catalogue.database("cpsc2021").records}
     assert set(folds()) == people
     assert {fold_of(person) for person in people} == set(range(5))
-    assert not people & splits.test_subjects()
+    assert not people & splits.held_out_subjects()
     assert fold_of("cinc2017/A00007") == 2
     with pytest.raises(RecipeError, match="mitdb/100"):
         fold_of("mitdb/100")
@@ -92,7 +92,7 @@ def test_a_recipe_reads_exactly_the_pinned_training_records(data_dir):
     keys = {recording.key for recording in recordings}
     assert len(keys) == len(recordings) == 21 + 58 + 18 + 561
     assert "mitdb/201" not in keys
-    assert not {recording.subject for recording in recordings} & splits.test_subjects()
+    assert not {recording.subject for recording in recordings} & splits.held_out_subjects()
 
 
 @pytest.mark.data
