@@ -15,6 +15,8 @@ from edge_runtime.sinks.live import STRIP_S, Picture, ShownAlarm, ShownBeat
 _GREY_AFTER_S: Final = 5.0
 _NOT_MONITORING_AFTER_S: Final = 10.0
 _STRIP_ROWS: Final = 8
+_WIDE_COLUMNS: Final = 110
+"""From here on there is room to spell out the classes."""
 _CLASS_STYLES: Final = {
     "N": "green",
     "S": "bold yellow",
@@ -56,10 +58,11 @@ def draw(picture: Picture, banner: Sequence[str], now_s: float, console: Console
         Layout(name="middle", ratio=1),
         Layout(Text(DISCLAIMER + "  Ctrl-C ends.", style="dim"), name="foot", size=1),
     )
+    named = console.width >= _WIDE_COLUMNS
     layout["middle"].split_row(
-        Layout(_vitals_panel(picture, age_s), ratio=2),
-        Layout(_beats_panel(picture), ratio=3),
-        Layout(_alarms_panel(picture), ratio=4),
+        Layout(_vitals_panel(picture, age_s), size=28),
+        Layout(_beats_panel(picture, named=named), size=42 if named else 28),
+        Layout(_alarms_panel(picture)),
     )
     return layout
 
@@ -103,7 +106,8 @@ def _vitals_panel(picture: Picture, age_s: float | None) -> Panel:
     table.add_row("signal", Text(quality, style=_QUALITY_STYLES.get(picture.quality, "bold red")))
     assert picture.opened is not None
     reference = picture.opened.reference
-    table.add_row("sensor", f"{picture.opened.model}, {float(reference.rate_hz):g} Hz")
+    table.add_row("sensor", picture.opened.model)
+    table.add_row("rate", f"{float(reference.rate_hz):g} Hz")
     link = Text("up", style="green") if picture.link_up else Text(picture.link_reason, "bold red")
     table.add_row("link", link)
     if picture.battery_percent is not None:
@@ -111,7 +115,7 @@ def _vitals_panel(picture: Picture, age_s: float | None) -> Panel:
     return Panel(table, title="now", title_align="left")
 
 
-def _beats_panel(picture: Picture) -> Panel:
+def _beats_panel(picture: Picture, *, named: bool) -> Panel:
     assert picture.opened is not None
     rate = float(picture.opened.reference.rate_hz)
     table = Table(box=None, padding=(0, 1), show_header=True, header_style="dim")
@@ -119,16 +123,17 @@ def _beats_panel(picture: Picture) -> Panel:
         table.add_column(name, justify="right" if name != "class" else "left")
     classified = [beat for beat in picture.beats if beat.label is not None]
     for beat in reversed(classified[-10:]):
-        table.add_row(*_beat_row(beat, rate))
+        table.add_row(*_beat_row(beat, rate, named=named))
     return Panel(table, title="last beats", title_align="left")
 
 
-def _beat_row(beat: ShownBeat, rate_hz: float) -> tuple[Text | str, ...]:
+def _beat_row(beat: ShownBeat, rate_hz: float, *, named: bool) -> tuple[Text | str, ...]:
     label = beat.label or ""
     minutes, seconds = divmod(beat.at / rate_hz, 60)
     rr = "" if beat.rr_s is None else f"{beat.rr_s * 1000:.0f} ms"
     score = "" if beat.score is None else f"{beat.score:.2f}"
-    name = Text(f"{label} {_CLASS_NAMES.get(label, '')}", style=_CLASS_STYLES.get(label, ""))
+    words = f"{label} {_CLASS_NAMES.get(label, '')}" if named else label
+    name = Text(words, style=_CLASS_STYLES.get(label, ""))
     return f"{minutes:.0f}:{seconds:04.1f}", rr, name, score
 
 
