@@ -6,7 +6,6 @@ tables of 256 entries, so the scores do not depend on how beats are cut into blo
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -121,18 +120,14 @@ class BeatClassifier:
         which = block.valid.nonzero()[0]
         rows = np.full((n + k, self._width), self._masked, np.int8)
         rows[:n] = self._rows
+        rows[n + which] = self._to_history[self._encode(block, which, "embedding")]
         valid = np.full((n + k, 1), self._off, np.int8)
         valid[:n] = self._valid
         valid[n + which] = self._on
+        pasts = [slice(row + 1, row + 1 + n) for row in which.tolist()]
         logits = np.empty((len(which), len(self.classes)), np.int8)
-        encoder, context = self._encoder, self._context
-        beats = self._encoded(block, which)
-        for out, row, _ in zip(logits, which.tolist(), beats, strict=True):
-            rows[n + row] = self._to_history[encoder.read("embedding")[0]]
-            context.write("history", rows[row + 1 : row + 1 + n])
-            context.write("valid", valid[row + 1 : row + 1 + n])
-            context.invoke()
-            context.read_into("logits", out)
+        inputs = {"history": [rows[p] for p in pasts], "valid": [valid[p] for p in pasts]}
+        self._context.run(inputs, "logits", logits)
         self._rows, self._valid = rows[k:].copy(), valid[k:].copy()
         scores = np.full((k, len(self.classes)), np.nan)
         scores[which] = self._score(logits)
@@ -144,22 +139,19 @@ class BeatClassifier:
         Logit-like values over T equal parts of the window: where the encoder sees which class.
         For explanations of single beats; it runs the encoder again. Masked beats give NaN.
         """
-        shape = self.bundle.manifest.encoder.shape("cam")[-2:]
         which = block.valid.nonzero()[0]
-        maps = np.full((len(block.valid), *shape), np.nan, np.float32)
-        for row, _ in zip(which.tolist(), self._encoded(block, which), strict=True):
-            maps[row] = self._encoder.quantization["cam"].to_real(self._encoder.read("cam"))[0, 0]
+        seen = self._encode(block, which, "cam")[:, 0]
+        maps = np.full((len(block.valid), *seen.shape[1:]), np.nan, np.float32)
+        maps[which] = self._encoder.quantization["cam"].to_real(seen)
         return maps
 
-    def _encoded(self, block: "BeatBlock", which: NDArray[np.intp]) -> Iterator[None]:
-        """Run the encoder over the beats `which`, one an iteration."""
+    def _encode(self, block: "BeatBlock", which: NDArray[np.intp], output: str) -> Int8Array:
+        """An output of the encoder, (n, *shape), over the beats `which`."""
         steps = encoder_steps(self._encoder, self._scale_features, block, which)
-        for window, template, features in zip(*steps, strict=True):
-            self._encoder.write("window", window)
-            self._encoder.write("template", template)
-            self._encoder.write("features", features)
-            self._encoder.invoke()
-            yield
+        shape = self.bundle.manifest.encoder.shape(output)[1:]
+        into = np.empty((len(which), *shape), np.int8)
+        self._encoder.run(dict(zip(ENCODER_INPUTS, steps, strict=True)), output, into)
+        return into
 
     def snapshot(self) -> ClassifierState:
         """What `restore` needs to go on as if nothing had happened."""
