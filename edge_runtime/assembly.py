@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import logging
 from collections.abc import Callable
 
 import msgspec
@@ -16,6 +17,8 @@ from firmware_bridge.driver import Driver
 from firmware_bridge.links.serial import SerialSensor
 from firmware_bridge.stream import StreamOpened
 
+log = logging.getLogger(__name__)
+
 
 def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
     """The parts of a daemon. Raises ConfigError and StoreError."""
@@ -27,6 +30,10 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
         durability_s=config.store.durability_s,
         keep_raw=config.store.raw,
     )
+    for name in store.recovery.sessions:
+        log.warning("session %s was cut off and is now complete and readable", name)
+    for problem in store.recovery.problems:
+        log.error("a session that was cut off could not be finished: %s", problem)
     leads = {source.name: source.lead for source in config.source}
 
     def make_engine(opened: StreamOpened) -> Engine:
