@@ -104,6 +104,7 @@ def _merged_chunks(last: object, chunk: SampleChunk) -> SampleChunk | None:
         isinstance(last, SampleChunk)
         and last.signal == chunk.signal
         and last.end == chunk.first
+        and last.samples.shape[1] == chunk.samples.shape[1]  # the engine refuses it, with words
         and len(last.samples) + len(chunk.samples) <= _MAX_MERGED_SAMPLES
     ):
         both = np.concatenate([last.samples, chunk.samples])

@@ -56,13 +56,9 @@ def command(scenario: str, store: Path, view: str, as_json: bool, duration_s: fl
     with exit_status(), tempfile.TemporaryDirectory(prefix="ecg-edge-") as folder:
         link = Path(folder) / "sensor"
         with _simulated_sensor(link, scenario) as described:
-            settings = (
-                'source.0.name="demo"',
-                f'source.0.port="{link}"',
-                f'source.0.subject="{described["title"]}"',
-                f'store.directory="{store}"',
-            )
-            loaded, _ = config.load(None, settings)
+            # Not this machine's configuration: a demonstration opens no real sensor.
+            source = {"name": "demo", "port": str(link), "subject": described["title"]}
+            loaded = config.structure({"source": [source], "store": {"directory": str(store)}})
             banner = (f" SIMULATED SENSOR: {described['title']} ", *_notes(described))
             monitor(loaded, "json" if as_json else view, banner, duration_s)
 

@@ -68,7 +68,8 @@ def test_chunks_of_other_sources_and_signals_and_across_items_do_not_merge() -> 
     queue.put("a", chunk(710, 10))
     queue.put("a", chunk(720, 10, "ppg"))
     queue.put("a", chunk(740, 10, "ppg"))
-    assert len(queue) == before + 6
+    queue.put("a", SampleChunk("ppg", SampleIndex(750), np.zeros((10, 2), np.float32)))
+    assert len(queue) == before + 7
 
 
 def test_overflow_is_one_exact_gap_and_the_stream_goes_on_behind_it() -> None:
