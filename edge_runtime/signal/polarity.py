@@ -22,6 +22,7 @@ _LEAST: Final = 0.02
 """Share of the QRS height below which a P or T wave points nowhere."""
 _QUIET: Final = np.r_[50:58, 144:150]
 """Before P and after T of a decimated window: the line from which waves are measured."""
+_SEEN: Final = slice(50, 150)
 
 
 class PolarityWatch:
@@ -64,9 +65,18 @@ class PolarityWatch:
 
 
 def _points_down(windows: NDArray[np.float32]) -> bool:
-    beat = np.median(windows, axis=0)
-    line = float(np.median(beat[_QUIET]))
+    beat = np.zeros(LENGTH, np.float32)
+    beat[_SEEN] = _medians(windows[:, _SEEN].T)
+    line = float(_medians(beat[_QUIET]))
     return all(_deflection(beat[part] - line) < -_LEAST for part in (P_WAVE, QRS, T_WAVE))
+
+
+def _medians(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Median of each row (..., n), n even."""
+    half = rows.shape[-1] // 2
+    middle = np.partition(rows, (half - 1, half), axis=-1)[..., half - 1 : half + 1]
+    medians: NDArray[np.float32] = np.add.reduce(middle, axis=-1) / np.float32(2)
+    return medians
 
 
 def _deflection(wave: NDArray[np.float32]) -> float:

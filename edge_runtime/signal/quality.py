@@ -111,11 +111,7 @@ class QualityMeter:
             self._begun, self._begun_at = samples, first
         else:
             self._begun = np.concatenate([self._begun, samples])
-        numbers = np.arange(
-            math.floor((self._begun_at - 1) / self._rate) + 1,
-            self._second_before(self._begun_at + len(self._begun)) + 1,
-        )
-        starts = np.array([math.ceil(int(k) * self._rate) for k in numbers], dtype=np.int64)
+        starts = self._second_starts(self._begun_at + len(self._begun))
         if not len(starts):
             nothing = np.zeros((0, len(self._leads)), np.int64)
             return Assessment(self.ranks(), [], nothing, starts)
@@ -159,15 +155,18 @@ class QualityMeter:
             for rank, recent, highest, lowest in state["leads"]
         ]
 
-    def _second_before(self, end: int) -> int:
-        """Number of the last second of which all samples are before `end`."""
-        return math.floor((end - self._length) / self._rate)
+    def _second_starts(self, end: int) -> Codes:
+        """Where the seconds start (b,) of which all samples have begun and lie before `end`."""
+        samples, per = self._rate.numerator, self._rate.denominator
+        first = (self._begun_at - 1) * per // samples + 1
+        numbers = np.arange(first, (end - self._length) * per // samples + 1)
+        return -(-numbers * samples // per)
 
     def _assess(self, seconds: Array) -> tuple[Codes, Codes]:
         """Rank and reason (n_leads, b) of each second (n_leads, b, length)."""
-        invalid = ~np.isfinite(seconds)
-        share = invalid.sum(axis=2) / self._length
-        x = np.where(invalid, 0.0, seconds) if share.any() else seconds
+        finite = np.isfinite(seconds)
+        share = (self._length - np.count_nonzero(finite, axis=2)) / self._length
+        x = np.where(finite, seconds, 0.0) if share.any() else seconds
         highest, lowest = x.max(axis=2), x.min(axis=2)
         span = highest - lowest
         noise, wander = self._measure(x)
@@ -220,12 +219,15 @@ class QualityMeter:
             top[number] = np.maximum(top[number], lead.highest)
             bottom[number] = np.minimum(bottom[number], lead.lowest)
             lead.highest, lead.lowest = float(top[number, -1]), float(bottom[number, -1])
-        middle = np.partition(x, self._length // 2, axis=2)[..., self._length // 2]
+        high, low = highest >= top, lowest <= bottom
+        place = (high | low).nonzero()  # in few seconds only
+        row, peak, trough = x[place], highest[place], lowest[place]
+        middle = np.partition(row, self._length // 2, axis=1)[:, self._length // 2]
         enough = _RAIL_SHARE * self._length
-        high = (x == highest[..., None]).sum(axis=2) >= enough
-        low = (x == lowest[..., None]).sum(axis=2) >= enough
-        high &= (highest >= top) & (highest - middle > _RAIL_DISTANCE_MV)
-        low &= (lowest <= bottom) & (middle - lowest > _RAIL_DISTANCE_MV)
+        at_peak = np.count_nonzero(row == peak[:, None], axis=1) >= enough
+        at_trough = np.count_nonzero(row == trough[:, None], axis=1) >= enough
+        high[place] &= at_peak & (peak - middle > _RAIL_DISTANCE_MV)
+        low[place] &= at_trough & (middle - trough > _RAIL_DISTANCE_MV)
         railed: NDArray[np.bool_] = high | low
         return railed
 
@@ -234,11 +236,11 @@ class QualityMeter:
         before = self.ranks()
         changes: list[QualityChanged] = []
         levels = np.zeros((len(starts), len(self._leads)), dtype=np.int64)
-        for i, start in enumerate(starts.tolist()):
+        seconds = zip(starts.tolist(), ranks.T.tolist(), reasons.T.tolist(), strict=True)
+        for i, (start, ranks_now, reasons_now) in enumerate(seconds):
             decided = start + self._length - 1
             for number, lead in enumerate(self._leads):
-                second = (start, int(ranks[number, i]), int(reasons[number, i]))
-                changed = _advance(lead, second)
+                changed = _advance(lead, (start, ranks_now[number], reasons_now[number]))
                 if changed is not None:
                     at, reason = changed
                     level = LEVELS[lead.rank or 0]
