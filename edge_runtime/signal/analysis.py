@@ -34,6 +34,9 @@ class Detector(Protocol):
     def process(self, x: NDArray[np.float64], /) -> Peaks:
         """Take the next samples of one lead."""
 
+    def finish(self) -> Peaks:
+        """The samples end here: what was undecided."""
+
     def skip(self, n: int, /) -> None:
         """Leave out `n` samples."""
 
@@ -92,10 +95,7 @@ class LeadAnalysis:
         self._contract += len(y)
         self._kept = np.concatenate([self._kept, y])
         if len(found):
-            peaks = found.at + self._origin
-            self._pending = np.concatenate([self._pending, peaks])
-            decided = self.timeline.decided_indices(found.decided + self._origin)
-            out += map(PeakFound, self._source(peaks).tolist(), decided.tolist())
+            out += self._tell(found)
         ready = int(np.searchsorted(self._pending, self._contract - WINDOW_AFTER, side="right"))
         if ready:
             out.append(self._observe(ready))
@@ -107,7 +107,8 @@ class LeadAnalysis:
         """Nothing follows the last sample directly; known with source sample `decided`."""
         if not self._in_segment:
             return []
-        out: list[Observation] = []
+        # Without this a link that loses a packet a second would lose a beat in four.
+        out: list[Observation] = self._tell(self._detector.finish(), decided)
         if len(self._pending):
             out.append(self._observe(len(self._pending), decided))
         if not self._torn:
@@ -164,6 +165,15 @@ class LeadAnalysis:
         self._contract = start
         self._segment_at = at
         self._in_segment = True
+
+    def _tell(self, found: Peaks, cut_at: int | None = None) -> list[Observation]:
+        """New peaks, which wait for their windows; `cut_at`: no more samples will follow."""
+        peaks = found.at + self._origin
+        self._pending = np.concatenate([self._pending, peaks])
+        decided = self.timeline.decided_indices(found.decided + self._origin)
+        if cut_at is not None:
+            decided = np.minimum(decided, cut_at)
+        return [*map(PeakFound, self._source(peaks).tolist(), decided.tolist())]
 
     def _observe(self, n: int, cut_at: int | None = None) -> BeatsReady:
         """Put the `n` oldest pending beats in context; `cut_at`: no more samples will follow."""
