@@ -36,11 +36,15 @@ def one_thread() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def run_name(recipe: Recipe, subjects: tuple[str, ...], scaling: Scaling, n_beats: int) -> str:
-    """Identity of a run: what must be equal for a checkpoint to be resumed."""
+def run_name(recipe: Recipe, pool: Pool, scaling: Scaling) -> str:
+    """Identity of a run: recipe, data and code, which must be equal for a checkpoint to resume."""
     whole = hashlib.sha256(recipe.digest.encode())
-    whole.update(" ".join(subjects).encode() + str(n_beats).encode())
-    whole.update(scaling.centre.tobytes() + scaling.scale.tobytes())
+    whole.update(" ".join(pool.subjects).encode())
+    for array in (pool.features, pool.target, pool.weight, scaling.centre, scaling.scale):
+        whole.update(np.ascontiguousarray(array).data)
+    here = Path(__file__).parent
+    for file in (*sorted(here.glob("*.py")), here.parent / "models" / "student.py"):
+        whole.update(file.read_bytes())
     return whole.hexdigest()
 
 
@@ -108,7 +112,7 @@ def train(
     optimizer = keras.optimizers.AdamW(rule.learning_rate, weight_decay=rule.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     optimizer.build(model.trainable_variables)
-    run = run_name(recipe, pool.subjects, scaling, len(pool.target))
+    run = run_name(recipe, pool, scaling)
     found = checkpoint.restore(path, run, model, optimizer)
     progress, arrays = found or (
         checkpoint.Progress(run, 0, ()),

@@ -157,6 +157,18 @@ def test_an_interrupted_run_ends_where_an_unbroken_one_does(beats, recipe, tmp_p
 
 
 @pytest.mark.tensorflow
+def test_a_checkpoint_of_other_data_or_another_recipe_is_another_run(beats, recipe):
+    from model_build.training.loop import run_name
+
+    scaling = fit_scaling(beats.features)
+    name = run_name(recipe, beats, scaling)
+    assert name == run_name(recipe, beats, scaling)
+    moved = replace(beats, features=beats.features + np.float32(1e-3))
+    assert name != run_name(recipe, moved, scaling)
+    assert name != run_name(replace(recipe, digest="other"), beats, scaling)
+
+
+@pytest.mark.tensorflow
 def test_the_student_learns_and_predicts_every_beat(beats, recipe, tmp_path):
     from model_build.training.loop import train
     from model_build.training.predict import Predictor
