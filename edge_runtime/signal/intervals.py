@@ -52,13 +52,13 @@ class Intervals:
     _line: NDArray[np.int32]  # kept intervals, oldest first, in front of them _UNKNOWN
     _end: NDArray[np.int64]  # (k,) where in the line the past of each beat ends
     _own: NDArray[np.bool_]  # (k,) whether its own interval follows there
+    _total: NDArray[np.int64]  # running sum of the line, _UNKNOWN as 0
 
     def means(self, lengths: tuple[int, ...]) -> NDArray[np.float64]:
         """Means (k, len(lengths)) of so many past intervals (of all known if fewer; 0 if none)."""
-        total = _running(np.where(self._line >= _NONE, 0, self._line))
         count = np.minimum(self.known[:, None], np.array(lengths))
         end = self._end[:, None]
-        sums = total[end] - total[end - count]
+        sums = self._total[end] - self._total[end - count]
         out: NDArray[np.float64] = sums / np.maximum(count, 1)
         return out
 
@@ -144,12 +144,13 @@ class IntervalTrack:
         kept = ok & accepted
         line = np.concatenate((self._line, rr[kept]))
         end = _KEEP + np.cumsum(kept) - kept
-        already = int((self._line < _NONE).sum())
+        is_known = line < _NONE
+        already = int(np.count_nonzero(is_known[:_KEEP]))
         known = np.minimum(already + (end - _KEEP), DEPTH)
         self._line = line[len(line) - _KEEP :].copy()
         if k and own[-1] >= 0:
             self._last_at, self._last_stretch = int(at[own[-1]]), int(stretch[own[-1]])
-        return Intervals(rr, ok, known, line, end, kept)
+        return Intervals(rr, ok, known, line, end, kept, _running(np.where(is_known, line, 0)))
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """All state, as arrays."""

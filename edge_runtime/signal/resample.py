@@ -8,9 +8,9 @@ samples).
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,26 @@ MAX_PHASES: Final = 25_000
 """Bounds the table of taps: rates down to a hundredth of a hertz."""
 
 
+Index = TypeVar("Index", int, Indices)
+
+
+@dataclass(frozen=True, slots=True)
+class _Floor:
+    """`floor(scale * index + offset)`, exactly, in integers made beforehand."""
+
+    factor: int
+    offset: int
+    divisor: int
+
+    @classmethod
+    def of(cls, scale: Fraction, offset: Fraction) -> "_Floor":
+        common = math.lcm(scale.denominator, offset.denominator)
+        return cls(int(scale * common), int(offset * common), common)
+
+    def __call__(self, index: Index) -> Index:
+        return (index * self.factor + self.offset) // self.divisor
+
+
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """Exact mapping between contract indices and source indices of one stream."""
@@ -35,47 +55,50 @@ class Timeline:
     rate_hz: Fraction
     reach: Fraction
     delay: Fraction
+    _source: _Floor = field(init=False, repr=False, compare=False)
+    _needed: _Floor = field(init=False, repr=False, compare=False)
+    _begun: _Floor = field(init=False, repr=False, compare=False)
+    _complete: _Floor = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        scale = self.rate_hz / CONTRACT_RATE_HZ
+        # What rounds up is minus the floor of the negative.
+        for name, floor in {
+            "_source": _Floor.of(scale, Fraction(1, 2) - self.delay * scale),
+            "_needed": _Floor.of(-scale, -self.reach),
+            "_begun": _Floor.of(-1 / scale, Fraction(0)),
+            "_complete": _Floor.of(1 / scale, -self.reach / scale),
+        }.items():
+            object.__setattr__(self, name, floor)
 
     def source_index(self, contract: int) -> int:
         """Source index of what contract sample `contract` shows, to the nearest (half: up)."""
-        return math.floor((contract - self.delay) * self.rate_hz / CONTRACT_RATE_HZ + _HALF)
+        return self._source(contract)
 
     def source_indices(self, contract: Indices) -> Indices:
         """`source_index` of each of `contract` (k,)."""
-        scale = self.rate_hz / CONTRACT_RATE_HZ
-        return _floor_affine(contract, scale, _HALF - self.delay * scale)
+        return self._source(contract)
 
     def decided_index(self, contract: int) -> int:
         """Last source index that contract sample `contract` needed; the kernel reads no later."""
-        return math.ceil(contract * self.rate_hz / CONTRACT_RATE_HZ + self.reach) - 1
+        return -self._needed(contract) - 1
 
     def decided_indices(self, contract: Indices) -> Indices:
         """`decided_index` of each of `contract` (k,)."""
-        # Rounds up: minus the floor of the negative.
-        scale = self.rate_hz / CONTRACT_RATE_HZ
-        return -_floor_affine(contract, -scale, -self.reach) - 1
+        return -self._needed(contract) - 1
 
     def contract_index(self, source: int) -> int:
         """First contract index that stands at or after source index `source`."""
-        return math.ceil(source * CONTRACT_RATE_HZ / self.rate_hz)
+        return -self._begun(source)
 
     def contract_end(self, source_end: int) -> int:
         """How far the contract clock can be computed from source samples before `source_end`."""
-        return math.floor((source_end - self.reach) * CONTRACT_RATE_HZ / self.rate_hz) + 1
+        return self._complete(source_end) + 1
 
     @property
     def delay_s(self) -> float:
         """How late a contract sample shows what the source saw, in all."""
         return float(self.reach / self.rate_hz + self.delay / CONTRACT_RATE_HZ)
-
-
-_HALF: Final = Fraction(1, 2)
-
-
-def _floor_affine(values: Indices, scale: Fraction, offset: Fraction) -> Indices:
-    common = math.lcm(scale.denominator, offset.denominator)
-    result: Indices = (values * int(scale * common) + int(offset * common)) // common
-    return result
 
 
 def checked_rate(rate_hz: Fraction) -> Fraction:

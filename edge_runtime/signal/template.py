@@ -92,7 +92,7 @@ class Morphologies:
 
     def _nearest(self, shape: NDArray[np.float64], energy: float) -> int:
         # Rows of fixed length and number: the sums have the same order whatever the block.
-        products = (self._means[:, _HEAD:_TAIL] * shape[_HEAD:_TAIL]).sum(axis=1).tolist()
+        products = np.add.reduce(self._means[:, _HEAD:_TAIL] * shape[_HEAD:_TAIL], axis=1).tolist()
         best, found = ALIKE, -1
         for cluster, product in enumerate(products):
             if self._counts[cluster]:
@@ -122,7 +122,7 @@ class Morphologies:
             step[: QRS.start] = 0.0
         mean += step
         qrst = mean[_HEAD:_TAIL]
-        self._energies[cluster] = float((qrst * qrst).sum())
+        self._energies[cluster] = float(np.add.reduce(qrst * qrst))
 
     def _weigh(self, cluster: int, weight: float) -> None:
         self._weights = [w * FORGET for w in self._weights]
@@ -144,7 +144,7 @@ class Morphologies:
         """
         k = len(at)
         qrst = np.ascontiguousarray(shapes[:, QRST_START])
-        energies = (qrst * qrst).sum(axis=1).tolist()
+        energies = np.add.reduce(qrst * qrst, axis=1).tolist()
         template = np.empty((k, LENGTH))
         count, share, dominant, updated = [0] * k, [0.0] * k, [False] * k, [0] * k
         clock, early, usable, torn = (a.tolist() for a in (at, premature, readable, breaks))
