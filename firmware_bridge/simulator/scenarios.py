@@ -89,7 +89,7 @@ def _with_flat_line(recording: Recording, at_s: float, length_s: float) -> Recor
     first, length = round(at_s * rate), round(length_s * rate)
     signal = recording.millivolts.copy()
     noise = np.random.default_rng(0).normal(0, _RESIDUAL_MV, (length, signal.shape[1]))
-    baseline = np.median(signal[max(0, first - length) : first], axis=0)
+    baseline = np.median(signal[max(0, first - round(rate)) : first], axis=0)
     _blend_in(signal, first, (baseline + noise).astype(np.float32), round(_BLEND_S * rate))
     return _synthetic(recording, signal, f"asystole of {length_s:.0f} s")
 
