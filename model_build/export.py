@@ -27,7 +27,7 @@ from edge_runtime.inference.golden import (
     record_graphs,
     require_golden,
 )
-from edge_runtime.inference.interpreter import TensorSpec
+from edge_runtime.inference.interpreter import TensorSpec, find_runtime
 from edge_runtime.inference.manifest import (
     RUNTIME,
     SCHEMA,
@@ -206,7 +206,7 @@ def _manifest(folder: Path, description: BundleDescription) -> Manifest:
         thresholds=dict(description.thresholds),
         training=description.training,
         scores=dict(description.scores),
-        golden=Golden("golden.npz", description.score_tolerance),
+        golden=Golden("golden.npz", find_runtime().kernels, description.score_tolerance),
         files={},
     )
 

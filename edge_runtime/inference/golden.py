@@ -3,8 +3,8 @@
 Three tiers, because exactness has limits (exponentials change with the processor's vector unit):
 
 a. raw signal to conditioned signal, bit for bit;
-b. INT8 tensors in to INT8 tensors out, exact on XNNPACK runtimes, within 5 steps on the older
-   tflite-runtime;
+b. INT8 tensors in to INT8 tensors out, exact on runtimes of the same arithmetic (`Kernels`), one
+   step between LiteRT's two, within 5 steps on the older tflite-runtime;
 c. several minutes of raw signal with a gap, noise and ectopy to events: peaks exact, classes
    equal, scores within the manifest's tolerance.
 """
@@ -215,9 +215,10 @@ def check_graphs(bundle: BeatBundle, stored: Arrays, runtime: Runtime) -> TierRe
     }
     worst = {role: _steps_apart(values, stored[role]) for role, values in found.items()}
     told = ", ".join(f"{role} {steps}" for role, steps in worst.items())
-    passed = max(worst.values()) <= runtime.tolerance_lsb
+    allowed = runtime.tolerance_lsb(bundle.manifest.golden.kernels)
+    passed = max(worst.values()) <= allowed
     beats = len(stored["window"])
-    detail = f"{beats} beats, INT8 steps apart: {told} (allowed {runtime.tolerance_lsb})"
+    detail = f"{beats} beats, INT8 steps apart: {told} (allowed {allowed})"
     return TierResult("b", Status.PASSED if passed else Status.FAILED, detail)
 
 
@@ -263,7 +264,9 @@ def check_events(
     told = (
         f"{len(found['peaks'])} peaks exact, {same:.2%} of classes equal, scores {apart:.2g} apart"
     )
-    if runtime.exact and (same < 1.0 or apart > manifest.golden.score_tolerance):
+    if runtime.kernels is manifest.golden.kernels and (
+        same < 1.0 or apart > manifest.golden.score_tolerance
+    ):
         return TierResult("c", Status.FAILED, told)
     if same < INEXACT_AGREEMENT:
         return TierResult("c", Status.FAILED, told)

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,26 +31,46 @@ _INSTALL: Final = (
 )
 
 
+class Kernels(StrEnum):
+    """Which arithmetic a runtime does: results of one kind agree bit for bit.
+
+    Measured on the shipped bundle set with ai-edge-litert 1.2, 1.3, 1.4, 2.0, 2.1, 2.3 and
+    tflite-runtime 2.14 (`edge-runtime doctor` under each).
+    """
+
+    LITERT_1 = "litert 1.0 to 2.0"
+    LITERT_2 = "litert from 2.1"
+    TFLITE = "tflite-runtime"
+
+
+_FIRST_LITERT_2: Final = (2, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An installed TFLite runtime. `exact`: INT8 results agree bit for bit with the golden ones
-    (all XNNPACK runtimes); the older tflite-runtime differs by up to 5 steps."""
+    """An installed TFLite runtime."""
 
     name: str
     version: str
-    exact: bool
+    kernels: Kernels
     interpreter: Callable[..., Any]
 
-    @property
-    def tolerance_lsb(self) -> int:
-        """Steps by which an INT8 output may differ from the golden vector."""
-        return 0 if self.exact else 5
+    def tolerance_lsb(self, golden: Kernels) -> int:
+        """Steps by which an INT8 output may differ from a vector recorded with `golden`: none
+        with the same arithmetic, one between LiteRT's two, five to tflite-runtime."""
+        if self.kernels is golden:
+            return 0
+        return 5 if Kernels.TFLITE in (self.kernels, golden) else 1
 
 
-_RUNTIMES: Final = (
-    ("ai_edge_litert", "ai-edge-litert", True),
-    ("tflite_runtime", "tflite-runtime", False),
-)
+def _kernels(distribution: str, version: str) -> Kernels:
+    if distribution == "tflite-runtime":
+        return Kernels.TFLITE
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    return Kernels.LITERT_1 if numbers and numbers < _FIRST_LITERT_2 else Kernels.LITERT_2
+
+
+_RUNTIMES: Final = (("ai_edge_litert", "ai-edge-litert"), ("tflite_runtime", "tflite-runtime"))
 
 
 def find_runtime() -> Runtime:
@@ -57,7 +78,7 @@ def find_runtime() -> Runtime:
 
     Raises InterpreterError if there is none, or if it cannot work with the installed numpy.
     """
-    for package, distribution, exact in _RUNTIMES:
+    for package, distribution in _RUNTIMES:
         try:
             module = importlib.import_module(f"{package}.interpreter")
             version = getattr(importlib.import_module(package), "__version__", "unknown")
@@ -67,7 +88,7 @@ def find_runtime() -> Runtime:
             raise InterpreterError(
                 f"tflite-runtime needs numpy 1, numpy {np.__version__} is installed; {_INSTALL}"
             )
-        return Runtime(distribution, version, exact, module.Interpreter)
+        return Runtime(distribution, version, _kernels(distribution, version), module.Interpreter)
     raise InterpreterError(f"no TFLite runtime is installed; {_INSTALL}")
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import cattrs
 
 from edge_runtime.errors import BundleError
-from edge_runtime.inference.interpreter import TensorSpec
+from edge_runtime.inference.interpreter import Kernels, TensorSpec
 
 SCHEMA: Final = 1
 """Version of the two files' form."""
@@ -64,9 +64,11 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """The golden vectors and how closely scores must agree on other processors (tier c)."""
+    """The golden vectors, the arithmetic they were recorded with, and how closely scores must
+    agree on other processors (tier c)."""
 
     file: str
+    kernels: Kernels
     score_tolerance: float
 
 
@@ -121,6 +123,7 @@ def _converter() -> cattrs.Converter:
     for kind in (str, int, float):
         # cattrs would cast: "1" to 1, 1.5 to 1. A manifest that needs a cast is a wrong one.
         converter.register_structure_hook(kind, _exactly)
+    converter.register_structure_hook(Kernels, lambda value, _: Kernels(value))
     return converter
 
 

@@ -15,9 +15,10 @@ from edge_runtime import golden_engine
 from edge_runtime.errors import BundleError
 from edge_runtime.events import BeatClass, BeatClassified, BeatDetected
 from edge_runtime.inference import golden
+from edge_runtime.inference.bundle import load_bundle_set
 from edge_runtime.inference.excerpt import Excerpt
 from edge_runtime.inference.golden import Status, check_bundle_set, read_golden, require_golden
-from edge_runtime.inference.interpreter import find_runtime
+from edge_runtime.inference.interpreter import Kernels, find_runtime
 from firmware_bridge.stream import Gap, SampleChunk
 
 ROOT = Path(__file__).parents[3]
@@ -59,9 +60,10 @@ def test_steps_apart_fail_or_pass_tier_b_by_the_runtime(copy, shipped):
     logits = read_golden(shipped.beats)["logits"].astype(np.int16)
     logits[5] += np.where(logits[5] > 0, -3, 3)
     rewrite(copy, logits=logits.astype(np.int8))
-    exact = dataclasses.replace(find_runtime(), exact=True)
+    same = shipped.beats.manifest.golden.kernels
+    exact = dataclasses.replace(find_runtime(), kernels=same)
     assert statuses(check_bundle_set(copy.folder, runtime=exact))["b"] is Status.FAILED
-    loose = dataclasses.replace(exact, exact=False)
+    loose = dataclasses.replace(exact, kernels=Kernels.TFLITE)
     report = check_bundle_set(copy.folder, runtime=loose)
     assert statuses(report)["b"] is Status.PASSED
     assert "logits 3" in report.tiers[1].detail
@@ -99,7 +101,9 @@ def told(copy):
 
 
 def outcome(folder, scores, *, exact=True, shift=0):
-    runtime = dataclasses.replace(find_runtime(), exact=exact)
+    same = load_bundle_set(folder).beats.manifest.golden.kernels
+    kernels = same if exact else Kernels.TFLITE
+    runtime = dataclasses.replace(find_runtime(), kernels=kernels)
     report = check_bundle_set(folder, lambda _set, _items, _mains: events(scores, shift), runtime)
     return next(tier for tier in report.tiers if tier.tier == "c")
 

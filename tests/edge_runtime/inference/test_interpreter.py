@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from edge_runtime.errors import BundleError, InterpreterError
 from edge_runtime.inference import interpreter
-from edge_runtime.inference.interpreter import Graph, Quantization, TensorSpec, find_runtime
+from edge_runtime.inference.interpreter import (
+    Graph,
+    Kernels,
+    Quantization,
+    Runtime,
+    TensorSpec,
+    find_runtime,
+)
 
 DESCRIPTORS = Path("/proc/self/fd")
 
@@ -109,8 +116,30 @@ def test_a_wrong_shape_is_refused(shipped):
 
 def test_the_newer_runtime_is_taken_where_it_is_installed():
     pytest.importorskip("ai_edge_litert")
-    found = find_runtime()
-    assert (found.name, found.tolerance_lsb) == ("ai-edge-litert", 0)
+    assert find_runtime().name == "ai-edge-litert"
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "kernels"),
+    [
+        ("ai-edge-litert", "1.2.0", Kernels.LITERT_1),
+        ("ai-edge-litert", "2.0.3", Kernels.LITERT_1),
+        ("ai-edge-litert", "2.1.6", Kernels.LITERT_2),
+        ("ai-edge-litert", "unknown", Kernels.LITERT_2),
+        ("tflite-runtime", "2.14.0", Kernels.TFLITE),
+    ],
+)
+def test_the_version_tells_the_arithmetic(name, version, kernels):
+    assert interpreter._kernels(name, version) is kernels
+
+
+def test_only_the_same_arithmetic_is_held_to_the_bit():
+    def steps(mine, golden):
+        return Runtime("x", "1", mine, object).tolerance_lsb(golden)
+
+    assert steps(Kernels.LITERT_1, Kernels.LITERT_1) == 0
+    assert steps(Kernels.LITERT_2, Kernels.LITERT_1) == 1
+    assert steps(Kernels.TFLITE, Kernels.LITERT_1) == 5
 
 
 def absent(monkeypatch, *packages):
@@ -135,7 +164,7 @@ def test_the_older_runtime_under_numpy_2_is_refused_before_it_fails(monkeypatch)
     with pytest.raises(InterpreterError, match=r"tflite-runtime needs numpy 1, numpy 2.4.6"):
         find_runtime()
     monkeypatch.setattr(interpreter.np, "__version__", "1.26.4")
-    assert find_runtime().tolerance_lsb == 5
+    assert find_runtime().kernels is Kernels.TFLITE
 
 
 _BUILD = (
