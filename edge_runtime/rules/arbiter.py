@@ -15,7 +15,7 @@ from edge_runtime.events import (
     Phase,
     RhythmEpisode,
 )
-from edge_runtime.rules.facts import SignalClock
+from edge_runtime.rules.facts import Episode, SignalClock
 from edge_runtime.rules.rule import NEVER, Begin, Condition, End, Findings
 
 
@@ -46,6 +46,13 @@ class Arbiter:
         if findings:
             events += self._settle(findings[-1].decided)
         return events
+
+    def episode(self, end: End) -> Episode | None:
+        """What `end`, not yet applied, is the end of; None where it has no rank or never began."""
+        begin, rank = self._held.get(_id(end.condition, end.key)), end.condition.rank
+        if begin is None or rank is None:
+            return None
+        return Episode(begin.at, end.decided, end.at, rank, begin.text)
 
     def on_time(self, now: int) -> list[Event]:
         """A refractory time is over."""

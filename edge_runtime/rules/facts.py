@@ -111,3 +111,15 @@ class Return:
 
 
 Fact = Beat | Label | Hole | LeadsOff | Readability | Silence | Return
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """A condition of `rank` in the precedence, found by another rule, held from `at` to `end` and
+    is over. Told before the alarms that follow are decided."""
+
+    at: int
+    decided: int
+    end: int
+    rank: int
+    text: str

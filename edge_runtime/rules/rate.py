@@ -8,6 +8,11 @@ Bradycardia does not wait for its fifth beat: once the time since the first of t
 that the rate is below the limit whenever the fifth comes, it is told, at most 6 s after that
 beat. At least two of the four intervals must each be slower than the limit, so that one pause in
 a normal rhythm is a pause.
+
+Tachycardia does not count beats twice: when a condition that takes precedence over it ends (VT),
+its window begins anew behind that episode, and if it was found only within the episode it ends
+with it. What goes on faster than the limit is found again 17 beats later (within 8 s by
+default); a tachycardia that was found before the episode began stays.
 """
 
 # ruff: noqa: D102 - the handlers' contract is written once, at `Rule`.
@@ -20,7 +25,7 @@ import msgspec
 
 from edge_runtime.events import Priority, Rhythm
 from edge_runtime.rules.bounds import bounded, check_bounds
-from edge_runtime.rules.facts import Beat, Hole, LeadsOff, SignalClock
+from edge_runtime.rules.facts import Beat, Episode, Hole, LeadsOff, SignalClock
 from edge_runtime.rules.precedence import rank
 from edge_runtime.rules.rule import NEVER, NOTHING, Begin, Condition, End, Findings, Rule
 
@@ -184,10 +189,16 @@ class ExtremeBradycardia(_RateRule):
         return self._begin(first, decided, "Extreme bradycardia", sentence, bpm)
 
 
+class _TachycardiaState(_State):
+    found_at: int = 0  # the R peak that made the rate too high
+
+
 class ExtremeTachycardia(_RateRule):
     """More than `above_bpm` over `beats` beats."""
 
     name: ClassVar[str] = "extreme_tachycardia"
+    State = _TachycardiaState
+    state: _TachycardiaState
     condition = EXTREME_TACHYCARDIA
 
     def __init__(self, settings: TachycardiaSettings, clock: SignalClock, above_bpm: float) -> None:
@@ -206,5 +217,14 @@ class ExtremeTachycardia(_RateRule):
             return self._end(beat.at, beat.decided, f"the rate is back at {bpm:.0f}/min")
         if bpm <= self._above_bpm:
             return NOTHING
+        self.state.found_at = beat.at
         sentence = f"{self._beats} beats at {bpm:.0f}/min; the limit is {self._above_bpm:g}/min."
         return self._begin(peaks[0], beat.decided, "Extreme tachycardia", sentence, bpm)
+
+    def on_episode(self, episode: Episode) -> Findings:
+        state, own = self.state, self.condition.rank
+        if own is None or episode.rank >= own or (state.active and state.found_at < episode.at):
+            return NOTHING
+        state.peaks = [at for at in state.peaks if at > episode.end]
+        reason = f"its beats were those of: {episode.text}"
+        return self._end(episode.end, episode.decided, reason)

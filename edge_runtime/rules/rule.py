@@ -15,7 +15,16 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from edge_runtime.events import AlarmKind, Priority, Rhythm
-from edge_runtime.rules.facts import Beat, Hole, Label, LeadsOff, Readability, Return, Silence
+from edge_runtime.rules.facts import (
+    Beat,
+    Episode,
+    Hole,
+    Label,
+    LeadsOff,
+    Readability,
+    Return,
+    Silence,
+)
 
 NEVER: Final = 2**62
 """A deadline that does not come: some 10^8 years at 1 kHz."""
@@ -112,6 +121,10 @@ class Rule:
 
     def on_return(self, back: Return) -> Findings:
         """The silence is over."""
+        return NOTHING
+
+    def on_episode(self, episode: Episode) -> Findings:
+        """A ranked condition of another rule is over; its beats have spoken for themselves."""
         return NOTHING
 
     def on_time(self, now: int) -> Findings:

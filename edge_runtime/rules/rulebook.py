@@ -1,8 +1,9 @@
 """All rules of one source, run in decided order.
 
 `tell` hands a fact to every rule that listens to its kind; before it, every deadline that lies
-before the fact's `decided` is served, in order of time. So what comes out depends on the facts and
-on how far the samples have come, never on how they were cut into chunks.
+before the fact's `decided` is served, in order of time. The end of a ranked condition is told to
+the rules as well, before the arbiter decides what alarms next. So what comes out depends on the
+facts and on how far the samples have come, never on how they were cut into chunks.
 """
 
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +12,7 @@ from edge_runtime.events import Event
 from edge_runtime.rules.arbiter import Arbiter
 from edge_runtime.rules.facts import (
     Beat,
+    Episode,
     Fact,
     Hole,
     Label,
@@ -20,7 +22,7 @@ from edge_runtime.rules.facts import (
     SignalClock,
     Silence,
 )
-from edge_runtime.rules.rule import NEVER, Findings, Rule
+from edge_runtime.rules.rule import NEVER, End, Finding, Findings, Rule
 from edge_runtime.rules.settings import RuleSettings, make_rules
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ _HANDLERS: Final = {
     Readability: "on_quality",
     Silence: "on_silence",
     Return: "on_return",
+    Episode: "on_episode",
 }
 
 
@@ -74,7 +77,7 @@ class RuleBook:
         for handler in self._listeners[type(fact)]:
             findings = handler(fact)
             if findings:
-                events += self._arbiter.apply(findings)
+                events += self._apply(findings)
         self._find_deadline()
         return events
 
@@ -86,7 +89,7 @@ class RuleBook:
             self._now = max(self._now, due)
             for rule in self._rules:
                 if rule.deadline == due:
-                    events += self._arbiter.apply(rule.on_time(self._now))
+                    events += self._apply(rule.on_time(self._now))
             if self._arbiter.deadline == due:
                 events += self._arbiter.on_time(self._now)
             self._find_deadline()
@@ -108,6 +111,16 @@ class RuleBook:
                 rule.restore(snapshot["rules"][rule.name])
         self._arbiter.restore(snapshot["arbiter"])
         self._find_deadline()
+
+    def _apply(self, findings: Findings) -> list[Event]:
+        """The events that follow from `findings` and from what other rules make of their ends."""
+        followed: list[Finding] = list(findings)
+        for finding in findings:
+            episode = self._arbiter.episode(finding) if isinstance(finding, End) else None
+            if episode is not None:
+                for handler in self._listeners[Episode]:
+                    followed += handler(episode)
+        return self._arbiter.apply(followed)
 
     def _find_deadline(self) -> None:
         deadlines = [rule.deadline for rule in self._rules]

@@ -51,6 +51,12 @@ def test_raised_within_ten_seconds_and_cleared_when_over(
     assert not false & {"asystole", "signal_lost", "lead_off", "ventricular_tachycardia"}
 
 
+def test_vt_that_is_over_is_told_by_no_other_alarm() -> None:
+    said = events(stream(scenario("vt"), 45))
+    rules = {e.rule for e in said if isinstance(e, AlarmRaised)}
+    assert rules <= {"nonsustained_vt", "ventricular_tachycardia"}
+
+
 def test_an_unplugged_sensor_leaves_an_exact_gap_and_its_link_state() -> None:
     said = events(stream(scenario("unplug"), 40))
     (gap,) = [e for e in said if isinstance(e, GapRecorded)]

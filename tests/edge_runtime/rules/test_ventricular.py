@@ -149,6 +149,39 @@ def test_a_second_run_within_the_refractory_time_is_recorded_only() -> None:
     assert ward.see("N" * 20, 400).see("VVV", 200).raised == ["nonsustained_vt"] * 2
 
 
+def test_beats_that_alarmed_as_vt_make_no_tachycardia_afterwards() -> None:
+    ward = Ward().see("NNN", 300).see("V" * 30, 200).see("N" * 30, 300)
+    assert ward.raised == ["nonsustained_vt", "ventricular_tachycardia"]
+    rhythms = [(e.rhythm, e.phase) for e in ward.events if isinstance(e, RhythmEpisode)]
+    # It is recorded all the same, and over with the VT.
+    assert rhythms.count((Rhythm.TACHYCARDIA, Phase.ONSET)) == 1
+    assert rhythms.count((Rhythm.TACHYCARDIA, Phase.END)) == 1
+
+
+def test_a_short_vt_followed_by_a_slower_rhythm_makes_no_tachycardia() -> None:
+    # 12 V at 200/min and 5 N at 125/min: 17 beats above 140/min, but not one rhythm.
+    assert "extreme_tachycardia" not in Ward().see("V" * 12, 150).see("N" * 20, 240).raised
+
+
+def test_a_tachycardia_that_goes_on_after_vt_alarms_within_seventeen_beats() -> None:
+    ward = Ward().see("NNN", 300).see("V" * 30, 200).see("N" * 16, 200)
+    assert ward.active == []
+    assert ward.see("N", 200).active == ["extreme_tachycardia"]
+
+
+def test_a_tachycardia_that_was_there_before_vt_alarms_again_at_once() -> None:
+    ward = Ward().see("N" * 20, 200).see("V" * 10, 200)
+    assert ward.active == ["ventricular_tachycardia"]
+    assert ward.see("NN", 200).active == ["extreme_tachycardia"]
+    assert ward.see("N" * 30, 300).active == []
+
+
+def test_a_run_that_ranks_below_tachycardia_does_not_end_it() -> None:
+    ward = Ward().see("N" * 20, 200).see("VVV", 200).see("NN", 200)
+    assert ward.active == ["extreme_tachycardia"]
+    assert ward.raised == ["extreme_tachycardia"]
+
+
 def test_alarm_numbers_only_grow() -> None:
     ward = Ward()
     for _ in range(5):
