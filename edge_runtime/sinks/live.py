@@ -26,10 +26,13 @@ from edge_runtime.events import (
     SourceOpened,
 )
 from edge_runtime.publication import Published
+from edge_runtime.rules.heart_rate import LONGEST_S
 from edge_runtime.threads import Ended
 from firmware_bridge.stream import Gap, LeadStatus, SampleChunk, SignalKind, StreamOpened
 
 STRIP_S: Final = 8.0
+_NO_RATE_AFTER_S: Final = LONGEST_S + 0.4
+"""A beat is told up to 0.4 s after its R peak."""
 _BEATS_SHOWN: Final = 12
 _MESSAGES_SHOWN: Final = 4
 _ALARMS_SHOWN: Final = 6
@@ -94,6 +97,7 @@ class LiveSource:
         with self._lock:
             return replace(
                 self._picture,
+                heart_rate_bpm=None if self._is_still() else self._picture.heart_rate_bpm,
                 strip=self._strip.copy(),
                 beats=tuple(self._beats),
                 alarms=tuple(self._alarms),
@@ -141,6 +145,13 @@ class LiveSource:
 
     def _is_off(self) -> bool:
         return self._lead_index < len(self._off) and self._off[self._lead_index]
+
+    def _is_still(self) -> bool:
+        """Nothing has beaten for longer than any interval that is averaged."""
+        opened, last = self._picture.opened, self._picture.last_beat_at
+        if opened is None or last is None:
+            return False
+        return self._picture.strip_end - last > _NO_RATE_AFTER_S * opened.reference.rate_hz
 
     def _append(self, samples: NDArray[np.float32]) -> None:
         newest = samples[-len(self._strip) :]

@@ -2,7 +2,14 @@
 
 import pytest
 
-from edge_runtime.events import AlarmCleared, AlarmRaised, Event, GapRecorded, LinkStateChanged
+from edge_runtime.events import (
+    AlarmCleared,
+    AlarmRaised,
+    BeatDetected,
+    Event,
+    GapRecorded,
+    LinkStateChanged,
+)
 from firmware_bridge.errors import UsageError
 from firmware_bridge.simulator.recording import demo_recording
 from tests.e2e.accelerated import events, scenario, stream
@@ -55,6 +62,16 @@ def test_vt_that_is_over_is_told_by_no_other_alarm() -> None:
     said = events(stream(scenario("vt"), 45))
     rules = {e.rule for e in said if isinstance(e, AlarmRaised)}
     assert rules <= {"nonsustained_vt", "ventricular_tachycardia"}
+
+
+def test_the_heart_rate_after_asystole_is_that_of_the_beats_after_it() -> None:
+    said = events(stream(scenario("asystole"), 45))
+    beats = [e for e in said if isinstance(e, BeatDetected)]
+    back = next(i for i, beat in enumerate(beats) if (beat.rr_s or 0) > 3)
+    assert beats[back].heart_rate_bpm is None
+    for beat in beats[back + 1 :]:
+        assert beat.heart_rate_bpm is not None
+        assert 60 < beat.heart_rate_bpm < 150
 
 
 def test_an_unplugged_sensor_leaves_an_exact_gap_and_its_link_state() -> None:

@@ -125,3 +125,29 @@ def test_an_unknown_rr_empties_the_average() -> None:
         average.update(500)
     assert average.update(None) is None
     assert average.update(250) == 120.0
+
+
+def test_an_rr_of_more_than_three_seconds_is_not_averaged() -> None:
+    average = HeartRate(Fraction(500))
+    for _ in range(8):
+        average.update(300)
+    assert average.update(1500) == pytest.approx(60 * 500 * 8 / (7 * 300 + 1500))
+    assert average.update(1501) is None
+    assert average.update(300) == 100.0
+
+
+def test_a_rhythm_below_twenty_has_a_rate_all_the_same() -> None:
+    average = HeartRate(Fraction(500))
+    assert average.update(2000) is None
+    assert average.update(2000) == 15.0
+    assert average.update(2500) == pytest.approx(60 * 500 * 2 / 4500)
+
+
+def test_a_snapshot_of_the_average_goes_on_alike() -> None:
+    intervals = [300, 300, 2000, 2000, 300, None, 400, 1501, 1600]
+    for cut in range(len(intervals)):
+        whole, first, second = (HeartRate(Fraction(500)) for _ in range(3))
+        expected = [whole.update(rr) for rr in intervals]
+        said = [first.update(rr) for rr in intervals[:cut]]
+        second.restore(first.snapshot())
+        assert said + [second.update(rr) for rr in intervals[cut:]] == expected

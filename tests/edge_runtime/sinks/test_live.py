@@ -120,6 +120,17 @@ def test_a_beat_gets_its_class_later() -> None:
     assert picture.last_beat_at == 800
 
 
+def test_no_rate_is_shown_while_nothing_beats() -> None:
+    live = Live()
+    live.show(numbered(0, 800), beat(400))
+    live.show(numbered(800, 400 + round(3.4 * RATE) - 800))
+    assert live.picture().heart_rate_bpm == 70
+    live.show(numbered(400 + round(3.4 * RATE), 1))
+    assert live.picture().heart_rate_bpm is None
+    live.show(numbered(401 + round(3.4 * RATE), 1000), beat(3000, bpm=100))
+    assert live.picture().heart_rate_bpm == 100
+
+
 def test_alarms_show_whether_they_hold() -> None:
     live = Live()
     live.tell(alarm(1), alarm(2))
