@@ -75,18 +75,23 @@ def command(
         chunk_s = _REALTIME_CHUNK_S if realtime else _CHUNK_S
         opened, items = _opened(record, channel, fs, chunk_s)
         bundles = load_bundle_set(loaded.bundles.directory)
-        annotations, summary = AnnotationWriter(), Summary()
+        # Without --output nothing is kept: a month takes no more memory than a minute.
+        annotations = AnnotationWriter() if output else None
+        summary = Summary()
         sink = _EventLines(opened, sys.stdout.buffer) if as_json else None
         paced = _paced(items, float(opened.reference.rate_hz)) if realtime else items
         counted = _counted(paced, summary, record)
         started = time.perf_counter()
         for event in replay(bundles, counted, engine_settings(loaded, lead="auto")):
-            annotations.see(event)
             summary.see(event)
+            if annotations:
+                annotations.see(event)
             if sink:
                 sink.see(event)
         elapsed_s = time.perf_counter() - started
-        written = annotations.write(output, record.stem, annotator) if output else None
+        written = (
+            annotations.write(output, record.stem, annotator) if annotations and output else None
+        )
     if as_json:
         result = summary.as_dict() | {"elapsed_s": elapsed_s, "written": written and str(written)}
         click.echo(json.dumps({"summary": result}))

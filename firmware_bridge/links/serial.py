@@ -22,10 +22,10 @@ _HELLO_WITHIN_S: Final = 3.0
 _ASK_AGAIN_S: Final = 1.0
 _REOPEN_AFTER_S: Final = 8.0
 """Silence on an open port after which the port itself is suspected (USB stacks hang so)."""
-_COLLECT_S: Final = 0.1
-"""Bytes wait this long in the kernel before they are read together: ten wake-ups a second instead
-of one for each packet, for 100 ms of latency. 8 leads of 24 bit at 500 Hz make 1.3 kB in that time,
-a third of the kernel's buffer for a tty."""
+_COLLECT_S: Final = 0.2
+"""Bytes wait this long in the kernel before they are read together: five wake-ups a second instead
+of one for each packet, for 200 ms of latency. 8 leads of 24 bit at 500 Hz make 2.5 kB in that time,
+and the kernel's buffer for a tty holds 4 kB."""
 _PORT_ERRORS: Final = (OSError, serialx.SerialException)
 
 
