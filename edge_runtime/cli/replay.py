@@ -4,6 +4,8 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from math import isfinite
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +23,7 @@ from edge_runtime.sinks.json_lines import JsonLines
 from edge_runtime.sinks.wfdb_annotations import AnnotationWriter
 from edge_runtime.summary import Summary
 from firmware_bridge.errors import RecordError, UsageError
-from firmware_bridge.records import iter_record
+from firmware_bridge.records import PlayedRecord, open_record
 from firmware_bridge.stream import SampleChunk, SignalKind, StreamItem, StreamOpened
 
 _CHUNK_S = 60
@@ -39,6 +41,21 @@ _REALTIME_CHUNK_S = 0.1
 @click.option(
     "--annotator", default="edge", show_default=True, help="Ending of the annotation file."
 )
+@click.option(
+    "--from",
+    "from_s",
+    type=click.FloatRange(0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Begin so far into the record; times of events count from there.",
+)
+@click.option(
+    "--to",
+    "to_s",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="Stop so far into the record. Also reads what is there of a truncated file.",
+)
 @click.option("--realtime", is_flag=True, help="At the record's own pace instead of full speed.")
 @click.option("--fs", type=click.FloatRange(1), help="Rate in Hz of a CSV without a time column.")
 @config_option
@@ -54,6 +71,8 @@ def command(
     channel: str | None,
     output: Path | None,
     annotator: str,
+    from_s: float,
+    to_s: float | None,
     realtime: bool,
     fs: float | None,
     file: Path | None,
@@ -73,10 +92,14 @@ def command(
     with exit_status():
         loaded, _ = config.load(file, settings)
         chunk_s = _REALTIME_CHUNK_S if realtime else _CHUNK_S
-        opened, items = _opened(record, channel, fs, chunk_s)
+        played = _played(record, channel, fs)
+        opened, first = played.opened, _frames(from_s, played)
+        last = None if to_s is None else _frames(to_s, played)
+        chunk = max(1, int(chunk_s * opened.reference.rate_hz))
+        items = played.items(chunk, first, last)
         bundles = load_bundle_set(loaded.bundles.directory)
         # Without --output nothing is kept: a month takes no more memory than a minute.
-        annotations = AnnotationWriter() if output else None
+        annotations = AnnotationWriter(first, played.per_frame) if output else None
         summary = Summary()
         sink = _EventLines(opened, sys.stdout.buffer) if as_json else None
         paced = _paced(items, float(opened.reference.rate_hz)) if realtime else items
@@ -103,18 +126,21 @@ def command(
         click.echo(f"  wrote   {written}")
 
 
-def _opened(
-    record: Path, channel: str | None, fs: float | None, chunk_s: float
-) -> tuple[StreamOpened, Iterator[StreamItem]]:
-    """What the record is, and all its items in chunks of about `chunk_s`."""
+def _played(record: Path, channel: str | None, fs: float | None) -> PlayedRecord:
+    """What is analysed of the record. Raises UsageError unless it is an ECG."""
     channels = None if channel is None else [int(channel) if channel.isdigit() else channel]
-    opened = next(iter_record(record, channels=channels, fs=fs))
-    assert isinstance(opened, StreamOpened)
-    if all(signal.kind is not SignalKind.ECG for signal in opened.signals):
-        names = ", ".join(name for signal in opened.signals for name in signal.leads)
+    played = open_record(record, channels, fs=fs)
+    if played.signal.kind is not SignalKind.ECG:
+        names = ", ".join(played.signal.leads)
         raise UsageError(f"{record}: {names} is no ECG; choose another channel")
-    chunk = max(1, int(chunk_s * opened.reference.rate_hz))
-    return opened, iter_record(record, chunk_samples=chunk, channels=channels, fs=fs)
+    return played
+
+
+def _frames(seconds: float, played: PlayedRecord) -> int:
+    """The frame nearest to `seconds` into the record. Raises UsageError for what is no time."""
+    if not isfinite(seconds):
+        raise UsageError(f"{seconds} is no time in seconds")
+    return round(Fraction(str(seconds)) * played.frames_hz)
 
 
 def _counted(items: Iterable[StreamItem], summary: Summary, record: Path) -> Iterator[StreamItem]:

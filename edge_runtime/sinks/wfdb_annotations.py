@@ -29,9 +29,14 @@ _RHYTHM_NAMES = {
 
 
 class AnnotationWriter:
-    """Collects events; `write` puts them in order of time."""
+    """Collects events; `write` puts them in order of time.
 
-    def __init__(self) -> None:
+    WFDB counts annotations in the record's frames: `per_frame` samples of the source make one,
+    and the source's first sample is frame `first`.
+    """
+
+    def __init__(self, first: int = 0, per_frame: int = 1) -> None:
+        self._first, self._per_frame = first, per_frame
         self._rows: list[tuple[int, str, str]] = []
         self._episodes: list[RhythmEpisode] = []
 
@@ -54,7 +59,7 @@ class AnnotationWriter:
         """All so far, in order of time."""
         rows = sorted([*self._rows, *_rhythm_rows(self._episodes)], key=lambda row: row[0])
         return Annotations.of(
-            [max(0, at) for at, _, _ in rows],
+            [self._first + max(0, at) // self._per_frame for at, _, _ in rows],
             [symbol for _, symbol, _ in rows],
             [_plain(text) for _, _, text in rows],
         )

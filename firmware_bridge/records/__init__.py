@@ -14,7 +14,7 @@ from firmware_bridge.records.delimited import CsvRecord, read_csv
 from firmware_bridge.records.formats import INVALID_COUNT
 from firmware_bridge.records.header import Header, Segment, SignalSpec, read_header
 from firmware_bridge.records.signals import Record, read_counts, read_physical
-from firmware_bridge.records.source import iter_record
+from firmware_bridge.records.source import PlayedRecord, iter_record, open_record
 from firmware_bridge.records.verify import verify_record
 from firmware_bridge.records.writing import (
     SignalWriter,
@@ -29,11 +29,13 @@ __all__ = [
     "CsvRecord",
     "Header",
     "Label",
+    "PlayedRecord",
     "Record",
     "Segment",
     "SignalSpec",
     "SignalWriter",
     "iter_record",
+    "open_record",
     "read_annotations",
     "read_counts",
     "read_csv",

@@ -57,7 +57,8 @@ class SignalFile:
         if len(data) < n_bytes:
             raise RecordError(
                 f"{self.path}: is truncated: it holds {self.n_frames} samples per signal, and "
-                f"its header promises at least {last}; copy it again, or read fewer"
+                f"its header promises at least {last}; copy it again, or read no further "
+                "than it goes (replay: --to SECONDS)"
             )
         return formats.decode(self.fmt, data)[drop : drop + n].reshape(-1, self.frame_size)
 

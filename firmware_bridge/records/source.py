@@ -70,37 +70,62 @@ def iter_record(
     are, these are NaN in the chunk. Volts and microvolts become mV. Raises `RecordError` and
     `UsageError` at the first item.
     """
-    if chunk_samples < 1:
-        raise UsageError(f"chunks of {chunk_samples} samples make no stream; take 1 or more")
-    played = _open(Path(path), channels, fs)
-    last = played.n_frames if last is None else last
-    if not 0 <= first <= last <= played.n_frames:
-        raise UsageError(
-            f"{path}: samples {first} to {last} were asked for; it has {played.n_frames}"
-        )
-    yield StreamOpened(
-        source=str(path),
-        family="record",
-        model=played.model,
-        firmware="",
-        loss=NoLossDetection(),
-        signals=(played.signal,),
-    )
-    yield from _items(played, chunk_samples, first, last)
+    yield from open_record(path, channels, fs=fs).items(chunk_samples, first, last)
+
+
+def open_record(
+    path: Path | str, channels: Channels = None, *, fs: Fraction | float | None = None
+) -> "PlayedRecord":
+    """What `iter_record` plays, for who must know its frames beforehand. Raises the same errors."""
+    return _open(Path(path), channels, fs)
 
 
 @dataclass(frozen=True, slots=True)
-class _Played:
-    """One signal of a file: `read(first, last)` gives frames in the signal's unit."""
+class PlayedRecord:
+    """One signal of a file, `per_frame` samples to a frame: `read(first, last)` gives frames in
+    the signal's unit, float32 of shape (frames * per_frame, leads)."""
 
+    path: Path
     model: str
     signal: SignalInfo
     n_frames: int
     per_frame: int
     read: Callable[[int, int], NDArray[np.float32]]
 
+    @property
+    def frames_hz(self) -> Fraction:
+        """Frames in a second: the record's own sampling frequency, which annotations count in."""
+        return self.signal.rate_hz / self.per_frame
 
-def _items(played: _Played, chunk_samples: int, first: int, last: int) -> Iterator[StreamItem]:
+    @property
+    def opened(self) -> StreamOpened:
+        """The first item of its stream."""
+        return StreamOpened(
+            source=str(self.path),
+            family="record",
+            model=self.model,
+            firmware="",
+            loss=NoLossDetection(),
+            signals=(self.signal,),
+        )
+
+    def items(
+        self, chunk_samples: int, first: int = 0, last: int | None = None
+    ) -> Iterator[StreamItem]:
+        """Frames [first, last) as a stream; see `iter_record`."""
+        if chunk_samples < 1:
+            raise UsageError(f"chunks of {chunk_samples} samples make no stream; take 1 or more")
+        last = self.n_frames if last is None else last
+        if not 0 <= first <= last <= self.n_frames:
+            raise UsageError(
+                f"{self.path}: samples {first} to {last} were asked for; it has {self.n_frames} "
+                f"({float(self.n_frames / self.frames_hz):.6g} s)"
+            )
+        yield self.opened
+        yield from _items(self, chunk_samples, first, last)
+
+
+def _items(played: PlayedRecord, chunk_samples: int, first: int, last: int) -> Iterator[StreamItem]:
     """Chunks, and gaps joined over block borders."""
     name = played.signal.id
     frames = max(_BLOCK_FRAMES // chunk_samples, 1) * chunk_samples
@@ -134,7 +159,7 @@ def _runs(valid: NDArray[np.bool_]) -> Iterator[tuple[bool, int, int]]:
             yield bool(valid[at]), at, end
 
 
-def _open(path: Path, channels: Channels, fs: Fraction | float | None) -> _Played:
+def _open(path: Path, channels: Channels, fs: Fraction | float | None) -> PlayedRecord:
     if path.suffix.lower() in _CSV_SUFFIXES:
         return _from_csv(path, read_csv(path, fs), channels)
     record = Record(path)
@@ -145,7 +170,7 @@ def _open(path: Path, channels: Channels, fs: Fraction | float | None) -> _Playe
     return _from_wfdb(path, record, channels)
 
 
-def _from_wfdb(path: Path, record: Record, channels: Channels) -> _Played:
+def _from_wfdb(path: Path, record: Record, channels: Channels) -> PlayedRecord:
     chosen = record.channels(channels)
     if channels is None:
         chosen = _ecg_of(path, record.header.signals)
@@ -158,10 +183,10 @@ def _from_wfdb(path: Path, record: Record, channels: Channels) -> _Played:
         samples = record.physical(first, last, chosen)
         return samples if (factors == 1).all() else samples * factors
 
-    return _Played("WFDB", signal, record.n_samples, per_frame, read)
+    return PlayedRecord(path, "WFDB", signal, record.n_samples, per_frame, read)
 
 
-def _from_csv(path: Path, table: CsvRecord, channels: Channels) -> _Played:
+def _from_csv(path: Path, table: CsvRecord, channels: Channels) -> PlayedRecord:
     specs = tuple(
         SignalSpec(name, str(path), 16, adc_gain=_csv_gain(table.samples[:, i]), units=unit)
         for i, (name, unit) in enumerate(zip(table.sig_name, table.units, strict=True))
@@ -175,7 +200,7 @@ def _from_csv(path: Path, table: CsvRecord, channels: Channels) -> _Played:
     def read(first: int, last: int) -> NDArray[np.float32]:
         return samples[first:last]
 
-    return _Played("CSV", signal, len(samples), 1, read)
+    return PlayedRecord(path, "CSV", signal, len(samples), 1, read)
 
 
 def _ecg_of(path: Path, specs: Sequence[SignalSpec]) -> list[int]:

@@ -249,7 +249,8 @@ def text(folder: Path, content: str) -> Path:
             (
                 "rec.dat: is truncated: it holds 7500 samples per signal, and "
                 "its header promises at "
-                "least 15000; copy it again, or read fewer"
+                "least 15000; copy it again, or read no further than it goes "
+                "(replay: --to SECONDS)"
             ),
         ),
         (lambda f: f / "none", 1, "none.hea: no such header"),

@@ -1,12 +1,14 @@
 """`edge-runtime replay`: text, JSON lines, and an annotation file that wfdb-python reads."""
 
 import time
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edge_runtime.cli import replay as replay_module
+from firmware_bridge.records import Header, SignalSpec, write_signals
 from tests.edge_runtime.cli.running import edge_runtime, json_lines
 from tests.firmware_bridge.records.wfdb_witness import ask_wfdb
 from tests.records_on_disk import write_record
@@ -102,6 +104,74 @@ def test_real_time_waits_for_each_tenth_of_a_second(
     assert result.exit_code == 0
     assert now == pytest.approx(130.0, abs=0.11)
     assert "times real time" not in result.stdout
+
+
+def beats_of(annotations: Path, annotator: str = "edge") -> list[int]:
+    read = ask_wfdb("rdann", str(annotations), annotator)
+    return [s for s, symbol in zip(read.sample, read.symbol, strict=True) if symbol in "NSVFQ"]
+
+
+def test_a_stretch_is_annotated_where_it_lies_in_the_record(record: Path, tmp_path: Path) -> None:
+    stretch = ("--from", "10", "--to", "25.5", "--json")
+    result = edge_runtime("replay", record, "--channel", "II", "--output", tmp_path, *stretch)
+    assert result.exit_code == 0, result.output
+    beats = np.array(beats_of(tmp_path / "rec")) / 360
+    inside = [s for s in BEATS if 10 < s < 25.5]
+    assert len(beats) == len(inside)
+    assert np.abs(beats - inside).max() < 0.02
+    assert json_lines(result.stdout)[-1]["summary"]["duration_s"] == 15.5
+
+
+def test_a_truncated_record_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    record = write_record(tmp_path / "rec", ecg(BEATS, 30, 360), 360)
+    data = tmp_path / "rec.dat"
+    data.write_bytes(data.read_bytes()[: 2 * 15 * 360])
+    refused = edge_runtime("replay", record)
+    assert refused.exit_code == 1
+    assert "(replay: --to SECONDS)" in refused.stderr
+    result = edge_runtime("replay", record, "--to", "15")
+    assert result.exit_code == 0
+    assert f"{sum(s < 15 for s in BEATS)} detected" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("stretch", "words"),
+    [
+        (("--to", "31"), "samples 0 to 11160 were asked for; it has 10800 (30 s)"),
+        (("--from", "20", "--to", "10"), "samples 7200 to 3600 were asked for"),
+        (("--to", "inf"), "inf is no time in seconds"),
+    ],
+)
+def test_a_stretch_the_record_has_not_is_wrong_usage(
+    record: Path, stretch: tuple[str, ...], words: str
+) -> None:
+    result = edge_runtime("replay", record, *stretch)
+    assert result.exit_code == 2
+    assert words in result.stderr
+
+
+def test_annotations_count_frames_where_a_frame_holds_several_samples(tmp_path: Path) -> None:
+    counts = np.round(ecg(BEATS, 30, 500) * 1000).astype(np.int32)
+    signals = (SignalSpec("I", "rec.dat", 16, adc_gain=1000.0, samples_per_frame=4),)
+    header = Header("rec", Fraction(125), len(counts) // 4, signals)
+    write_signals(tmp_path / "rec", counts, header)
+    result = edge_runtime("replay", tmp_path / "rec", "--output", tmp_path, "--from", "10")
+    assert result.exit_code == 0, result.output
+    beats = np.array(beats_of(tmp_path / "rec")) / 125
+    assert np.abs(beats - [s for s in BEATS if s > 10]).max() < 0.02
+
+
+@pytest.mark.data
+def test_of_two_leads_the_best_is_taken_without_being_asked(data_dir: Path, tmp_path: Path) -> None:
+    record = data_dir / "mitdb" / "100"
+    result = edge_runtime("replay", record, "--output", tmp_path, "--to", "300")
+    assert result.exit_code == 0, result.output
+    truth = ask_wfdb("rdann", str(record), "atr")
+    true_beats = truth.sample[np.isin(truth.symbol, list("NLRejAaJSVEF/fQ"))]
+    true_beats = true_beats[true_beats < 300 * 360]
+    found = np.array(beats_of(tmp_path / "100"))
+    assert len(found) == len(true_beats)
+    assert np.abs(found - true_beats).max() <= 0.05 * 360
 
 
 @pytest.mark.data
