@@ -1,7 +1,7 @@
 """Bad input, said once in words that tell a person what to do.
 
 The events of quality and gaps say what is wrong from moment to moment; a notice explains it the
-first time it happens on a lead in a session.
+first time it happens on a lead, or on all of them, in a session.
 """
 
 from typing import Any, Final
@@ -33,6 +33,12 @@ _QUALITY: Final = {
     ),
 }
 
+_TOLD_HOLE_S: Final = 1.0
+"""Single samples without a number are many in some archives and cost no beat."""
+_NO_NUMBERS: Final = (
+    "no lead holds numbers for {seconds:.1f} s, nothing is monitored there; "
+    "check how the signal was recorded or converted"
+)
 _INVERTED: Final = (
     "P, QRS and T of lead {lead} point down, which is rare: the lead may be inverted; "
     "check whether its two electrodes are swapped"
@@ -54,11 +60,18 @@ class Advice:
         """A lead became unusable, or seems inverted."""
         name = self._leads[quality.lead]
         if quality.reason == INVERTED:
-            return self._once(quality, "inverted_lead", _INVERTED.format(lead=name))
+            words = _INVERTED.format(lead=name)
+            return self._once(quality.at, quality.decided, "inverted_lead", words, name)
         if quality.level is not QualityLevel.UNUSABLE or quality.reason not in _QUALITY:
             return []
         code, words = _QUALITY[quality.reason]
-        return self._once(quality, code, f"lead {name} {words}")
+        return self._once(quality.at, quality.decided, code, f"lead {name} {words}", name)
+
+    def on_no_numbers(self, at: int, decided: int, seconds: float) -> list[Notice]:
+        """From `at` on every lead was without numbers for `seconds`."""
+        if seconds < _TOLD_HOLE_S:
+            return []
+        return self._once(at, decided, "not_a_number", _NO_NUMBERS.format(seconds=seconds), "")
 
     def snapshot(self) -> dict[str, Any]:
         """What has been said, as plain data."""
@@ -69,9 +82,9 @@ class Advice:
         """The inverse of `snapshot`."""
         self._state = msgspec.convert(snapshot, _State)
 
-    def _once(self, quality: QualityChanged, code: str, message: str) -> list[Notice]:
-        key = f"{code}/{self._leads[quality.lead]}"
+    def _once(self, at: int, decided: int, code: str, message: str, lead: str) -> list[Notice]:
+        key = f"{code}/{lead}"
         if key in self._state.told:
             return []
         self._state.told.append(key)
-        return [Notice(at=quality.at, decided=quality.decided, code=code, message=message)]
+        return [Notice(at=at, decided=decided, code=code, message=message)]

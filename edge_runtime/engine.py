@@ -306,6 +306,8 @@ class Engine:
         self._silent = True
         events = self._book.tell(Silence(self._heard, end - 1))
         events += self._tell(self._path.feed(gap))
+        if gap.reason is GapReason.INVALID:
+            events += self._narrator.tell_no_numbers(gap.first, gap.n_missing)
         self._position = end
         return events
 

@@ -106,6 +106,11 @@ class Narrator:
         self._state.no_contact = not contact
         return self._tell_off(at, decided)
 
+    def tell_no_numbers(self, at: int, n_missing: int) -> list[Event]:
+        """The source itself says that no lead holds numbers in `n_missing` samples from `at`."""
+        seconds = self._clock.seconds(n_missing)
+        return [*self._advice.on_no_numbers(at, at + n_missing - 1, seconds)]
+
     def snapshot(self) -> dict[str, Any]:
         """Its memory as plain data."""
         state = msgspec.to_builtins(self._state, str_keys=True)

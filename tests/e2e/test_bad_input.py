@@ -29,7 +29,7 @@ from firmware_bridge.stream import (
     StreamItem,
 )
 from tests.e2e.processes import raw_record, rows
-from tests.edge_runtime.cli.running import edge_runtime
+from tests.edge_runtime.cli.running import edge_runtime, json_lines
 from tests.edge_runtime.daemon_parts import ListDriver
 from tests.firmware_bridge.records.wfdb_witness import ask_wfdb
 from tests.records_on_disk import write_record
@@ -149,6 +149,22 @@ def test_a_bad_signal_is_one_notice_and_all_is_kept(tmp_path: Path, kind: str) -
     n = GOOD_S * RATE
     np.testing.assert_allclose(kept.signal[:n], signal[:n, 0], atol=0.001)
     assert len(kept.signal) == len(signal)
+
+
+def test_a_record_without_numbers_on_any_lead_says_so_once(tmp_path: Path) -> None:
+    signal = np.concatenate([good(), not_a_number()])
+    signal[1000] = np.nan  # too short to be worth words
+    both = np.concatenate([signal, signal], axis=1)
+    result = edge_runtime("replay", write_record(tmp_path / "rec", both, RATE), "--json")
+    assert result.exit_code == 0, result.output
+    summary = json_lines(result.stdout)[-1]["summary"]
+    (words,) = summary["notices"]
+    assert words == (
+        "no lead holds numbers for 5.0 s, nothing is monitored there; "
+        "check how the signal was recorded or converted"
+    )
+    assert summary["gaps"] == 2
+    assert summary["beats_detected"] >= 3 * GOOD_S * 72 / 60 - 4
 
 
 SOURCE = ("source.0.name=synthetic", "source.0.port=/dev/nothing")
