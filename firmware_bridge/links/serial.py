@@ -68,7 +68,8 @@ class SerialSensor:
         port.send(protocol.MessageType.START)
         opened_at = last_data_at = asked_at = time.monotonic()
         while True:
-            data = await port.read(_POLL_S)
+            # The greeting is not waited for longer than it takes.
+            data = await port.read(_COLLECT_S if self._session.is_open else 0.0)
             now = time.monotonic()
             if data:
                 last_data_at = now
@@ -124,20 +125,20 @@ class _Port:
         reader, writer = await serialx.open_serial_connection(path, baudrate=baud)
         return cls(reader, writer)
 
-    async def read(self, timeout_s: float) -> bytes:
-        """What has arrived and arrives while collecting; empty after `timeout_s` of silence.
+    async def read(self, collect_s: float) -> bytes:
+        """What has arrived after `collect_s`; empty after a quarter of a second of silence.
         Raises OSError when the port is gone."""
+        transport = self._writer.transport
+        transport.pause_reading()
+        await asyncio.sleep(collect_s)
+        transport.resume_reading()
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(_POLL_S - collect_s):
                 data = await self._reader.read(65536)
         except TimeoutError:
             return b""
         if not data:
             raise OSError("the port was closed")
-        transport = self._writer.transport
-        transport.pause_reading()
-        await asyncio.sleep(_COLLECT_S)
-        transport.resume_reading()
         return data
 
     def send(self, command: protocol.MessageType) -> None:

@@ -242,6 +242,7 @@ def test_an_open_port_that_falls_silent_is_opened_again(
 ) -> None:
     monkeypatch.setattr(serial, "_REOPEN_AFTER_S", 0.4)
     monkeypatch.setattr(serial, "_POLL_S", 0.1)
+    monkeypatch.setattr(serial, "_COLLECT_S", 0.05)
     items = played(tmp_path / "sensor", Faults(stalls=((2, 16),)), 20)
     assert [link.up for link in of(items, LinkChanged)] == [False, True]
     assert of(items, LinkChanged)[0].reason.startswith("no data for")
