@@ -6,7 +6,7 @@ One asyncio loop (links, views, signals), one engine thread, one writer thread.
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 _WATCH_EVERY_S: Final = 5.0
 _STOP_WITHIN_S: Final = 10.0
 """A disk that needs longer to take what is buffered is broken; systemd's limit is 90 s."""
+_READ_WELL_S: Final = 60.0
+"""A stream that lasted so long was no failed start: what ends it is told and retried at once."""
 
 
 class View(Protocol):
@@ -62,6 +64,8 @@ class Supervisor:
     _failure: tuple[str, BaseException] | None = None
     _loop_progress: int = 0
     _over: asyncio.Event = field(default_factory=asyncio.Event)
+    _unreadable: set[str] = field(default_factory=set)
+    _told: dict[str, str] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Monitor. Raises EdgeRuntimeError when a thread died; all else was stopped in order."""
@@ -75,7 +79,7 @@ class Supervisor:
 
         store = self.parts.store
         writer = WriterThread(store, self._say, failed) if store else None
-        engine = EngineThread(self.parts.make_engine, self._show, writer, self._say, failed)
+        engine = EngineThread(self.parts.make_engine, self._show, writer, self._refuse, failed)
         if writer:
             writer.start()
         engine.start()
@@ -125,23 +129,41 @@ class Supervisor:
     async def _follow(
         self, name: str, make_driver: Callable[[], Driver], engine: EngineThread
     ) -> None:
-        """One source: open, pass items on, and try again for as long as the daemon runs."""
+        """One source: open, pass items on, and try again for as long as the daemon runs.
+
+        One whose items the engine refused is opened anew: what it sends from its next StreamOpened
+        on is another session.
+        """
         backoff = Backoff()
-        said = ""
         while True:
             try:
-                async for item in make_driver().stream():
-                    engine.put(name, item)
-                    backoff.reset()
-                    said = ""
-                return  # a file that is read to its end
+                if await self._pass_on(name, make_driver(), engine, backoff):
+                    return  # a file that is read to its end
             except BridgeError as error:
                 if not isinstance(error, LinkError):
                     engine.put(name, Ended(str(error)))
-                if str(error) != said:  # a port that stays away is told once
-                    said = str(error)
-                    self._say(name, said)
+                self._say_once(name, str(error))
             await asyncio.sleep(backoff.next_s())
+            self._unreadable.discard(name)
+
+    async def _pass_on(
+        self, name: str, driver: Driver, engine: EngineThread, backoff: Backoff
+    ) -> bool:
+        """The items of one stream; True when it came to its end, False when it is refused."""
+        loop = asyncio.get_running_loop()
+        stream, began_s = driver.stream(), loop.time()
+        try:
+            async for item in stream:
+                if name in self._unreadable:  # seen soon: a live source ticks when it is silent
+                    return False
+                engine.put(name, item)
+                if loop.time() - began_s > _READ_WELL_S:
+                    backoff.reset()
+                    self._told.pop(name, None)
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()  # the port is free before it is opened again
+        return True
 
     async def _watch(self, engine: EngineThread, writer: WriterThread | None) -> None:
         def loop_progress() -> int:
@@ -169,6 +191,17 @@ class Supervisor:
         log.warning("%s: %s", source, message)
         for view in self.parts.views:
             view.say(source, message)
+
+    def _refuse(self, source: str, message: str) -> None:
+        """Called in the engine thread: what `source` sends cannot be read."""
+        self._unreadable.add(source)
+        self._say_once(source, f"{message}; opening it anew")
+
+    def _say_once(self, source: str, message: str) -> None:
+        """A port that stays away, or a device that stays unreadable, is told once."""
+        if self._told.get(source) != message:
+            self._told[source] = message
+            self._say(source, message)
 
     async def _joined(self, name: str, worker: EngineThread | WriterThread) -> None:
         if not await asyncio.to_thread(worker.join, _STOP_WITHIN_S):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from edge_runtime.events import Event, UserMarked
 from edge_runtime.publication import Published, Session
 from edge_runtime.threads import Ended
-from firmware_bridge.stream import SampleChunk, SampleIndex, StreamItem, StreamOpened
+from firmware_bridge.stream import SampleChunk, SampleIndex, StreamItem, StreamOpened, Tick
 from tests.synthetic import chunks, ecg, opened
 
 
@@ -81,19 +81,27 @@ class ListStore:
 
 @dataclass
 class ListDriver:
-    """Plays `items`, then raises `error`, waits for ever, or ends."""
+    """Plays `items`, then raises `error`, waits for ever, ticks for ever, or ends."""
 
     items: Sequence[StreamItem]
     error: Exception | None = None
     stays: bool = False
+    ticks: bool = False
+    closed: bool = False
 
     async def stream(self) -> AsyncIterator[StreamItem]:
-        for item in self.items:
-            yield item
-        if self.error is not None:
-            raise self.error
-        if self.stays:
-            await asyncio.Event().wait()
+        try:
+            for item in self.items:
+                yield item
+            if self.error is not None:
+                raise self.error
+            if self.stays:
+                await asyncio.Event().wait()
+            while self.ticks:
+                await asyncio.sleep(0.001)
+                yield Tick(SampleIndex(0))
+        finally:
+            self.closed = True
 
 
 @dataclass

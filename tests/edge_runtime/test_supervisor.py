@@ -8,11 +8,19 @@ from collections.abc import Callable
 import pytest
 
 from edge_runtime import supervisor
-from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.errors import EdgeRuntimeError, PathError
 from edge_runtime.supervisor import Parts, Supervisor
 from firmware_bridge.driver import Driver
 from firmware_bridge.errors import LinkError, ProtocolError
-from tests.edge_runtime.daemon_parts import ListDriver, ListStore, ListView, echo, stream
+from firmware_bridge.stream import StreamOpened
+from tests.edge_runtime.daemon_parts import (
+    EchoEngine,
+    ListDriver,
+    ListStore,
+    ListView,
+    echo,
+    stream,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +88,51 @@ def test_another_device_on_the_port_begins_another_session() -> None:
     asyncio.run(Supervisor(parts(store, view, chest=drivers)).run())
     assert [reason for _, reason in store.ended] == ["another device answers", "stopped"]
     assert len(set(store.begun)) == 2
+
+
+def refusing(first: int, times: int) -> Callable[[StreamOpened], EchoEngine]:
+    """Makes engines of which the first `times` cannot read the chunk at `first`."""
+    fails = iter([{first: PathError("samples of another shape")}] * times)
+    return lambda _opened: EchoEngine(next(fails, {}))
+
+
+def ticking(n_chunks: int) -> ListDriver:
+    return ListDriver(stream("chest", n_chunks), ticks=True)
+
+
+def test_a_source_that_turns_unreadable_is_opened_anew_as_another_session() -> None:
+    store, view = ListStore(), ListView()
+    left = [ticking(3), ListDriver(stream("chest", 3))]
+    running = Parts({"chest": lambda: left.pop(0)}, refusing(50, times=1), store, (view,))
+    asyncio.run(Supervisor(running).run())
+    assert view.said == [("chest", "samples of another shape; opening it anew")]
+    assert [reason for _, reason in store.ended] == ["samples of another shape", "stopped"]
+    first, second = store.begun
+    assert store.indices(first) == [0]
+    assert store.indices(second) == [0, 50, 100]
+    assert left == []
+
+
+def test_a_source_that_stays_unreadable_is_told_once_and_closed_each_time() -> None:
+    store, view = ListStore(), ListView()
+    drivers = [ticking(3) for _ in range(4)]
+    left = [*drivers, ListDriver(stream("chest", 3))]
+    running = Parts({"chest": lambda: left.pop(0)}, refusing(0, times=4), store, (view,))
+    asyncio.run(Supervisor(running).run())
+    assert view.said == [("chest", "samples of another shape; opening it anew")]
+    assert len(store.begun) == 5
+    assert all(driver.closed for driver in drivers)
+
+
+def test_a_source_that_was_read_well_in_between_is_told_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "_READ_WELL_S", -1.0)
+    store, view = ListStore(), ListView()
+    left = [ticking(3), ticking(3), ListDriver(stream("chest", 3))]
+    running = Parts({"chest": lambda: left.pop(0)}, refusing(50, times=2), store, (view,))
+    asyncio.run(Supervisor(running).run())
+    assert view.said == [("chest", "samples of another shape; opening it anew")] * 2
 
 
 def test_a_driver_with_a_bug_stops_the_daemon_with_its_name() -> None:
