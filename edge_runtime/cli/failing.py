@@ -1,8 +1,10 @@
 """How a command ends when it cannot do its work: one clear message, one exit status."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
@@ -25,6 +27,19 @@ def exit_status() -> Iterator[None]:
         _fail(error, BAD_BUNDLE)
     except (EdgeRuntimeError, BridgeError) as error:
         _fail(error, FAILED)
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Around what is printed once the work is done: a reader that went away, as `head` does, is
+    no failure of it."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still in the buffer must not fail again when the interpreter ends.
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _fail(error: Exception, status: int) -> None:

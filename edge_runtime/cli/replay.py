@@ -13,7 +13,7 @@ import click
 
 from edge_runtime import config
 from edge_runtime.assembly import engine_settings
-from edge_runtime.cli.failing import exit_status
+from edge_runtime.cli.failing import exit_status, reader_may_leave
 from edge_runtime.cli.settings import config_option, set_option
 from edge_runtime.events import Event
 from edge_runtime.inference.bundle import load_bundle_set
@@ -115,15 +115,20 @@ def command(
         written = (
             annotations.write(output, record.stem, annotator) if annotations and output else None
         )
-    if as_json:
-        result = summary.as_dict() | {"elapsed_s": elapsed_s, "written": written and str(written)}
-        click.echo(json.dumps({"summary": result}))
-        return
-    click.echo("\n".join(summary.lines()))
-    if elapsed_s > 0 and not realtime:
-        click.echo(f"  speed   {summary.duration_s / elapsed_s:.0f} times real time")
-    if written:
-        click.echo(f"  wrote   {written}")
+    with reader_may_leave():
+        if as_json:
+            result = summary.as_dict() | {
+                "elapsed_s": elapsed_s,
+                "written": written and str(written),
+            }
+            click.echo(json.dumps({"summary": result}))
+            return
+        lines = summary.lines()
+        if elapsed_s > 0 and not realtime:
+            lines.append(f"  speed   {summary.duration_s / elapsed_s:.0f} times real time")
+        if written:
+            lines.append(f"  wrote   {written}")
+        click.echo("\n".join(lines))
 
 
 def _played(record: Path, channel: str | None, fs: float | None) -> PlayedRecord:

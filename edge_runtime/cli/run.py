@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 
 from edge_runtime import assembly, config
-from edge_runtime.cli.failing import exit_status
+from edge_runtime.cli.failing import exit_status, reader_may_leave
 from edge_runtime.cli.settings import config_option, set_option
 from edge_runtime.cli.views import JsonView, LogView, SummaryView
 from edge_runtime.config import Config
 from edge_runtime.errors import ConfigError
 from edge_runtime.inference.bundle import load_bundle_set
+from edge_runtime.summary import Summary
 from edge_runtime.supervisor import Supervisor, View
 
 
@@ -74,11 +75,15 @@ def monitor(loaded: Config, view: str, banner: tuple[str, ...], duration_s: floa
         _log_to_file(loaded.store.directory / "edge-runtime.log")
     parts = assembly.build(loaded, bundles, (_make_view(view, banner), summary))
     asyncio.run(Supervisor(parts, duration_s).run())
+    with reader_may_leave():
+        _print_summary(loaded, view, list(summary.summaries.values()))
+
+
+def _print_summary(loaded: Config, view: str, summaries: list[Summary]) -> None:
     if view == "json":
-        result = [one.as_dict() for one in summary.summaries.values()]
-        click.echo(json.dumps({"summary": result}))
+        click.echo(json.dumps({"summary": [one.as_dict() for one in summaries]}))
         return
-    for one in summary.summaries.values():
+    for one in summaries:
         click.echo("\n".join(one.lines()), err=view == "log")
     click.echo(f"stored in {loaded.store.directory}", err=view == "log")
 

@@ -86,6 +86,42 @@ def test_the_demonstration_from_first_beat_to_stored_record(tmp_path: Path) -> N
     assert not modules & {"scipy.signal", "scipy.stats", "rich", "tflite_runtime"}
 
 
+def to_nobody(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """`edge-runtime ARGUMENTS | head`, where head has already gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "edge_runtime", *map(str, arguments)],
+            cwd=cwd,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_reader_that_left_does_not_fail_the_replay(
+    tmp_path: Path, record: Path, options: tuple[str, ...]
+) -> None:
+    done = to_nobody("replay", record, "--output", "out", *options, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "out" / "patient.edge").exists()
+
+
+@pytest.mark.usefixtures("_demo")
+def test_a_reader_that_left_does_not_fail_the_daemon(tmp_path: Path) -> None:
+    arguments = ("demo", "--json", "--for", "3", "--store", "store")
+    done = to_nobody(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows(tmp_path / "store", "SELECT end_reason FROM session") == [("stopped",)]
+
+
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 )
