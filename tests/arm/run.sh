@@ -13,7 +13,7 @@ HOST_PACKAGES="debootstrap qemu-user-static"
 SUITE=bookworm
 ARM_PACKAGES="python3.11,libstdc++6,libgcc-s1"
 # The versions that the results were first checked with.
-WHEELS="ai-edge-litert==2.3.0 numpy==2.4.6 scipy==1.17.1 msgspec==0.22.0
+WHEELS="ai-edge-litert==1.2.0 numpy==2.4.6 scipy==1.17.1 msgspec==0.22.0
         cattrs==26.2.1 attrs==26.1.0 typing_extensions==4.16.0"
 PYTHON=${PYTHON:-python3}
 
