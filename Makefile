@@ -12,6 +12,7 @@
 # PYTHON=python3.13 takes another interpreter; ECG_DATA_DIR names the folder of ECG archives.
 
 PYTHON ?= python3
+PYTHON313 ?= python3.13
 SCENARIO ?= tour
 JSON ?=
 
@@ -36,7 +37,7 @@ test-arm: $(DEV)/ready
 
 # The default suite on the newest supported Python.
 test-313:
-	$(MAKE) DEV=.venv-313 PYTHON=python3.13 test
+	$(MAKE) DEV=.venv-313 PYTHON=$(PYTHON313) test
 
 lint: $(DEV)/ready
 	$(DEV)/bin/ruff check .
