@@ -6,7 +6,8 @@ a. raw signal to conditioned signal, bit for bit;
 b. INT8 tensors in to INT8 tensors out, exact on runtimes of the same arithmetic (`Kernels`), one
    step between LiteRT's two, within 5 steps on the older tflite-runtime;
 c. several minutes of raw signal with a gap, noise and ectopy to events: peaks exact, classes
-   equal, scores within the manifest's tolerance.
+   equal, scores within the manifest's tolerance; on another arithmetic nearly all classes and
+   scores within `INEXACT_SCORES_APART`.
 """
 
 import io
@@ -49,6 +50,11 @@ CONDITIONED_S: Final = 10
 INEXACT_AGREEMENT: Final = 0.98
 """Share of classes that must agree in tier (c) on a runtime that is not exact: five steps of
 INT8 turn a beat that lies on the border."""
+
+INEXACT_SCORES_APART: Final = 0.1
+"""Largest difference of a class score in tier (c) between runtimes of different arithmetic. On the
+shipped set, recorded with ai-edge-litert 1.2, it is 0.035 on 2.3 and on tflite-runtime 2.14
+(`edge-runtime doctor` under each); the bound leaves a bundle to come twice to thrice that."""
 
 _REQUIRED: Final = {
     "counts",
@@ -264,13 +270,11 @@ def check_events(
     told = (
         f"{len(found['peaks'])} peaks exact, {same:.2%} of classes equal, scores {apart:.2g} apart"
     )
-    if runtime.kernels is manifest.golden.kernels and (
-        same < 1.0 or apart > manifest.golden.score_tolerance
-    ):
-        return TierResult("c", Status.FAILED, told)
-    if same < INEXACT_AGREEMENT:
-        return TierResult("c", Status.FAILED, told)
-    return TierResult("c", Status.PASSED, told)
+    if runtime.kernels is manifest.golden.kernels:
+        passed = same == 1.0 and apart <= manifest.golden.score_tolerance
+    else:
+        passed = same >= INEXACT_AGREEMENT and apart <= INEXACT_SCORES_APART
+    return TierResult("c", Status.PASSED if passed else Status.FAILED, told)
 
 
 def _scores_apart(found: NDArray[Any], expected: NDArray[Any]) -> float:
