@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 import edge_runtime.signal
+import firmware_bridge.records
+import model_build.evaluate.ec57
 from edge_runtime.signal.spec import DEFAULT_SPEC_FILE
 from firmware_bridge.records import Annotations, read_annotations, read_header, read_physical
 from model_build.datasets.catalogue import checksums
@@ -113,20 +116,34 @@ def _whole(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.nan_to_num(samples[last])
 
 
-@cache
-def code_digest() -> str:
-    """SHA-256 of everything that turns a recording into tensors, besides its parameters."""
+def coded_in() -> list[Path]:
+    """The files that turn a recording into tensors: reader, signal path, views, pairing."""
     here = Path(__file__).parent
-    path = Path(edge_runtime.signal.__file__).parent
-    files = [
-        *sorted(p for p in path.iterdir() if p.suffix in {".py", ".toml"}),
+    folders = (edge_runtime.signal, firmware_bridge.records, model_build.evaluate.ec57)
+    return [
+        *(
+            file
+            for folder in folders
+            for file in sorted(Path(str(folder.__file__)).parent.iterdir())
+            if file.suffix in {".py", ".toml"}
+        ),
         DEFAULT_SPEC_FILE,
         *(here / name for name in ("prepare.py", "tap.py", "views.py")),
+        here / "datasets" / "recording.py",
         here / "training" / "beats.py",
     ]
-    whole = hashlib.sha256()
-    for file in files:
-        whole.update(file.name.encode() + b"\0" + file.read_bytes())
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 of everything that turns a recording into tensors, besides its parameters.
+
+    The versions of numpy and scipy are part of it: filters and resampling are theirs.
+    """
+    whole = hashlib.sha256(f"numpy {np.__version__} scipy {scipy.__version__}\0".encode())
+    for file in coded_in():
+        name = f"{file.parent.name}/{file.name}"
+        whole.update(name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     return whole.hexdigest()
 
 
@@ -134,7 +151,7 @@ def cache_path(work: Path, recording: Recording, view: View, seed: int) -> Path:
     """Where the tensors of a recording lie: named by code, data and parameters."""
     parts = (
         code_digest(), checksums()[recording.key], repr(sorted(asdict(view).items())), str(seed),
-        recording.group, str(int(recording.blanket)),
+        recording.subject, recording.group, str(int(recording.blanket)),
     )  # fmt: skip
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     name = f"{recording.database}-{recording.record}-{view.name}-{digest}.npz"

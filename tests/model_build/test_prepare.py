@@ -14,6 +14,8 @@ from model_build.datasets.recording import Target
 from model_build.errors import QuantizeError, RecipeError
 from model_build.prepare import (
     cache_path,
+    code_digest,
+    coded_in,
     prepare,
     prepare_recording,
     targets,
@@ -75,6 +77,35 @@ def test_targets_follow_ec57s_window_and_classes():
     found = targets(at, reference, RATE)
     assert found.tolist() == [Target.N, Target.S, Target.IGNORE, Target.F, Target.N, 0, 0]
     assert len(targets(at[:0], reference, RATE)) == 0
+
+
+def test_the_cache_is_named_by_all_code_that_makes_it():
+    names = {f"{file.parent.name}/{file.name}" for file in coded_in()}
+    assert names >= {
+        "ec57/matching.py", "ec57/classes.py", "records/annotations.py", "records/signals.py",
+        "signal/qrs_constants.toml", "signal/conditioner.py", "model_build/views.py",
+        "model_build/prepare.py", "default/conditioning.toml",
+    }  # fmt: skip
+    assert all(file.is_file() for file in coded_in())
+
+
+@pytest.mark.parametrize("package", ["numpy", "scipy"])
+def test_another_version_of_the_arithmetic_names_another_cache(package, monkeypatch):
+    before = code_digest.__wrapped__()
+    assert code_digest.__wrapped__() == before
+    monkeypatch.setattr(f"{package}.__version__", "0.0.0")
+    assert code_digest.__wrapped__() != before
+
+
+def test_another_rule_of_pairing_names_another_cache(tmp_path, monkeypatch):
+    before = code_digest.__wrapped__()
+    rule = next(file for file in coded_in() if file.name == "matching.py")
+    changed = tmp_path / rule.parent.name / rule.name
+    changed.parent.mkdir()
+    changed.write_text(rule.read_text() + "# changed\n")
+    files = [changed if file == rule else file for file in coded_in()]
+    monkeypatch.setattr("model_build.prepare.coded_in", lambda: files)
+    assert code_digest.__wrapped__() != before
 
 
 @pytest.mark.data
