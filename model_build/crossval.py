@@ -7,14 +7,15 @@ from typing import Any, Final
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
+from edge_runtime.rules.beat_label import LabelPolicy
 from firmware_bridge.records import Annotations, read_annotations, read_header
 from model_build.datasets.census import within
 from model_build.datasets.recording import CLASSES, Group, Recording, Target
 from model_build.datasets.splits import FOLDS, fold_of
 from model_build.evaluate.ec57 import BeatMatrix, compare_beats
 from model_build.evaluate.ec57 import pool as pooled
+from model_build.evaluate.labels import device_labels
 from model_build.models.student import StudentConfig, StudentModels, build_student
 from model_build.recipe import Recipe
 from model_build.training.beats import PreparedBeats, pool
@@ -122,7 +123,11 @@ def cross_validate(
     report: Callable[[int], Report],
     folds: Sequence[int] = tuple(range(FOLDS)),
 ) -> CrossValidation:
-    """Train once for each fold on the others; score it on its own subjects, first view only."""
+    """Train once for each fold on the others; score it on its own subjects, first view only.
+
+    Beats are labelled as the device labels them, by the recipe's thresholds.
+    """
+    policy = LabelPolicy(CLASSES, recipe.thresholds)
     by_key = {recording.key: recording for recording in recordings}
     matrices: dict[str, BeatMatrix] = {}
     af = AfErrors(0, 0)
@@ -136,8 +141,9 @@ def cross_validate(
         said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
         ends = np.cumsum([len(one) for one in outside])
         for one, logits in zip(outside, np.split(said, ends[:-1]), strict=True):
-            score_recording(by_key[one.key], one, logits, matrices)
-            found = af_errors(by_key[one.key], one, logits)
+            labels = device_labels(policy, logits, one.valid)
+            score_recording(by_key[one.key], one, labels, matrices)
+            found = af_errors(by_key[one.key], one, labels)
             af = AfErrors(af.beats + found.beats, af.false_s + found.false_s)
     return CrossValidation(matrices, af)
 
@@ -145,7 +151,7 @@ def cross_validate(
 def score_recording(
     recording: Recording,
     beats: PreparedBeats,
-    logits: NDArray[np.float32],
+    labels: Sequence[str],
     matrices: dict[str, BeatMatrix],
 ) -> None:
     """Add the recording's matrix if it is one of whole, annotated half hours."""
@@ -153,20 +159,14 @@ def score_recording(
         return
     header = read_header(recording.path)
     reference = read_annotations(f"{recording.path}.{recording.annotator}")
-    test = Annotations.of(beats.at, symbols(beats, logits))
+    test = Annotations.of(beats.at, labels)
     fs = float(header.fs_fraction)
     matrices[recording.key] = compare_beats(reference, test, fs, header.n_samples)
 
 
-def symbols(beats: PreparedBeats, logits: NDArray[np.float32]) -> list[str]:
-    """The most likely class of each beat; Q where the path could not read it."""
-    best = np.array(CLASSES)[logits.argmax(axis=1)]
-    return [str(s) for s in np.where(beats.valid, best, "Q")]
-
-
-def af_errors(recording: Recording, beats: PreparedBeats, logits: NDArray[np.float32]) -> AfErrors:
+def af_errors(recording: Recording, beats: PreparedBeats, labels: Sequence[str]) -> AfErrors:
     """False S in AF: everywhere in a recording of AF, else within annotated episodes."""
-    said_s = (logits.argmax(axis=1) == CLASSES.index("S")) & beats.valid
+    said_s = np.array(labels, np.str_) == "S"
     if recording.group is Group.AF_RECORD:
         return AfErrors(len(beats), int(said_s.sum()))
     if recording.annotator is None:

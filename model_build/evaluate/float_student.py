@@ -8,6 +8,7 @@ from edge_runtime.rules.beat_label import LabelPolicy
 from firmware_bridge.records import Annotations, read_header, read_physical
 from model_build.datasets.recording import CLASSES, Recording
 from model_build.evaluate.beats import CHANNEL, Speak
+from model_build.evaluate.labels import device_labels
 from model_build.models.student import StudentModels
 from model_build.recipe import Weight
 from model_build.tap import tap
@@ -45,10 +46,6 @@ def student_speaks(
             target=np.zeros(len(block), np.uint8),
         )
         logits = predictor(pool([beats], Weight()))
-        top = logits - logits.max(axis=1, keepdims=True)
-        scores = np.exp(top) / np.exp(top).sum(axis=1, keepdims=True)
-        scores[~block.valid] = np.nan
-        labels = [policy.decide(row).label.value for row in scores.tolist()]
-        return Annotations.of(tapped.at, labels)
+        return Annotations.of(tapped.at, device_labels(policy, logits, block.valid))
 
     return speak

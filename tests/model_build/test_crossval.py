@@ -5,9 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge_runtime.rules.beat_label import LabelPolicy
 from firmware_bridge.records import Annotations
 from model_build.datasets.census import within
-from model_build.datasets.recording import Group, Recording, Target
+from model_build.datasets.recording import CLASSES, Group, Recording, Target
+from model_build.datasets.splits import fold_of
+from model_build.evaluate.labels import device_labels
 from model_build.recipe import read_recipe, recipe_path
 from model_build.training.beats import PreparedBeats
 
@@ -39,20 +42,46 @@ def test_rhythm_lasts_until_the_next_change():
 
 
 def test_every_s_in_a_recording_of_af_is_false(tmp_path):
-    from model_build.crossval import af_errors, symbols
+    from model_build.crossval import af_errors
 
     beats = made_up("cinc2017/A00004")
-    beats.valid[3] = False
-    logits = np.zeros((120, 4), np.float32)
-    logits[:, 0] = 1.0
-    logits[[3, 5, 7], 1] = 2.0
-    said = symbols(beats, logits)
-    assert [said[k] for k in (3, 4, 5)] == ["Q", "N", "S"]
-    found = af_errors(recording("cinc2017/A00004", Group.AF_RECORD, tmp_path), beats, logits)
+    labels = ["N"] * 120
+    labels[3], labels[5], labels[7] = "Q", "S", "S"
+    found = af_errors(recording("cinc2017/A00004", Group.AF_RECORD, tmp_path), beats, labels)
     assert (found.beats, found.false_s) == (120, 2)
     assert found.per_thousand == pytest.approx(1000 * 2 / 120)
-    none = af_errors(recording("cinc2017/A00001", Group.NORMAL_RECORD, tmp_path), beats, logits)
+    none = af_errors(recording("cinc2017/A00001", Group.NORMAL_RECORD, tmp_path), beats, labels)
     assert none.beats == 0
+
+
+def test_labels_are_those_the_device_would_emit():
+    policy = LabelPolicy(CLASSES, {"F": 0.8})
+    likely, certain, refused = [0.0, 1.0, 0.5, 2.0], [0.0, 0.0, 0.0, 9.0], [9.0, 0.0, 0.0, 0.0]
+    logits = np.array([likely, certain, refused], np.float32)
+    assert logits.argmax(axis=1).tolist() == [3, 3, 0]
+    assert device_labels(policy, logits, np.array([True, True, False])) == ["S", "F", "Q"]
+    assert device_labels(policy, logits[:0], np.zeros(0, bool)) == []
+
+
+def test_cross_validation_labels_by_the_recipes_thresholds(tmp_path, monkeypatch):
+    """A student that always says F, and is never certain: the next class is what counts."""
+    from model_build import crossval
+
+    recipe = read_recipe(recipe_path("beats-first"))
+    said = np.tile(np.array([0.0, 1.0, 0.5, 2.0], np.float32), (120, 1))
+    monkeypatch.setattr(crossval, "fit", lambda *_: crossval.Fitted(None, None, ()))
+    monkeypatch.setattr(crossval, "Predictor", lambda *_: lambda _: said)
+    beats = made_up("cinc2017/A00003")
+    recordings = [recording(beats.key, Group.AF_RECORD, tmp_path)]
+
+    def false_s(recipe) -> int:
+        folds = [fold_of(beats.subject)]
+        arguments = (recordings, [beats], recipe, tmp_path, lambda _: lambda *_: None, folds)
+        return crossval.cross_validate(*arguments).af.false_s
+
+    assert recipe.thresholds == {"F": 0.8}
+    assert false_s(recipe) == 120
+    assert false_s(replace(recipe, thresholds={})) == 0
 
 
 def test_a_fold_is_scored_by_a_student_that_never_saw_it(tmp_path, monkeypatch):
