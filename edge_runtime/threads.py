@@ -45,7 +45,7 @@ class AnyStore(Protocol):
     """What the writer thread needs of `edge_runtime.store.Store`; all calls from one thread."""
 
     def begin(self, session: Session) -> None:
-        """A session starts."""
+        """A session starts. After a StoreError it is known all the same, and its row waits."""
         ...
 
     def record(self, session: str, item: StreamItem) -> None:
@@ -154,26 +154,27 @@ class WriterThread(_Worker):
                 else:
                     if record is None:
                         return
-                    self._guarded(self._write, record)
+                    self._write(record)
                 self._guarded(self._store.tick)
                 self.progress += 1
         finally:
             self._store.close()
 
     def _write(self, record: _Record) -> None:
+        """Each call has its own guard: samples that are refused do not take alarms with them."""
         session = record.session
         if isinstance(record.item, StreamOpened):
-            self._store.begin(session)
-            self._begun.add(session.id)
+            self._begun.add(session.id)  # also when the disk refuses it now: see AnyStore.begin
+            self._guarded(self._store.begin, session)
         if session.id not in self._begun:
-            return  # the store refused the session, and that has been told
+            return  # its engine could not even take the StreamOpened
         if not isinstance(record.item, StreamOpened | Ended):
-            self._store.record(session.id, record.item)
+            self._guarded(self._store.record, session.id, record.item)
         if record.published:
-            self._store.record_events(record.published)
+            self._guarded(self._store.record_events, record.published)
         if isinstance(record.item, Ended):
             self._begun.discard(session.id)
-            self._store.end(session.id, record.item.reason)
+            self._guarded(self._store.end, session.id, record.item.reason)
 
     def _guarded(self, act: Callable[..., None], *arguments: object) -> None:
         """A store that fails is told to a person; the monitoring goes on without it."""

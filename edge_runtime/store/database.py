@@ -19,6 +19,7 @@ from edge_runtime.errors import StoreError
 from edge_runtime.events import (
     AlarmCleared,
     AlarmRaised,
+    AlarmStateChanged,
     BeatClassified,
     BeatDetected,
     Event,
@@ -39,6 +40,9 @@ _LOG_BYTES: Final = 4 << 20
 """A log that grew behind a long reader is cut back to this."""
 _MOST_WAITING: Final = 20_000
 """Rows kept while the disk refuses them: more than an hour of one source, about 10 MB."""
+ALARMS: Final = (AlarmRaised, AlarmCleared, AlarmStateChanged)
+"""Events that are on disk at once, and that wait for it without a limit: few, and the reason why
+anything is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +161,10 @@ class Database:
         return None if found is None else int(found)
 
     def add_event(self, published: Published) -> None:
-        """Keep one event, in the table that fits it."""
-        self._need_room()
+        """Keep one event, in the table that fits it. Raises StoreError when too much waits
+        already, but never for an alarm."""
+        if not isinstance(published.event, ALARMS):
+            self._need_room()
         session = self._ids[published.session]
         number, utc_ms = published.number, _utc_ms(published.time)
         match event := published.event:

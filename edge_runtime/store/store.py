@@ -8,13 +8,13 @@ last run left open before it takes anything new.
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from edge_runtime.errors import StoreError
-from edge_runtime.events import AlarmCleared, AlarmRaised, AlarmStateChanged
 from edge_runtime.publication import Published, Session
-from edge_runtime.store.database import Database, Provenance
+from edge_runtime.store.database import ALARMS, Database, Provenance
 from edge_runtime.store.disk import DirectoryLock, make_directory
 from edge_runtime.store.raw import RawPlace
 from edge_runtime.store.raw_record import RawRecord
@@ -67,7 +67,10 @@ class Store:
             raise
 
     def begin(self, session: Session) -> None:
-        """A session starts; it is on disk when this returns."""
+        """A session starts; it is on disk when this returns.
+
+        After a StoreError its row waits like any other: do not begin it again, go on recording.
+        """
         subject = self._subjects.get(session.opened.source)
         self._database.begin_session(session, self._provenance, subject)
         self._sessions[session.id] = session
@@ -96,12 +99,14 @@ class Store:
                 pass
 
     def record_events(self, published: Sequence[Published]) -> None:
-        """Keep events. With an alarm among them all are on disk when this returns."""
-        for one in published:
-            self._database.add_event(one)
-        alarms = AlarmRaised | AlarmCleared | AlarmStateChanged
-        if any(isinstance(one.event, alarms) for one in published):
-            self._database.commit()
+        """Keep events. With an alarm among them all are on disk when this returns.
+
+        An event for which there is no room any more does not hold up those after it.
+        """
+        acts: list[Callable[[], None]] = [partial(self._database.add_event, p) for p in published]
+        if any(isinstance(one.event, ALARMS) for one in published):
+            acts.append(self._database.commit)
+        _do_all(acts)
 
     def tick(self) -> None:
         """Sync if the durability interval is over, or will be at the next call."""

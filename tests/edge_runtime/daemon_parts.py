@@ -50,8 +50,8 @@ class ListStore:
     closed: bool = False
 
     def begin(self, session: Session) -> None:
+        self.begun.append(session.id)  # also when it is refused, as the contract of begin says
         self.failing("begin")
-        self.begun.append(session.id)
 
     def record(self, session: str, item: StreamItem) -> None:
         self.failing("record")

@@ -74,7 +74,7 @@ def test_a_failing_store_is_told_once_and_monitoring_goes_on() -> None:
     assert daemon.store.closed
 
 
-def test_a_session_that_the_store_refuses_is_shown_all_the_same() -> None:
+def test_a_session_that_begins_while_the_disk_is_full_is_recorded() -> None:
     def locked(call: str) -> None:
         if call == "begin":
             raise StoreError("the database is locked")
@@ -84,9 +84,35 @@ def test_a_session_that_the_store_refuses_is_shown_all_the_same() -> None:
     daemon.engine.put("chest", Ended("stopped"))
     daemon.stop()
     assert daemon.view.said == [("store", "the database is locked")]
-    assert daemon.view.marks("chest") > 0
-    assert daemon.store.ended == []
+    (session,) = daemon.store.begun
+    assert daemon.store.indices(session)[0] == 0
+    assert len(daemon.store.events) == daemon.view.marks("chest") > 0
+    assert daemon.store.ended == [(session, "stopped")]
     assert daemon.failures == []
+
+
+def test_events_are_kept_when_their_samples_are_refused() -> None:
+    def disk_full(call: str) -> None:
+        if call == "record":
+            raise StoreError("no space left on the disk")
+
+    daemon = Daemon(ListStore(failing=disk_full))
+    daemon.play("chest")
+    daemon.stop()
+    assert daemon.store.items == []
+    assert len(daemon.store.events) == daemon.view.marks("chest") > 0
+
+
+def test_a_session_is_ended_when_its_last_events_are_refused() -> None:
+    def disk_full(call: str) -> None:
+        if call == "record_events":
+            raise StoreError("no space left on the disk")
+
+    daemon = Daemon(ListStore(failing=disk_full))
+    daemon.play("chest")
+    daemon.engine.put("chest", Ended("stopped"))
+    daemon.stop()
+    assert [reason for _, reason in daemon.store.ended] == ["stopped"]
 
 
 def test_an_engine_that_refuses_one_source_leaves_the_others() -> None:

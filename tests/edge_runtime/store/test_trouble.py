@@ -102,6 +102,19 @@ def test_rows_are_dropped_and_that_is_said_when_the_disk_stays_full(tmp_path: Pa
     assert n_stored(run) == 20_000
 
 
+def test_alarms_are_kept_when_the_disk_stays_full_for_hours(tmp_path: Path) -> None:
+    run = Recording(tmp_path)
+    with files_end_at(100):
+        with pytest.raises(StoreError, match="dropped"):
+            run.events(*(one for at in range(20_000) for one in beat(at)))
+        with pytest.raises(StoreError, match="dropped"):
+            run.events(*beat(20_001), alarm(20_001))
+    run.store.close()
+    with closing(read_only(tmp_path)) as connection:
+        assert connection.execute("SELECT alarm FROM alarm").fetchall() == [(1,)]
+    assert n_stored(run) == 20_001
+
+
 def test_a_store_that_cannot_end_its_session_leaves_it_to_the_next_start(tmp_path: Path) -> None:
     run = Recording(tmp_path)
     run.samples(noise(1, 1000))
