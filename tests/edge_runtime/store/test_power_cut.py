@@ -1,6 +1,8 @@
 """The power goes at any sync, also during the recovery: what was synced is there, and readable."""
 
+import gc
 import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,16 @@ STEPS = st.lists(
     min_size=1,
     max_size=30,
 )
+
+# A cut leaves the database as a cut leaves it: open. Python 3.13 warns when it is collected.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """What a test left open is collected while its warning is still expected."""
+    yield
+    gc.collect()
 
 
 def perform(run: Recording, steps: list[Step], safe: Safe, told: list[Published]) -> None:
