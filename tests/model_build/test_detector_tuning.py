@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from edge_runtime.signal.qrs import QrsDetector
 from edge_runtime.signal.qrs_constants import FEATURES, QrsConstants
@@ -20,8 +21,10 @@ from model_build.detector_tuning.noise import (
     NoisePool,
     signal_power,
 )
-from model_build.detector_tuning.report import enter
+from model_build.detector_tuning.report import enter, main, rewrite_nstdb
 from model_build.detector_tuning.study import Recorder, collect, count, label, pair, run
+from model_build.detector_tuning.tables import GQRS_NSTDB, Row, nstdb_rows, nstdb_table
+from model_build.errors import BuildError
 
 FS = 250
 
@@ -123,3 +126,54 @@ def test_a_page_without_its_markers_is_refused() -> None:
     assert enter(page, "t", "new") == "a\n<!-- t -->\n\nnew\n\n<!-- /t -->\nb"
     with pytest.raises(click.ClickException):
         enter(page, "u", "new")
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "qrs-detector.md"
+
+
+@pytest.mark.parametrize(
+    ("beats", "missed", "extra"), [(1916, 423, 572), (1661, 0, 1), (97, 96, 0)]
+)
+def test_two_decimals_give_the_counts_back(beats: int, missed: int, extra: int) -> None:
+    row = Row("118e_6", beats, missed, extra)
+    assert Row.of_percent("118e_6", beats, round(row.se, 2), round(row.ppv, 2)) == row
+
+
+def test_figures_that_no_counts_give_are_refused() -> None:
+    with pytest.raises(BuildError, match="118e24"):
+        Row.of_percent("118e24", 100, 99.55, 100.0)
+
+
+def held(row: Row) -> tuple[str, str]:
+    table, broken = nstdb_table([row])
+    cells = [cell.strip() for cell in table.splitlines()[-1].split("|")]
+    assert (broken.points, broken.counts) == (cells[9] == "no", cells[13] == "no")
+    return cells[9], cells[13]
+
+
+def test_the_bound_is_read_in_points_and_in_counts() -> None:
+    """gqrs on 118e_6: 90 missed and 1436 extra of 1916 beats; 48.72 points."""
+    assert held(Row("118e_6", 1916, 90, 1436)) == ("yes", "yes")
+    assert held(Row("118e_6", 1916, 90, 1439)) == ("yes", "yes")
+    assert held(Row("118e_6", 1916, 90, 1440)) == ("yes", "no")
+    assert held(Row("118e_6", 1916, 536, 462)) == ("no", "yes")
+
+
+def test_the_pages_noise_table_is_what_its_own_figures_give(tmp_path: Path) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    rows = nstdb_rows(text)
+    assert [row.name for row in rows] == list(GQRS_NSTDB)
+    assert {row.beats for row in rows} == {1916, 1661}
+    copy = tmp_path / "page.md"
+    copy.write_text(text, encoding="utf-8")
+    broken = rewrite_nstdb(copy)
+    assert copy.read_text(encoding="utf-8") == text
+    assert (broken.points, broken.counts) == (0, 0)
+    with pytest.raises(BuildError, match="119e00"):
+        nstdb_rows(text.replace("| 119e00 |", "| - |"))
+
+
+def test_laying_out_and_opening_exclude_each_other() -> None:
+    result = CliRunner().invoke(main, ["--rewrite", "--open-test", "why"])
+    assert result.exit_code == 2
+    assert "opens nothing" in result.output
