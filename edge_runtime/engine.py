@@ -54,7 +54,7 @@ from firmware_bridge.stream import (
     UserMark,
 )
 
-_SNAPSHOT_VERSION: Final = 1
+_SNAPSHOT_VERSION: Final = 2
 
 
 class Path(Protocol):

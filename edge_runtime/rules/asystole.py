@@ -2,7 +2,8 @@
 
 Source: PhysioNet/CinC Challenge 2015 ("no QRS for at least four seconds"); bounds as bedside
 monitors offer them. It cannot be switched off, and signal quality never silences it; quality and
-a flat line without an electrode sensor only change its words.
+a flat line without an electrode sensor only change its words. Whatever is not good quality adds "or
+poor signal", a collapsed amplitude among it; a heart that stands still looks collapsed as well.
 
 What counts is time in which a QRS would have been seen. Time inside a gap is not counted, nor the
 detector's settling after it; a gap of `restart_gap_s` or more, or electrodes reported off, starts
@@ -52,7 +53,7 @@ class _State(msgspec.Struct):
     active: bool = False
     returned: int | None = None  # the first QRS after an asystole
     flat: bool = False
-    unusable: bool = False
+    poor: bool = False
     has_sensor: bool = False
 
 
@@ -111,7 +112,7 @@ class Asystole(Rule):
 
     def on_quality(self, quality: Readability) -> Findings:
         self.state.flat = quality.flat
-        self.state.unusable = quality.level is QualityLevel.UNUSABLE
+        self.state.poor = quality.level is not QualityLevel.GOOD
         return NOTHING
 
     def on_time(self, now: int) -> Findings:
@@ -137,7 +138,7 @@ class Asystole(Rule):
     def _text(self) -> str:
         if self.state.flat and not self.state.has_sensor:
             return "Asystole or electrode off"
-        if self.state.unusable:
+        if self.state.poor:
             return "Asystole or poor signal"
         return "Asystole"
 

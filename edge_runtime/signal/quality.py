@@ -5,7 +5,8 @@ ventricular fibrillation. A second is assessed when its last sample is there; a 
 after two such seconds in a row and better after five, so it does not flicker.
 
 Thresholds were set on the MIT-BIH arrhythmia and noise stress test databases: with electrode motion
-at 12 dB nine seconds in ten are good, at 0 dB none, at -6 dB nearly all are unusable.
+at 12 dB nine seconds in ten are good, at 0 dB none, at -6 dB nearly all are unusable. A sudden loss
+of amplitude makes a lead usable at best (`quality_amplitude.py`).
 """
 
 import math
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.events import QualityLevel
 from edge_runtime.signal.observations import QualityChanged
+from edge_runtime.signal.quality_amplitude import AmplitudeWatch
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -54,8 +56,9 @@ _REASONS: Final = (
     "amplitude out of range",
     "noise",
     "baseline wander",
+    "amplitude collapsed",
 )
-_INVALID, _FLAT, _RAIL, _AMPLITUDE, _NOISE, _BASELINE = range(1, 7)
+_INVALID, _FLAT, _RAIL, _AMPLITUDE, _NOISE, _BASELINE, _COLLAPSED = range(1, 8)
 
 
 @dataclass(slots=True)
@@ -102,6 +105,7 @@ class QualityMeter:
         self._lag = max(1, round(rate_hz * Fraction(8, 1000)))
         self._half_mains = 0 if mains_hz is None else max(1, round(rate_hz / (2 * mains_hz)))
         self._leads = [_Lead() for _ in step_mv]
+        self._amplitude = AmplitudeWatch(len(step_mv))
         self._begun = np.zeros((0, len(step_mv)))
         self._begun_at = 0
 
@@ -130,6 +134,7 @@ class QualityMeter:
                 continue
             lead.rank = _LEAD_OFF if is_off else _UNUSABLE
             lead.recent = []
+            self._amplitude.forget(number)
             reason = "reported off by the device" if is_off else "electrode back, settling"
             changes.append(QualityChanged(at, decided, number, LEVELS[lead.rank], reason))
         return changes
@@ -143,6 +148,7 @@ class QualityMeter:
         return {
             "begun": self._begun.copy(),
             "begun_at": self._begun_at,
+            "amplitude": self._amplitude.snapshot(),
             "leads": [[x.rank, list(x.recent), x.highest, x.lowest] for x in self._leads],
         }
 
@@ -150,6 +156,7 @@ class QualityMeter:
         """Continue where `snapshot` was taken."""
         self._begun = np.array(state["begun"], dtype=np.float64)
         self._begun_at = int(state["begun_at"])
+        self._amplitude.restore(state["amplitude"])
         self._leads = [
             _Lead(rank, [(a, b, c) for a, b, c in recent], highest, lowest)
             for rank, recent, highest, lowest in state["leads"]
@@ -189,6 +196,9 @@ class QualityMeter:
             ranks[fault], reasons[fault] = _UNUSABLE, reason
         some = (share > 0) & (share <= _INVALID_SHARE)
         ranks[some], reasons[some] = _USABLE, _INVALID
+        # Usable, not worse: beats that go on at a small amplitude are still found and named.
+        small = self._amplitude.collapsed(span, ranks < _UNUSABLE)
+        ranks[small], reasons[small] = _USABLE, _COLLAPSED
         return ranks, reasons
 
     def _measure(self, x: Array) -> tuple[Array, Array]:

@@ -22,6 +22,7 @@ from edge_runtime.events import (
     BeatDetected,
     Event,
     Notice,
+    SignalQuality,
 )
 from edge_runtime.inference.bundle import load_bundle_set
 from firmware_bridge.stream import (
@@ -66,8 +67,20 @@ def test_asystole_is_raised_within_ten_seconds_of_the_last_r(noise_mv: float) ->
     alarm = raised(run(beats, *chunks(ecg(beats, 40, noise_mv=noise_mv))))["asystole"]
     assert alarm.at / RATE == pytest.approx(beats[-1], abs=0.02)
     assert 4.0 <= (alarm.decided - alarm.at) / RATE <= 4.5
-    expected = "Asystole or electrode off" if noise_mv == 0.0 else "Asystole"
-    assert alarm.text == expected
+    # A heart that stands still takes the amplitude away, as a lost contact does.
+    expected = "Asystole or electrode off" if noise_mv == 0.0 else "Asystole or poor signal"
+    assert (alarm.text, alarm.priority) == (expected, "high")
+
+
+def test_beats_that_go_on_at_a_fifth_of_their_height_are_found_and_named() -> None:
+    beats = steady(75, 0.6, 60)
+    signal = ecg(beats, 61)
+    signal[30 * RATE :] *= 0.2
+    events = run(beats, *chunks(signal))
+    assert "amplitude collapsed" in {e.reason for e in events if isinstance(e, SignalQuality)}
+    after = [e for e in events if isinstance(e, BeatClassified) and e.at > 34 * RATE]
+    assert len(after) == sum(r > 34 for r in beats)
+    assert {e.label for e in after} == {"N"}
 
 
 def test_asystole_ends_when_beats_return() -> None:

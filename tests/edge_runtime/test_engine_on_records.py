@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_runtime.engine import EngineSettings
-from edge_runtime.events import Phase, Rhythm, RhythmEpisode
+from edge_runtime.events import AlarmRaised, Phase, Rhythm, RhythmEpisode
 from firmware_bridge.records import read_annotations, read_physical
 from tests.edge_runtime.real_path import real_engine
 from tests.synthetic import chunks, opened
@@ -65,3 +65,15 @@ def test_every_annotated_run_becomes_an_episode(
     assert all(begins_at(run.start_s, *any_run) for run in expected)
     n_found = sum(e.rhythm is Rhythm.VENTRICULAR_TACHYCARDIA for e in onsets)
     assert n_found == n_vt
+
+
+@pytest.mark.data
+def test_a_lead_that_fades_alarms_as_asystole_or_poor_signal(data_dir: Path) -> None:
+    # Record 208 fades at 1383 s to a tenth of its height ("~"); the annotators still see beats.
+    first, end = 1300 * FS, 1400 * FS
+    samples = read_physical(data_dir / "mitdb" / "208", first, end)[:, :1]
+    engine = real_engine(opened(FS, ("MLII",)), [], None, EngineSettings(mains_hz=60))
+    events = [e for chunk in chunks(samples, FS * 10) for e in engine.feed(chunk)]
+    (alarm,) = [e for e in events if isinstance(e, AlarmRaised) and e.rule == "asystole"]
+    assert (alarm.text, alarm.priority) == ("Asystole or poor signal", "high")
+    assert first / FS + alarm.at / FS == pytest.approx(1383.3, abs=0.1)

@@ -129,9 +129,17 @@ def test_with_a_sensor_that_reports_all_on_a_flat_line_is_poor_signal_at_most() 
     assert told.raised("asystole")[0].text == "Asystole or poor signal"
 
 
-def test_poor_signal_does_not_silence_asystole() -> None:
-    told = Told().beats(1000).quality(1500, QualityLevel.UNUSABLE).until(9000)
-    assert told.raised("asystole")[0].text == "Asystole or poor signal"
+@pytest.mark.parametrize("level", [QualityLevel.USABLE, QualityLevel.UNUSABLE])
+def test_poor_signal_does_not_silence_asystole(level: QualityLevel) -> None:
+    told = Told().beats(1000).quality(1500, level).until(9000)
+    (alarm,) = told.raised("asystole")
+    assert (alarm.text, alarm.priority) == ("Asystole or poor signal", "high")
+
+
+def test_good_signal_again_takes_the_doubt_from_asystole() -> None:
+    told = Told().beats(1000).quality(1500, QualityLevel.USABLE)
+    told.quality(2500, QualityLevel.GOOD).until(9000)
+    assert told.raised("asystole")[0].text == "Asystole"
 
 
 def test_before_the_first_beat_asystole_waits_eight_seconds() -> None:

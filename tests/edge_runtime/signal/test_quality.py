@@ -80,6 +80,53 @@ def test_a_wide_flutter_wave_is_no_fault() -> None:
     assert story(x) == [(0, GOOD, "")]
 
 
+def shrunk(share: float, start: int = 20, end: int = 60, duration: int = 60) -> np.ndarray:
+    x = clean(duration)
+    x[start * RATE : end * RATE] *= share
+    return x
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.1, True), (0.38, True), (0.42, False), (3, False)])
+def test_a_sudden_loss_of_amplitude_is_told_within_two_seconds(share, told) -> None:
+    changes = meter().feed(0, shrunk(share)).changes[1:]
+    if not told:
+        assert changes == []
+        return
+    first = changes[0]
+    assert (first.at, first.decided) == (20 * RATE, 22 * RATE - 1)
+    assert (first.level, first.reason) == (USABLE, "amplitude collapsed")
+
+
+def test_what_stays_small_is_good_again_after_a_while() -> None:
+    told = story(shrunk(0.2))[1:]
+    assert [(level, reason) for _, level, reason in told] == [
+        (USABLE, "amplitude collapsed"),
+        (GOOD, ""),
+    ]
+    assert 35 <= told[1][0] <= 45
+
+
+def test_a_collapse_is_told_of_its_own_lead_alone() -> None:
+    x = np.hstack([shrunk(0.1, duration=30), clean(30)])
+    changes = meter(2).feed(0, x).changes
+    assert [c.lead for c in changes if c.reason] == [0]
+
+
+def test_artefact_leaves_no_high_water_mark() -> None:
+    x = clean(60)
+    x[10 * RATE : 40 * RATE] += 20 * wave(x[: 30 * RATE], 3)
+    assert {reason for _, _, reason in story(x)} == {"", "amplitude out of range"}
+
+
+def test_an_electrode_put_on_anew_may_show_another_amplitude() -> None:
+    running, x = meter(), shrunk(0.1)
+    running.feed(0, x[: 20 * RATE])
+    running.electrodes((True,), 20 * RATE, 20 * RATE)
+    running.electrodes((False,), 20 * RATE, 20 * RATE)
+    changes = running.feed(20 * RATE, x[20 * RATE :]).changes
+    assert [(c.level, c.reason) for c in changes] == [(GOOD, "")]
+
+
 def test_one_bad_second_changes_nothing() -> None:
     x = clean()
     x[10 * RATE : 11 * RATE] += 20 * wave(x[:RATE], 3)
@@ -128,6 +175,7 @@ def test_chunks_and_restarts_do_not_matter(rate, start, data) -> None:
         x[a : a + int(rate * 5)] += rng.choice([0.05, 0.3, 5.0, np.nan]) * rng.normal(
             size=x[a : a + int(rate * 5)].shape
         )
+    x[int(rate * 22) : int(rate * 30)] *= 0.15
     cut = data.draw(st.integers(1, n - 1), label="gap")
     missing = data.draw(st.integers(1, 3000))
     runs = [(start, x[:cut]), (start + cut + missing, x[cut:])]
