@@ -1,8 +1,13 @@
 """From the bytes of one own-protocol sensor to stream items, over reconnects and reboots. No I/O.
 
-Loss is exact: the sample counter tells how many samples never came. Only after a reboot of the
-sensor, whose counter starts anew, is the length of the hole taken from the host's clock and
-marked inexact.
+Loss is exact as long as the sample counter can be believed: it then tells how many samples never
+came. It is not believed after a reboot, which HELLO tells, nor where it leaps ahead of what the
+host's clock allows or goes back by more than a second: then the sensor has rebooted and the HELLO
+that said so was lost. The length of such a hole is taken from the host's clock and marked inexact.
+
+What stays unseen: a reboot without its HELLO whose new counter lands less than a second behind the
+last sample, or ahead of it within what the host's clock allows. The samples until it has caught up
+count as repeated, and the hole gets the length that the counter says.
 """
 
 from collections import Counter
@@ -39,6 +44,12 @@ SIGNAL: Final = "ecg"
 _ANCHOR_EVERY_S: Final = 1
 _REPORT_SKIPPED_EVERY_NS: Final = 10_000_000_000
 _SILENCE_BEFORE_TICK_NS: Final = 250_000_000
+_REPEATS_S: Final = 1
+"""A sensor may send again what is younger than this; docs/wire-protocol.md tells it so."""
+_AHEAD_S: Final = 60
+_DRIFT: Final = Fraction(5, 100)
+"""How far the counter may be ahead of the host's clock: a minute of samples that the sensor or the
+link held back, and the error of a poor oscillator (5 %) over the time without any."""
 _NS: Final = 1_000_000_000
 
 
@@ -73,6 +84,9 @@ class SensorSession:
         self._status: tuple[int | None, bool | None] | None = None
         self._is_down = False
         self._rebooted = False
+        self._hello_missed = False  # a reboot that no HELLO has told yet
+        self._doubted: int | None = None  # counter after the last DATA that was not believed
+        self._last_tick_ns = 0
         self._skipped_frames = 0
         self._skipped_bytes = 0
         self._next_skip_report_ns = 0
@@ -98,15 +112,22 @@ class SensorSession:
                 self.counts.unknown += 1
                 self._skip("not a known message", len(frame))
                 continue
+            fault = self._fault_of(message, host_ns)
+            if fault is not None:
+                self._skip(fault, len(frame))
+                continue
             self.counts.frames += 1
             self._take(message, host_ns, items)
         self._report_skipped(host_ns, items)
+        if self._is_quiet(host_ns):  # bytes, but nothing new in them
+            items += self.silence(host_ns)
         return _joined(items)
 
     def silence(self, host_ns: int) -> list[StreamItem]:
         """Call about every 250 ms while nothing arrives: how far the sensor must have come."""
         if not self._started or host_ns - self._last_arrival_ns < _SILENCE_BEFORE_TICK_NS:
             return []
+        self._last_tick_ns = host_ns
         return [Tick(SampleIndex(self._end + self._samples_since(host_ns)))]
 
     def link_lost(self, host_ns: int, reason: str) -> list[StreamItem]:
@@ -117,6 +138,46 @@ class SensorSession:
         self._is_down = True
         at = SampleIndex(self._end + self._samples_since(host_ns))
         return [LinkChanged(at, up=False, reason=reason)]
+
+    def _is_quiet(self, host_ns: int) -> bool:
+        """Neither new samples nor a tick for a while."""
+        return host_ns - max(self._last_arrival_ns, self._last_tick_ns) >= _SILENCE_BEFORE_TICK_NS
+
+    def _fault_of(self, message: protocol.DeviceMessage, host_ns: int) -> str | None:
+        """Why a well-formed DATA cannot be used; None when it (or another message) can."""
+        if self._hello is None or not isinstance(message, protocol.Data):
+            return None
+        n_leads, n_announced = message.counts.shape[1], len(self._hello.leads)
+        if n_leads != n_announced:
+            return f"{n_leads} leads where HELLO announced {n_announced}"
+        if not self._started or self._rebooted:
+            return None
+        if self._is_plausible(message.counter, len(message.counts), host_ns):
+            self._doubted = None
+            return None
+        expected = self._doubted
+        self._doubted = (message.counter + len(message.counts)) % protocol.COUNTER_MODULUS
+        # One such message is a fault; a second that goes on from it is a counter that began anew.
+        if expected is None or not self._goes_on(expected, message.counter):
+            return "counter out of place"
+        self._doubted = None
+        self._hello_missed = self._rebooted = True
+        self.counts.reboots += 1
+        return None
+
+    def _is_plausible(self, counter: int, n_samples: int, host_ns: int) -> bool:
+        """`n_samples` from `counter` on end no more than a repetition behind what is known, and
+        begin no further ahead than the host's clock allows."""
+        assert self._hello is not None
+        rate_hz = self._hello.rate_hz
+        most = self._samples_since(host_ns) * (1 + _DRIFT) + _AHEAD_S * rate_hz
+        ahead = self._ahead_of_end(counter)
+        return -_REPEATS_S * rate_hz <= ahead + n_samples and ahead <= most
+
+    def _goes_on(self, expected: int, counter: int) -> bool:
+        """`counter` is `expected`, or ahead of it by a few packets that were lost in between."""
+        assert self._hello is not None
+        return (counter - expected) % protocol.COUNTER_MODULUS <= _REPEATS_S * self._hello.rate_hz
 
     def _take(self, message: protocol.DeviceMessage, host_ns: int, items: list[StreamItem]) -> None:
         match message:
@@ -132,9 +193,9 @@ class SensorSession:
                     self._status = status
                     items.append(DeviceStatus(SampleIndex(self._end), *status))
             case protocol.Mark():
-                items.append(UserMark(self._index_of(message.counter), message.text))
+                items.append(UserMark(self._near_end(message.counter, host_ns), message.text))
             case protocol.Pace():
-                items.append(PaceMark(self._index_of(message.counter)))
+                items.append(PaceMark(self._near_end(message.counter, host_ns)))
 
     def _take_hello(self, hello: protocol.Hello, items: list[StreamItem]) -> None:
         if self._hello is None:
@@ -148,9 +209,11 @@ class SensorSession:
                 f"another device answers: {hello.model} {hello.serial} instead of "
                 f"{self._hello.model} {self._hello.serial}"
             )
-        if hello.boot != self._hello.boot:
+        if hello.boot != self._hello.boot and not self._hello_missed:
             self.counts.reboots += 1
             self._rebooted = True
+        self._hello_missed = False
+        self._doubted = None
         self._hello = hello
 
     def _take_data(self, data: protocol.Data, host_ns: int, items: list[StreamItem]) -> None:
@@ -160,13 +223,15 @@ class SensorSession:
             self._counter_at_zero = data.counter
         elif self._rebooted:
             self._place_after_reboot(data.counter, host_ns, items)
-        if self._is_down:
-            items.append(LinkChanged(self._index_of(data.counter), up=True, reason="reconnected"))
         ahead = self._ahead_of_end(data.counter)
         if ahead < 0:
             self.counts.repeated_samples += min(-ahead, len(counts))
             counts = counts[-ahead:]
-        elif ahead > 0:
+            if len(counts) == 0:
+                return  # not an arrival: should this go on, the clock must, too
+        if self._is_down:
+            items.append(LinkChanged(self._index_of(data.counter), up=True, reason="reconnected"))
+        if ahead > 0:
             self._add_gap(ahead, exact=True, items=items)
         self._last_arrival_ns = host_ns
         self._is_down = False
@@ -194,6 +259,12 @@ class SensorSession:
 
     def _index_of(self, counter: int) -> SampleIndex:
         return SampleIndex(max(0, self._end + self._ahead_of_end(counter)))
+
+    def _near_end(self, counter: int, host_ns: int) -> SampleIndex:
+        """The index of `counter`; the end of the signal where it cannot be believed."""
+        if self._started and not self._rebooted and self._is_plausible(counter, 0, host_ns):
+            return self._index_of(counter)
+        return SampleIndex(self._end)
 
     def _add_gap(self, n_missing: int, *, exact: bool, items: list[StreamItem]) -> None:
         reason = GapReason.RECONNECT if self._is_down or not exact else GapReason.LOST_PACKET
