@@ -66,29 +66,32 @@ def command(
 
     Without --open-test the training half of mitdb is scored: a check of the machinery, no measure
     of accuracy. DS2 opens on a committed recipe only, and every opening is appended to
-    model_build/openings.jsonl with its date, recipe and results.
+    model_build/openings.jsonl: that it began, with date, recipe, bundle set (and the commit that
+    holds it, if one does) and TFLite runtime; and, once they are there, its results.
     """
     from edge_runtime.inference.bundle import load_bundle_set  # noqa: PLC0415 - quick help
     from model_build.datasets import mitdb  # noqa: PLC0415
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
+    from model_build.evaluate import ledger  # noqa: PLC0415
     from model_build.evaluate import report as reports  # noqa: PLC0415
     from model_build.evaluate.beats import engine_speaks  # noqa: PLC0415
-    from model_build.evaluate.ledger import commit_of, write_down  # noqa: PLC0415
     from model_build.recipe import recipe_path  # noqa: PLC0415
 
     recipe = load_recipe(recipe_name)
     loaded = load_bundle_set(bundles)
     _require_made_by(loaded, recipe)
-    commit = commit_of(recipe_path(recipe_name)) if open_test else ""
-    recordings = (mitdb.test if open_test else mitdb.training)(data_directory(data))
     mains_hz = int(mains) or None
+    subject = _subject(recipe, loaded, mains_hz or 0, seen=not open_test)
+    opened = _opened(subject, recipe_path(recipe_name), loaded) if open_test else None
+    recordings = (mitdb.test if open_test else mitdb.training)(data_directory(data))
+    # Before the first record is read, so that no opening goes by without a trace.
+    opening = ledger.begin(opened, ledger.LEDGER) if opened else None
     int8 = _scores(recordings, engine_speaks(loaded, mains_hz), "INT8")
     student = _float_student(recipe, work, mains_hz)
     real = _scores(recordings, student, "float") if student else {}
-    subject = _subject(recipe, loaded, mains_hz or 0, seen=not open_test)
     result = reports.as_json(subject, int8, real)
-    if open_test:
-        write_down(_opening(result, commit))
+    if opening is not None:
+        ledger.complete(opening, _results(result), ledger.LEDGER)
     if report is not None:
         reports.write(report, subject, int8, real)
     click.echo(json.dumps(result) if as_json else reports.markdown(subject, int8, real))
@@ -132,9 +135,11 @@ def _float_student(recipe: "Recipe", work: Path, mains_hz: int | None) -> "Speak
 
 
 def _subject(recipe: "Recipe", loaded: "BundleSet", mains_hz: int, *, seen: bool) -> "Subject":
-    from model_build.datasets.catalogue import database  # noqa: PLC0415 - quick help
+    from edge_runtime.inference.interpreter import find_runtime  # noqa: PLC0415 - quick help
+    from model_build.datasets.catalogue import database  # noqa: PLC0415
     from model_build.evaluate.report import Subject  # noqa: PLC0415
 
+    runtime = find_runtime()
     sources = [database(name) for name in recipe.data.sources]
     return Subject(
         title="Beats: " + ("training half of mitdb" if seen else "DS2, inter-patient"),
@@ -143,6 +148,7 @@ def _subject(recipe: "Recipe", loaded: "BundleSet", mains_hz: int, *, seen: bool
         recipe_digest=recipe.digest,
         bundle_set=loaded.fingerprint,
         bundle_bytes=len(loaded.beats.encoder) + len(loaded.beats.context),
+        runtime=f"{runtime.name} {runtime.version}",
         mains_hz=mains_hz,
         seen_in_training=seen,
         trained_on=loaded.beats.manifest.training.data,
@@ -150,20 +156,30 @@ def _subject(recipe: "Recipe", loaded: "BundleSet", mains_hz: int, *, seen: bool
     )
 
 
-def _opening(result: dict[str, Any], commit: str) -> dict[str, Any]:
+def _opened(subject: "Subject", recipe: Path, loaded: "BundleSet") -> dict[str, Any]:
+    """What the ledger keeps before anything is read."""
+    from model_build.evaluate.ledger import commit_of, commit_of_set  # noqa: PLC0415 - quick help
+
+    return {
+        "date": subject.date,
+        "recipe": subject.recipe,
+        "recipe_sha256": subject.recipe_digest,
+        "recipe_commit": commit_of(recipe),
+        "bundle_set": subject.bundle_set,
+        "bundle_set_commit": commit_of_set(loaded.where),
+        "runtime": subject.runtime,
+        "mains_hz": subject.mains_hz,
+    }
+
+
+def _results(result: dict[str, Any]) -> dict[str, Any]:
     """What the ledger keeps of a report."""
 
     def keep(rates: dict[str, Any]) -> dict[str, Any]:
         return {name: rates[name] for name in ("se", "ppv", "f1")}
 
     main = result["int8"]["main"]
-    entry = {
-        "date": result["date"],
-        "recipe": result["recipe"],
-        "recipe_sha256": result["recipe_sha256"],
-        "recipe_commit": commit,
-        "bundle_set": result["bundle_set"],
-        "mains_hz": result["mains_hz"],
+    kept = {
         "qrs": keep(main["qrs"]),
         "veb": keep(main["veb"]),
         "sveb": keep(main["sveb"]),
@@ -171,6 +187,6 @@ def _opening(result: dict[str, Any], commit: str) -> dict[str, Any]:
         "macro_f1_nsv": main["macro_f1_nsv"],
     }
     if "float" in result:
-        entry["float_veb_f1"] = result["float"]["main"]["veb"]["f1"]
-        entry["float_sveb_f1"] = result["float"]["main"]["sveb"]["f1"]
-    return entry
+        kept["float_veb_f1"] = result["float"]["main"]["veb"]["f1"]
+        kept["float_sveb_f1"] = result["float"]["main"]["sveb"]["f1"]
+    return kept

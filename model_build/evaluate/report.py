@@ -24,6 +24,7 @@ class Subject:
     recipe_digest: str
     bundle_set: str
     bundle_bytes: int
+    runtime: str
     mains_hz: int
     seen_in_training: bool
     trained_on: Sequence[str] = ()
@@ -40,6 +41,7 @@ def as_json(subject: Subject, int8: Mapping[str, Scores], real: Mapping[str, Sco
         "recipe_sha256": subject.recipe_digest,
         "bundle_set": subject.bundle_set,
         "bundle_bytes": subject.bundle_bytes,
+        "runtime": subject.runtime,
         "mains_hz": subject.mains_hz,
         "seen_in_training": subject.seen_in_training,
         "trained_on": list(subject.trained_on),
@@ -96,11 +98,11 @@ def _head(subject: Subject) -> str:
     return (
         f"{seen}{subject.date}. The INT8 bundle `{subject.bundle_set[:12]}` "
         f"({subject.bundle_bytes / 1000:.1f} kB), made by recipe `{subject.recipe}` "
-        f"(`{subject.recipe_digest[:12]}`), through the shipped engine: its own R peaks, first "
-        f"channel, {subject.mains_hz or 'no'} Hz notch. Counted as `bxb` counts, from 5:00, within "
-        "150 ms: missed and extra beats count, F or Q taken for V is no false positive, F taken "
-        "for S is. Escape beats (e, j, n) are N, as in most papers. Records 201 and 202 are of "
-        "one man; 201 is left out of training."
+        f"(`{subject.recipe_digest[:12]}`), through the shipped engine on {subject.runtime}: "
+        f"its own R peaks, first channel, {subject.mains_hz or 'no'} Hz notch. Counted as `bxb` "
+        "counts, from 5:00, within 150 ms: missed and extra beats count, F or Q taken for V is no "
+        "false positive, F taken for S is. Escape beats (e, j, n) are N, as in most papers. "
+        "Records 201 and 202 are of one man; 201 is left out of training."
     )
 
 

@@ -2,17 +2,23 @@
 
 import json
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from edge_runtime.events import BeatClass, BeatClassified, BeatDetected
+from edge_runtime.inference.bundle import load_bundle_set
+from edge_runtime.inference.interpreter import find_runtime
 from firmware_bridge.records import Annotations
+from model_build.cli import main
+from model_build.datasets.recording import Group, Recording
 from model_build.errors import RecipeError
 from model_build.evaluate import report
 from model_build.evaluate.beats import Scores, beats_of, pooled
 from model_build.evaluate.ec57 import compare_beats
-from model_build.evaluate.ledger import commit_of, openings, write_down
+from model_build.evaluate.ledger import begin, commit_of, commit_of_set, complete, openings
 
 FS = 360.0
 
@@ -53,7 +59,8 @@ def scores(shift: int = 0, n_beats: int = 1200) -> Scores:
 def subject():
     return report.Subject(
         title="Beats: DS2, inter-patient", date="2026-11-23", recipe="r", recipe_digest="d" * 64,
-        bundle_set="b" * 64, bundle_bytes=60_000, mains_hz=60, seen_in_training=False,
+        bundle_set="b" * 64, bundle_bytes=60_000, runtime="litert 9.8", mains_hz=60,
+        seen_in_training=False,
         credits=["an archive"],
     )  # fmt: skip
 
@@ -71,7 +78,9 @@ def test_the_report_states_every_rule_apart(subject, tmp_path):
     assert found["int8"]["escapes_s"]["sveb"]["fn"] > main["sveb"]["fn"]
     assert main["veb"]["fn"] == 2 * found["int8_without_232"]["veb"]["fn"] == 4
     assert set(found["records"]) == set(int8)
+    assert found["runtime"] == "litert 9.8"
     words = text.read_text()
+    assert "shipped engine on litert 9.8" in words
     for part in ("Escape beats (e, j, n) are N", "SVEB without 232", "201", "mitdb/232", "+0.00"):
         assert part in words
 
@@ -82,8 +91,6 @@ def test_pooling_adds_and_can_leave_out():
 
 
 def test_records_that_were_trained_on_are_called_so(subject):
-    from dataclasses import replace
-
     words = report.markdown(replace(subject, seen_in_training=True), {"mitdb/101": scores()}, {})
     assert "not of accuracy" in words
 
@@ -113,9 +120,89 @@ def test_only_a_committed_recipe_opens_the_test(tmp_path):
         commit_of(recipe)
 
 
+def test_a_bundle_set_that_no_commit_holds_is_told_apart(tmp_path):
+    folder = tmp_path / "sets" / "one"
+    folder.mkdir(parents=True)
+    (folder / "set.toml").write_text("schema = 1\n")
+    assert commit_of_set(folder) is None
+    _git(tmp_path, "init", "-q")
+    assert commit_of_set(folder) is None
+    _git(tmp_path, "add", "sets")
+    _git(tmp_path, "commit", "-qm", "Add")
+    assert len(commit_of_set(folder)) == 40
+    (folder / "encoder.tflite").write_bytes(b"other")
+    assert commit_of_set(folder) is None
+    (tmp_path / ".gitignore").write_text("*.tflite\n")
+    assert commit_of_set(folder) is None
+
+
 def test_every_opening_stays_written_down(tmp_path):
     ledger = tmp_path / "openings.jsonl"
     assert openings(ledger) == []
-    for k in range(2):
-        write_down({"date": "2026-11-23", "recipe": f"r{k}"}, ledger)
-    assert [entry["recipe"] for entry in openings(ledger)] == ["r0", "r1"]
+    first, second = (begin({"recipe": f"r{k}"}, ledger) for k in range(2))
+    complete(first, {"macro_f1_nsv": 0.7}, ledger)
+    assert openings(ledger) == [
+        {"id": first, "recipe": "r0", "results": {"macro_f1_nsv": 0.7}},
+        {"id": second, "recipe": "r1", "results": None},
+    ]
+    assert first != second
+
+
+def test_the_committed_ledger_can_be_read():
+    found = openings()
+    assert len(found) >= 2
+    assert all(one["results"]["veb"]["se"] > 0.9 for one in found[:2])
+
+
+@pytest.fixture
+def ledger(tmp_path, monkeypatch):
+    """`model-build evaluate` on a made-up test half, with a ledger of its own."""
+    path = tmp_path / "openings.jsonl"
+    monkeypatch.setattr("model_build.evaluate.ledger.LEDGER", path)
+    monkeypatch.setattr("model_build.evaluate.ledger.commit_of", lambda _: "c" * 40)
+    monkeypatch.setattr("model_build.commands.evaluate._require_made_by", lambda *_: None)
+    made_up = Recording("mitdb", "232", "mitdb/232", tmp_path / "232", Group.BEATS, "atr")
+    other = replace(made_up, record="100", subject="mitdb/100")
+    monkeypatch.setattr("model_build.datasets.mitdb.test", lambda _: [other, made_up])
+    return path
+
+
+def evaluate(tmp_path):
+    return CliRunner().invoke(main, ["evaluate", "--open-test", "--work", str(tmp_path), "--json"])
+
+
+def test_an_opening_that_breaks_off_is_in_the_ledger(ledger, tmp_path, monkeypatch):
+    def power_cut(_recording):
+        (line,) = ledger.read_text().splitlines()
+        assert json.loads(line)["what"] == "opened"
+        raise KeyError("power cut")
+
+    monkeypatch.setattr("model_build.evaluate.beats.engine_speaks", lambda *_: power_cut)
+    assert isinstance(evaluate(tmp_path).exception, KeyError)
+    (one,) = openings(ledger)
+    assert one["results"] is None
+    assert (one["recipe"], one["recipe_commit"]) == ("beats-first", "c" * 40)
+    assert one["bundle_set"] == load_bundle_set().fingerprint
+    assert one["bundle_set_commit"] == commit_of_set(load_bundle_set().where)
+    runtime = find_runtime()
+    assert one["runtime"] == f"{runtime.name} {runtime.version}"
+
+
+def test_an_opening_that_ends_has_its_results(ledger, tmp_path, monkeypatch):
+    monkeypatch.setattr("model_build.evaluate.beats.engine_speaks", lambda *_: lambda _: None)
+    monkeypatch.setattr("model_build.evaluate.beats.score", lambda *_: scores())
+    result = evaluate(tmp_path)
+    assert result.exit_code == 0, result.output
+    (one,) = openings(ledger)
+    assert one["results"]["veb"]["se"] == pytest.approx(scores().main.veb.se)
+    assert one["runtime"] == json.loads(result.stdout)["runtime"]
+
+
+def test_a_refused_recipe_opens_nothing(ledger, tmp_path, monkeypatch):
+    def refuse(_):
+        raise RecipeError("not committed")
+
+    monkeypatch.setattr("model_build.evaluate.ledger.commit_of", refuse)
+    result = evaluate(tmp_path)
+    assert (result.exit_code, "not committed" in result.output) == (1, True)
+    assert openings(ledger) == []
