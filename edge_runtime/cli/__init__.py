@@ -13,7 +13,7 @@ _COMMANDS: Final = {
     "demo": "edge_runtime.cli.demo",
     "replay": "edge_runtime.cli.replay",
     "check": "edge_runtime.cli.check",
-    "config": "edge_runtime.cli.settings",
+    "config": "edge_runtime.cli.config",
     "doctor": "edge_runtime.cli.doctor",
 }
 

@@ -7,7 +7,7 @@ import click
 
 from edge_runtime import config
 from edge_runtime.cli.failing import exit_status
-from edge_runtime.cli.settings import config_option, set_option
+from edge_runtime.cli.options import config_option, set_option
 
 
 @click.command("check")

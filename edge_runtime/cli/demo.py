@@ -60,7 +60,8 @@ def command(scenario: str, store: Path, view: str, as_json: bool, duration_s: fl
             source = {"name": "demo", "port": str(link), "subject": described["title"]}
             loaded = config.structure({"source": [source], "store": {"directory": str(store)}})
             banner = (f" SIMULATED SENSOR: {described['title']} ", *_notes(described))
-            monitor(loaded, "json" if as_json else view, banner, duration_s)
+            shown = "json" if as_json else view
+            monitor(loaded, shown, banner, duration_s, ends_with_reader=True)
 
 
 def _notes(described: dict[str, Any]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from edge_runtime import config
 from edge_runtime.cli.failing import BAD_BUNDLE, FAILED, exit_status
-from edge_runtime.cli.settings import config_option, set_option
+from edge_runtime.cli.options import config_option, set_option
 from edge_runtime.config import Config
 from edge_runtime.errors import BundleError, EdgeRuntimeError
 from edge_runtime.golden_engine import run_engine

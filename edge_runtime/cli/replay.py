@@ -14,7 +14,7 @@ import click
 from edge_runtime import config
 from edge_runtime.assembly import engine_settings
 from edge_runtime.cli.failing import exit_status, reader_may_leave
-from edge_runtime.cli.settings import config_option, set_option
+from edge_runtime.cli.options import config_option, set_option
 from edge_runtime.events import Event
 from edge_runtime.inference.bundle import load_bundle_set
 from edge_runtime.publication import Session

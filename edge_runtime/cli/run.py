@@ -1,7 +1,6 @@
 """`edge-runtime run`: monitor the configured sources."""
 
 import asyncio
-import json
 import logging
 import sys
 from pathlib import Path
@@ -10,12 +9,11 @@ import click
 
 from edge_runtime import assembly, config
 from edge_runtime.cli.failing import exit_status, reader_may_leave
-from edge_runtime.cli.settings import config_option, set_option
+from edge_runtime.cli.options import config_option, set_option
 from edge_runtime.cli.views import JsonView, LogView, SummaryView
 from edge_runtime.config import Config
 from edge_runtime.errors import ConfigError
 from edge_runtime.inference.bundle import load_bundle_set
-from edge_runtime.summary import Summary
 from edge_runtime.supervisor import Supervisor, View
 
 
@@ -53,7 +51,8 @@ def command(
         name = "chest"
         port = "/dev/serial/by-id/usb-..."
 
-    A sensor that is not there is waited for. Ctrl-C ends cleanly and prints a summary.
+    A sensor that is not there is waited for. Ctrl-C ends cleanly and prints a summary. A reader of
+    JSON lines that is late or has left never stops the monitoring: it loses the oldest events.
     """
     with exit_status():
         loaded, _ = config.load(file, settings)
@@ -65,36 +64,48 @@ def command(
         monitor(loaded, "json" if as_json else view, (), duration_s)
 
 
-def monitor(loaded: Config, view: str, banner: tuple[str, ...], duration_s: float | None) -> None:
-    """Run the daemon until it is told to stop; then the summary. Raises this project's errors."""
+def monitor(
+    loaded: Config,
+    view: str,
+    banner: tuple[str, ...],
+    duration_s: float | None,
+    *,
+    ends_with_reader: bool = False,
+) -> None:
+    """Run the daemon until it is told to stop; then the summary. Raises this project's errors.
+
+    `ends_with_reader`: also stop when who reads the JSON lines has left.
+    """
     if view == "auto":
         view = "terminal" if sys.stdout.isatty() else "log"
     bundles = load_bundle_set(loaded.bundles.directory)
     summary = SummaryView()
     if view == "terminal":
         _log_to_file(loaded.store.directory / "edge-runtime.log")
-    parts = assembly.build(loaded, bundles, (_make_view(view, banner), summary))
+    shown = (
+        JsonView(ends_with_reader=ends_with_reader)
+        if view == "json"
+        else _view_for_people(view, banner)
+    )
+    parts = assembly.build(loaded, bundles, (shown, summary))
     asyncio.run(Supervisor(parts, duration_s).run())
-    with reader_may_leave():
-        _print_summary(loaded, view, list(summary.summaries.values()))
-
-
-def _print_summary(loaded: Config, view: str, summaries: list[Summary]) -> None:
-    if view == "json":
-        click.echo(json.dumps({"summary": [one.as_dict() for one in summaries]}))
+    summaries = list(summary.summaries.values())
+    if isinstance(shown, JsonView):
+        shown.close({"summary": [one.as_dict() for one in summaries]})
         return
-    for one in summaries:
-        click.echo("\n".join(one.lines()), err=view == "log")
-    click.echo(f"stored in {loaded.store.directory}", err=view == "log")
+    with reader_may_leave():
+        for one in summaries:
+            click.echo("\n".join(one.lines()), err=view == "log")
+        click.echo(f"stored in {loaded.store.directory}", err=view == "log")
 
 
-def _make_view(view: str, banner: tuple[str, ...]) -> View:
+def _view_for_people(view: str, banner: tuple[str, ...]) -> View:
     if view == "terminal":
         # rich is a tenth of a headless daemon's memory: only who looks at it pays for it.
         from edge_runtime.cli.terminal_view import TerminalView  # noqa: PLC0415
 
         return TerminalView(banner)
-    return JsonView() if view == "json" else LogView()
+    return LogView()
 
 
 def _log_to_file(file: Path) -> None:

@@ -1,17 +1,25 @@
 """The views a command can show: terminal, JSON lines, or the log."""
 
+import asyncio
+import json
 import logging
+import signal
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from edge_runtime.events import AlarmCleared, AlarmRaised, LinkStateChanged, Notice
 from edge_runtime.publication import Published
-from edge_runtime.sinks.json_lines import JsonLines
+from edge_runtime.sinks.json_lines import LiveJsonLines, unbuffered
 from edge_runtime.summary import Summary
 from edge_runtime.threads import Ended
 from firmware_bridge.stream import StreamItem
 
 log = logging.getLogger("edge_runtime")
+
+_LOOK_FOR_READER_S: Final = 0.25
+_LAST_LINES_WITHIN_S: Final = 2.0
+"""Ctrl-C ends promptly, also before a pipe that nobody reads."""
 
 
 class SummaryView:
@@ -35,20 +43,32 @@ class SummaryView:
 
 
 class JsonView:
-    """Every event as a JSON line on standard output."""
+    """Every event as a JSON line on standard output.
 
-    def __init__(self) -> None:
-        self._lines = JsonLines(sys.stdout.buffer)
+    A daemon monitors on when its reader has left; with `ends_with_reader` that counts as Ctrl-C.
+    """
+
+    def __init__(self, *, ends_with_reader: bool = False) -> None:
+        self._ends_with_reader = ends_with_reader
+        self._lines = LiveJsonLines(unbuffered(sys.stdout.fileno()))
 
     def see(self, _source: str, _item: StreamItem | Ended, published: Sequence[Published]) -> None:
-        """Write the events."""
+        """Hand the events to the thread that writes them."""
         self._lines.see(published)
 
     def say(self, source: str, message: str) -> None:
         """Standard output is data; the log has it."""
 
     async def run(self) -> None:
-        """Nothing to draw."""
+        """Wait for the reader to leave, where that is the end."""
+        while self._ends_with_reader and not self._lines.ended:
+            await asyncio.sleep(_LOOK_FOR_READER_S)
+        if self._ends_with_reader:
+            signal.raise_signal(signal.SIGINT)  # the supervisor's own way to a clean end
+
+    def close(self, last: object) -> None:
+        """Write `last` as the last line, and wait a moment for a slow reader."""
+        self._lines.close(json.dumps(last).encode() + b"\n", _LAST_LINES_WITHIN_S)
 
 
 class LogView:

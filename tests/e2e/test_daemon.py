@@ -1,5 +1,6 @@
 """The daemon with real processes: a simulated sensor behind a pty, paced in real time."""
 
+import fcntl
 import json
 import os
 import signal
@@ -120,6 +121,32 @@ def test_a_reader_that_left_does_not_fail_the_daemon(tmp_path: Path) -> None:
     done = to_nobody(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert rows(tmp_path / "store", "SELECT end_reason FROM session") == [("stopped",)]
+
+
+@pytest.mark.usefixtures("_demo")
+def test_the_demonstration_ends_with_its_reader(tmp_path: Path) -> None:
+    done = to_nobody("demo", "--json", "--store", "store", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows(tmp_path / "store", "SELECT end_reason FROM session") == [("stopped",)]
+
+
+@pytest.mark.usefixtures("_demo")
+def test_a_pipe_that_nobody_reads_stops_neither_the_monitoring_nor_its_end(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    command = [sys.executable, "-m", "edge_runtime", "demo", "--json", "--store", "store"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [*command, "--for", "20"], cwd=tmp_path, env=environment, stdout=writing,
+        stderr=subprocess.PIPE, text=True,
+    ) as demo:  # fmt: skip
+        os.close(writing)
+        _, errors = demo.communicate(timeout=60)
+    os.close(reading)
+    assert demo.returncode == 0
+    assert "standard output is not read" in errors
+    ((beats,),) = rows(tmp_path / "store", "SELECT count(*) FROM beat")
+    assert beats > 15  # the pipe holds four at most, each of two lines
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 import io
 import json
+import logging
 import os
 
 import msgspec
+import pytest
 
 from edge_runtime.events import UserMarked
 from edge_runtime.publication import Published, Session
-from edge_runtime.sinks.json_lines import JsonLines
+from edge_runtime.sinks.json_lines import JsonLines, LiveJsonLines, unbuffered
 from tests.synthetic import opened
 
 
@@ -47,3 +49,90 @@ def test_a_reader_that_goes_away_silences_it() -> None:
     lines.see(published(1))
     lines.see(published(1))
     stream.close()
+
+
+LAST = b'{"summary":[]}\n'
+
+
+def full_pipe() -> tuple[int, int]:
+    """A pipe (reader, writer) that takes nothing more until it is read."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    try:
+        while True:
+            os.write(writer, b" " * 4096)
+    except BlockingIOError:
+        os.set_blocking(writer, True)
+    return reader, writer
+
+
+def test_live_lines_come_in_order_and_end_with_the_last() -> None:
+    reader, writer = os.pipe()
+    lines = LiveJsonLines(unbuffered(writer))
+    for one in published(100):
+        lines.see([one])
+    assert lines.close(LAST, 30)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as source:
+        *events, last = map(json.loads, source)
+    assert [event["number"] for event in events] == list(range(1, 101))
+    assert last == {"summary": []}
+
+
+def test_a_reader_that_is_late_loses_the_oldest_and_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reader, writer = full_pipe()
+    lines = LiveJsonLines(unbuffered(writer), kept=5)
+    for one in published(1000):
+        lines.see([one])  # would hang here if it wrote
+    with os.fdopen(reader, "rb") as source, caplog.at_level(logging.WARNING):
+        # Whatever the thread has in its hands is written once the reader reads.
+        assert not lines.close(LAST, 0.0)
+        content = bytearray()
+        while not content.endswith(LAST):
+            content += source.read1()
+    assert lines.close(LAST, 30)
+    os.close(writer)
+    numbers = [json.loads(line)["number"] for line in content.split(b"\n")[:-2]]
+    assert numbers[-5:] == [996, 997, 998, 999, 1000]
+    assert len(numbers) < 1000
+    told = [record.getMessage() for record in caplog.records]
+    assert "standard output is not read: the last events are left out" in told[0]
+    assert told[-1] == (
+        f"standard output was not read in time: {1000 - len(numbers)} events left out"
+    )
+
+
+def test_live_lines_know_when_the_reader_has_left() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    lines = LiveJsonLines(unbuffered(writer))
+    assert not lines.ended
+    lines.see(published(1))
+    assert lines.close(LAST, 30)
+    assert lines.ended
+    lines.see(published(1))
+    os.close(writer)
+
+
+def test_a_full_disk_is_told_and_ends_the_lines_only(caplog: pytest.LogCaptureFixture) -> None:
+    with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123 - a device
+        lines = LiveJsonLines(full)
+        lines.see(published(1))
+        assert lines.close(LAST, 30)
+    assert lines.ended
+    assert "cannot be written: No space left on device" in caplog.text
+
+
+def test_a_stream_that_does_not_block_is_waited_for() -> None:
+    reader, writer = full_pipe()
+    os.set_blocking(writer, False)
+    lines = LiveJsonLines(unbuffered(writer))
+    lines.see(published(1))
+    with os.fdopen(reader, "rb") as source:
+        content = source.read1(1 << 20)
+        assert lines.close(LAST, 30)
+        os.close(writer)
+        content += source.read()
+    assert content.endswith(b"\n" + LAST)

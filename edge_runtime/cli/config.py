@@ -7,20 +7,7 @@ import click
 
 from edge_runtime import config
 from edge_runtime.cli.failing import exit_status
-
-config_option = click.option(
-    "--config",
-    "file",
-    type=click.Path(path_type=Path),
-    help=f"Configuration file (TOML); without it {config.SYSTEM_FILE}, if that exists.",
-)
-set_option = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change one value, as in store.durability_s=2 or source.0.port=/dev/ttyUSB0. Repeatable.",
-)
+from edge_runtime.cli.options import config_option, set_option
 
 
 @click.command("config")
