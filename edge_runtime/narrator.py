@@ -25,6 +25,7 @@ from edge_runtime.events import (
     QualityLevel,
     SignalQuality,
 )
+from edge_runtime.link_loss import LinkLoss
 from edge_runtime.rules.beat_label import Decision, LabelPolicy
 from edge_runtime.rules.facts import Beat, Hole, Label, LeadsOff, Readability
 from edge_runtime.rules.heart_rate import HeartRate
@@ -88,6 +89,7 @@ class Narrator:
         self._book = book
         self._heart_rate = HeartRate(signal.rate_hz)
         self._advice = Advice(signal.leads)
+        self._link_loss = LinkLoss(signal.rate_hz)
         self._state = _State(lead, off=[False] * len(signal.leads))
 
     def tell_all(self, observed: Sequence[Observation], classifier: Classifies) -> list[Event]:
@@ -118,6 +120,7 @@ class Narrator:
             "state": state,
             "heart_rate": self._heart_rate.snapshot(),
             "advice": self._advice.snapshot(),
+            "link_loss": self._link_loss.snapshot(),
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -125,6 +128,7 @@ class Narrator:
         self._state = msgspec.convert(snapshot["state"], _State, strict=False)
         self._heart_rate.restore(snapshot["heart_rate"])
         self._advice.restore(snapshot["advice"])
+        self._link_loss.restore(snapshot["link_loss"])
 
     def _spread(self, one: Observation, classifier: Classifies) -> Iterator[_Told]:
         """Single things with their sort key: decided, then kind (what a later one depends on
@@ -169,7 +173,7 @@ class Narrator:
         if state.last_peak is not None and not state.rr_broken:
             rr = peak.at - state.last_peak
         state.last_peak, state.rr_broken = peak.at, not self._readable()
-        bpm = self._heart_rate.update(rr)
+        bpm = self._heart_rate.update(peak.at, rr)
         events = self._book.tell(Beat(peak.at, peak.decided, rr))
         detected = BeatDetected(
             at=peak.at,
@@ -225,7 +229,8 @@ class Narrator:
             reason=gap.reason.value,
         )
         end = gap.at + gap.n_missing
-        return [recorded, *self._book.tell(Hole(gap.at, gap.decided, end))]
+        told = self._book.tell(Hole(gap.at, gap.decided, end))
+        return [recorded, *told, *self._link_loss.on_gap(gap)]
 
     def _tell_lead(self, change: LeadChanged) -> list[Event]:
         state = self._state

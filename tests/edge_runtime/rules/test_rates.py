@@ -108,46 +108,91 @@ def test_a_gap_empties_the_window() -> None:
     assert not raised(events, "extreme_bradycardia")
 
 
+class Beating:
+    """A heart whose beats come `rr` samples apart; `lost`: that interval is not known."""
+
+    def __init__(self) -> None:
+        self.average = HeartRate(Fraction(500))
+        self.at = 1000
+        self.bpm = self.average.update(self.at, None)
+
+    def beat(self, *intervals: int, lost: bool = False) -> float | None:
+        for rr in intervals:
+            self.at += rr
+            self.bpm = self.average.update(self.at, None if lost else rr)
+        return self.bpm
+
+
 def test_heart_rate_is_sixty_over_the_mean_of_the_last_eight_rr() -> None:
-    average = HeartRate(Fraction(500))
-    assert average.update(None) is None
-    assert average.update(500) == 60.0
-    assert average.update(250) == pytest.approx(80.0)
-    for _ in range(7):
-        last = average.update(400)
-    assert last == pytest.approx(60 * 500 * 8 / (250 + 7 * 400))
-    assert average.update(400) == pytest.approx(75.0)
+    heart = Beating()
+    assert heart.bpm is None
+    assert heart.beat(500) == 60.0
+    assert heart.beat(250) == pytest.approx(80.0)
+    assert heart.beat(*[400] * 7) == pytest.approx(60 * 500 * 8 / (250 + 7 * 400))
+    assert heart.beat(400) == pytest.approx(75.0)
 
 
-def test_an_unknown_rr_empties_the_average() -> None:
-    average = HeartRate(Fraction(500))
-    for _ in range(5):
-        average.update(500)
-    assert average.update(None) is None
-    assert average.update(250) == 120.0
+def test_an_invalid_rr_is_left_out_of_the_average() -> None:
+    heart = Beating()
+    heart.beat(*[500] * 7)
+    assert heart.beat(777, lost=True) == 60.0
+    assert heart.beat(250) == pytest.approx(60 * 500 * 7 / (6 * 500 + 250))
+
+
+def test_there_is_no_rate_unless_four_of_the_last_eight_rr_are_valid() -> None:
+    heart = Beating()
+    heart.beat(*[300] * 8)
+    assert heart.beat(*[300] * 4, lost=True) == 100.0
+    assert heart.beat(300, lost=True) is None
+    assert heart.beat(150) is None  # the ninth-last leaves: three of before and this one
+    assert heart.beat(300, 300, 300) is not None
+
+
+def test_a_single_rr_that_survived_makes_no_rate() -> None:
+    heart = Beating()
+    for _ in range(10):
+        heart.beat(300, 300, lost=True)
+        assert heart.beat(150) is None
+
+
+def test_beside_an_invalid_rr_only_the_last_ten_seconds_count() -> None:
+    slow, heart = [1250] * 8, Beating()
+    assert heart.beat(*slow) == 24.0
+    assert heart.beat(1250, lost=True) == 24.0  # those that ended 2.5, 5, 7.5 and 10 s ago
+    heart = Beating()
+    heart.beat(*slow)
+    assert heart.beat(1251, lost=True) is None
+
+
+def test_an_invalid_interval_of_more_than_three_seconds_begins_anew() -> None:
+    heart = Beating()
+    heart.beat(*[300] * 8)
+    assert heart.beat(1501, lost=True) is None
+    assert heart.beat(300, 300, 300) is None
+    assert heart.beat(300) == 100.0
 
 
 def test_an_rr_of_more_than_three_seconds_is_not_averaged() -> None:
-    average = HeartRate(Fraction(500))
-    for _ in range(8):
-        average.update(300)
-    assert average.update(1500) == pytest.approx(60 * 500 * 8 / (7 * 300 + 1500))
-    assert average.update(1501) is None
-    assert average.update(300) == 100.0
+    heart = Beating()
+    heart.beat(*[300] * 8)
+    assert heart.beat(1500) == pytest.approx(60 * 500 * 8 / (7 * 300 + 1500))
+    assert heart.beat(1501) is None
+    assert heart.beat(300) == 100.0
 
 
 def test_a_rhythm_below_twenty_has_a_rate_all_the_same() -> None:
-    average = HeartRate(Fraction(500))
-    assert average.update(2000) is None
-    assert average.update(2000) == 15.0
-    assert average.update(2500) == pytest.approx(60 * 500 * 2 / 4500)
+    heart = Beating()
+    assert heart.beat(2000) is None
+    assert heart.beat(2000) == 15.0
+    assert heart.beat(2500) == pytest.approx(60 * 500 * 2 / 4500)
 
 
 def test_a_snapshot_of_the_average_goes_on_alike() -> None:
-    intervals = [300, 300, 2000, 2000, 300, None, 400, 1501, 1600]
-    for cut in range(len(intervals)):
+    intervals = [None, 300, 300, 2000, 2000, 300, None, 400, 400, 400, 400, 1501, 1600, None, 300]
+    beats = [(1400 * k, rr) for k, rr in enumerate(intervals)]
+    for cut in range(len(beats)):
         whole, first, second = (HeartRate(Fraction(500)) for _ in range(3))
-        expected = [whole.update(rr) for rr in intervals]
-        said = [first.update(rr) for rr in intervals[:cut]]
+        expected = [whole.update(*beat) for beat in beats]
+        said = [first.update(*beat) for beat in beats[:cut]]
         second.restore(first.snapshot())
-        assert said + [second.update(rr) for rr in intervals[cut:]] == expected
+        assert said + [second.update(*beat) for beat in beats[cut:]] == expected
