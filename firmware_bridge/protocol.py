@@ -3,7 +3,7 @@
 Up to 8 leads at up to 1000 Hz over any byte link. Byte tables and golden frames are in
 docs/wire-protocol.md. All integers are little-endian; strings are UTF-8 behind a length byte.
 Every device message carries a sequence number (modulo 2**16, one count over all types) and the
-sample counter (modulo 2**32), so loss and repetition are counted exactly.
+sample counter (modulo 2**32), so loss and repetition are counted (`session` says how far).
 """
 
 import struct
