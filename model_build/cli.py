@@ -4,13 +4,16 @@ import importlib
 import logging
 import pkgutil
 import sys
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from firmware_bridge.errors import BridgeError, UsageError
 from model_build import commands
 from model_build.errors import BuildError
+
+_BUILD_EXTRA: Final = {"keras", "tensorflow", "wfdb"}
+"""What the `build` extra brings (pyproject.toml): a device, or a look at the help, needs none."""
 
 
 class _Commands(click.Group):
@@ -38,6 +41,13 @@ class _Commands(click.Group):
             raise click.UsageError(str(error)) from error
         except (BuildError, BridgeError) as error:
             raise click.ClickException(str(error)) from error
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in _BUILD_EXTRA:
+                raise
+            raise click.ClickException(
+                f"{error.name} is not installed; this command needs the build extra: "
+                "pip install 'ecg-edge[build]'"
+            ) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,7 +58,8 @@ def main(verbose: int) -> None:
 
     Standard output is data, standard error is the log.
 
-    Exit status: 0 done, 1 an archive, a file or a step failed, 2 wrong usage.
+    Exit status: 0 done, 1 an archive, a file or a step failed (also for want of the build extra),
+    2 wrong usage.
     """
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(

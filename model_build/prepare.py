@@ -45,10 +45,10 @@ def training_recordings(directory: Path, recipe: Recipe) -> list[Recording]:
     recordings: list[Recording] = []
     for name in recipe.data.sources:
         try:
-            module = import_module(f"model_build.datasets.{name}")
-            recordings += module.training(directory)
+            training = import_module(f"model_build.datasets.{name}").training
         except (ImportError, AttributeError) as error:
             raise RecipeError(f"no training data named {name!r} (data.sources)") from error
+        recordings += training(directory)
     require_separate(recording.subject for recording in recordings)
     return recordings
 

@@ -24,7 +24,10 @@ def data_directory(option: Path | None = None) -> Path:
 
 
 def fetch_from_physionet(db: Database, name: str, remote: str, folder: Path) -> None:
-    """Download one file with the wfdb package. Raises `OSError` where it cannot be had."""
+    """Download one file with the wfdb package. Raises `OSError` where it cannot be had.
+
+    Without the package: ModuleNotFoundError, which the command line explains.
+    """
     import wfdb  # noqa: PLC0415 - loads pandas and matplotlib; only a download needs it
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -38,7 +41,7 @@ def _fetch_record(db: Database, record: str, folder: Path, fetch: Fetch) -> None
         try:
             for name in db.files(record):
                 fetch(db, name, pattern.format(record=record), folder)
-        except (OSError, ValueError, ImportError) as error:
+        except (OSError, ValueError) as error:
             problem = error
         else:
             return

@@ -1,12 +1,16 @@
 """The commands: help like documentation, refusals that say what to do."""
 
 import json
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from model_build.cli import main
-from model_build.recipe import recipe_path
+from model_build.recipe import read_recipe, recipe_path
+from model_build.student_files import student_folder
 
 
 def run(*words: str):
@@ -33,6 +37,38 @@ def test_quantize_without_a_student_says_what_comes_first(tmp_path):
     result = run("quantize", "--data", str(tmp_path), "--work", str(tmp_path))
     assert result.exit_code == 1
     assert "model-build train" in result.output
+
+
+def run_without(module, *words):
+    """`model-build WORDS` in a process of its own that cannot import `module`."""
+    program = (
+        f"import sys; sys.modules[{module!r}] = None; from model_build.cli import main; main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program, *map(str, words)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [("train", "keras"), ("quantize", "keras"), ("prepare", "wfdb")],
+)
+def test_without_the_build_extra_it_says_what_to_install(command, missing, tmp_path):
+    folder = student_folder(tmp_path, read_recipe(recipe_path("beats-first")))
+    folder.mkdir(parents=True)
+    trained_on = json.dumps({"recordings": [], "code": "", "n_beats": 0})
+    np.savez(folder / "student.npz", centre=[0.0], scale=[1.0], trained_on=np.array(trained_on))
+    result = run_without(missing, command, "--data", tmp_path / "none", "--work", tmp_path)
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"Error: {missing} is not installed; this command needs the build extra: "
+        "pip install 'ecg-edge[build]'\n"
+    )
+
+
+def test_another_missing_module_is_a_defect():
+    assert "Traceback" in run_without("numpy", "train").stderr
 
 
 def test_a_list_of_folds_is_checked(tmp_path):
