@@ -24,11 +24,11 @@ SHIPPED_BUNDLES: Final = Path(__file__).parent / "bundles" / "default"
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """One device. `lead` is a lead's name, its number from 0, or "auto": the best by quality.
-    `subject` names the wearer in the store."""
+    """One device. `name` tells it from others. `lead` is a lead's name, its number from 0, or
+    "auto": the best by quality. `subject` names the wearer in the store."""
 
-    name: str
     port: str
+    name: str = "sensor"
     driver: Literal["serial"] = "serial"
     baud: int = bounded(921_600, 1200, 12_000_000)
     lead: str | int = "auto"

@@ -1,9 +1,11 @@
 """The configuration: layers, origins, and every mistake at once in words that help."""
 
+import shlex
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import click
 import pytest
 
 from edge_runtime import config, config_docs
@@ -11,6 +13,7 @@ from edge_runtime.config import Config, load, structure
 from edge_runtime.errors import ConfigError
 from edge_runtime.rules.bounds import bounds
 from edge_runtime.rules.settings import RuleSettings
+from firmware_bridge.cli import simulate
 
 CHEST = {"name": "chest", "port": "/dev/ttyUSB0"}
 
@@ -131,6 +134,21 @@ def test_the_system_file_is_read_where_no_other_is_named(
     monkeypatch.setattr(config, "SYSTEM_FILE", system)
     assert load(None)[0].signal.mains_hz == 60
     assert load(written(tmp_path, ""))[0].signal.mains_hz == 50
+
+
+def test_the_example_of_the_simulator_s_help_is_a_configuration() -> None:
+    context = click.Context(simulate, info_name="simulate")
+    (example,) = [line for line in simulate.get_help(context).splitlines() if "--set" in line]
+    words = shlex.split(example)
+    assert words[:3] == ["edge-runtime", "run", "--set"]
+    (source,) = load(None, words[3:])[0].source
+    assert (source.name, source.port) == ("sensor", "/tmp/sensor")
+
+
+def test_two_sources_without_names_are_refused() -> None:
+    assert problems({"source": [{"port": "/dev/a"}, {"port": "/dev/b"}]}) == [
+        "configuration: two sources have the same name 'sensor'"
+    ]
 
 
 def test_a_setting_changes_one_element_of_a_list(tmp_path: Path) -> None:
