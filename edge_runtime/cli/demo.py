@@ -1,9 +1,11 @@
 """`edge-runtime demo`: the daemon with a simulated sensor, no hardware and no configuration."""
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +53,10 @@ def command(scenario: str, store: Path, view: str, as_json: bool, duration_s: fl
 
     The sensor is a program of its own behind a pseudo terminal; the daemon reads it through the
     code that reads a real serial sensor. `tour` brings one lead-off and one asystole alarm within
-    the first two minutes.
+    the first two minutes. About 2:20 comes an asystole alarm that is no edit: there the recording's
+    lead itself collapses for seconds (its reference marks the signal and still labels beats).
+
+    It ends on Ctrl-C, or when the reader of its JSON lines has left.
     """
     with exit_status(), tempfile.TemporaryDirectory(prefix="ecg-edge-") as folder:
         link = Path(folder) / "sensor"
@@ -65,7 +70,10 @@ def command(scenario: str, store: Path, view: str, as_json: bool, duration_s: fl
 
 
 def _notes(described: dict[str, Any]) -> Iterator[str]:
-    yield f" {'; '.join(described['notes'])} "
+    # The screen has one row for each line of the banner.
+    columns = shutil.get_terminal_size().columns - 2
+    for line in textwrap.wrap("; ".join(described["notes"]), columns):
+        yield f" {line} "
 
 
 @contextmanager

@@ -89,6 +89,15 @@ def test_the_tour_shows_a_newcomer_both_alarms_within_two_minutes() -> None:
     assert raised(said, "asystole").decided / RATE < 120
 
 
+def test_the_tour_s_alarm_that_is_no_edit_comes_where_its_notes_say() -> None:
+    played = scenario("tour")
+    assert any("about 2:20" in note for note in played.recording.notes)
+    said = events(stream(played, 160))
+    at_s = [e.at / RATE for e in said if isinstance(e, AlarmRaised) and e.rule == "asystole"]
+    assert len(at_s) == 2
+    assert 138 < at_s[1] < 150
+
+
 def test_events_come_in_order_of_decision() -> None:
     decided = [e.decided for e in events(stream(scenario("tour"), 60))]
     assert decided == sorted(decided)

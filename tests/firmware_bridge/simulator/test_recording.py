@@ -17,7 +17,7 @@ from firmware_bridge.simulator.recording import (
     record_file,
     resampled,
 )
-from firmware_bridge.simulator.scenarios import _DEMO_START, _DEMO_V_BEAT
+from firmware_bridge.simulator.scenarios import _DEMO_START, _DEMO_V_BEAT, tour
 from tests.records_on_disk import write_record
 
 
@@ -47,6 +47,24 @@ def test_the_beats_that_scenarios_use_are_ventricular(demo: Recording, data_dir:
     assert np.abs(of_v - _DEMO_V_BEAT).min() <= 5
     first = of_v[of_v >= _DEMO_START][0] - _DEMO_START
     assert first < 4 * demo.rate_hz
+
+
+@pytest.mark.data
+def test_where_the_tour_says_that_the_lead_collapses_the_reference_has_beats(
+    demo: Recording, data_dir: Path
+) -> None:
+    reference = read_annotations(data_dir / "mitdb" / "208.atr")
+    seconds = (reference.sample - DEMO_FIRST_SAMPLE - _DEMO_START) / 360
+    symbols = np.array(reference.symbol)
+    marks = seconds[(symbols == "~") & (seconds > 130) & (seconds < 150)]
+    np.testing.assert_allclose(marks, [140.5, 146.5], atol=0.1)
+    inside = (seconds > 140.5) & (seconds < 146.4)
+    assert np.isin(symbols[inside], ["N", "V", "F"]).sum() >= 8
+    played = tour(demo).recording
+    assert "about 2:20" in played.notes[-1]
+    lead = played.millivolts[:, 0]
+    steepest = [np.abs(np.diff(lead[k * 360 : (k + 1) * 360])).max() for k in range(130, 150)]
+    assert max(steepest[11:15]) < min(steepest[:11]) / 1.1
 
 
 def test_without_the_wheel_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
