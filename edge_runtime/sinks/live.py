@@ -22,6 +22,7 @@ from edge_runtime.events import (
     DeviceReported,
     LinkStateChanged,
     Notice,
+    QualityLevel,
     SignalQuality,
     SourceOpened,
 )
@@ -40,12 +41,14 @@ _ALARMS_SHOWN: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class ShownBeat:
-    """One beat on the strip and in the list. `label` is None until it is classified."""
+    """One beat on the strip and in the list. `label` is None until it is classified; `learning`:
+    it has no class because no beat of the stream could be compared with the wearer's own yet."""
 
     at: int
     label: str | None = None
     score: float | None = None
     rr_s: float | None = None
+    learning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class LiveSource:
         self._signal = ""
         self._lead_index = 0
         self._off: tuple[bool, ...] = ()
+        self._learning = True
         self._beats: deque[ShownBeat] = deque(maxlen=4 * _BEATS_SHOWN)
         self._alarms: deque[ShownAlarm] = deque(maxlen=_ALARMS_SHOWN)
         self._messages: deque[str] = deque(maxlen=_MESSAGES_SHOWN)
@@ -136,6 +140,7 @@ class LiveSource:
         self._signal = signal.id
         self._lead_index = 0
         self._off = ()
+        self._learning = True
         self._strip = np.full(int(STRIP_S * signal.rate_hz), np.nan, np.float32)
         self._picture = Picture(opened=opened, lead=signal.leads[0], link_up=True)
         self._beats.clear()
@@ -189,10 +194,16 @@ class LiveSource:
                 pass
 
     def _label(self, event: BeatClassified) -> None:
+        # Scores need a template of the wearer's own beats: the first few beats have none.
+        self._learning = self._learning and not event.scores
         for position, beat in enumerate(self._beats):
             if beat.at == event.at:
-                score = event.scores.get(event.label.value)
-                self._beats[position] = replace(beat, label=event.label.value, score=score)
+                self._beats[position] = replace(
+                    beat,
+                    label=event.label.value,
+                    score=event.scores.get(event.label.value),
+                    learning=self._learning and self._picture.quality != QualityLevel.UNUSABLE,
+                )
 
     def _clear(self, alarm: int) -> None:
         for position, shown in enumerate(self._alarms):

@@ -61,7 +61,7 @@ def draw(picture: Picture, banner: Sequence[str], now_s: float, console: Console
     named = console.width >= _WIDE_COLUMNS
     layout["middle"].split_row(
         Layout(_vitals_panel(picture, age_s), size=28),
-        Layout(_beats_panel(picture, named=named), size=42 if named else 28),
+        Layout(_beats_panel(picture, named=named), size=44 if named else 28),
         Layout(_alarms_panel(picture)),
     )
     return layout
@@ -104,6 +104,8 @@ def _vitals_panel(picture: Picture, age_s: float | None) -> Panel:
     table.add_row("heart rate", Text(f"{rate} /min{age}", style=style))
     quality = picture.quality + (f", {picture.quality_reason}" if picture.quality_reason else "")
     table.add_row("signal", Text(quality, style=_QUALITY_STYLES.get(picture.quality, "bold red")))
+    if picture.beats and all(beat.learning or beat.label is None for beat in picture.beats):
+        table.add_row("classes", Text("learning", style="dim"))
     assert picture.opened is not None
     reference = picture.opened.reference
     table.add_row("sensor", picture.opened.model)
@@ -132,7 +134,8 @@ def _beat_row(beat: ShownBeat, rate_hz: float, *, named: bool) -> tuple[Text | s
     minutes, seconds = divmod(beat.at / rate_hz, 60)
     rr = "" if beat.rr_s is None else f"{beat.rr_s * 1000:.0f} ms"
     score = "" if beat.score is None else f"{beat.score:.2f}"
-    words = f"{label} {_CLASS_NAMES.get(label, '')}" if named else label
+    meaning = "learning" if beat.learning else _CLASS_NAMES.get(label, "")
+    words = f"{label} {meaning}" if named else label
     name = Text(words, style=_CLASS_STYLES.get(label, ""))
     return f"{minutes:.0f}:{seconds:04.1f}", rr, name, score
 

@@ -1,7 +1,10 @@
 """What the live view shows: the newest signal, beats and alarms; nothing over as if it held."""
 
+import io
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from edge_runtime.events import (
     AlarmCleared,
@@ -21,7 +24,8 @@ from edge_runtime.events import (
     SignalQuality,
 )
 from edge_runtime.publication import Session
-from edge_runtime.sinks.live import STRIP_S, LiveSource
+from edge_runtime.sinks.live import STRIP_S, LiveSource, Picture
+from edge_runtime.sinks.terminal import draw
 from edge_runtime.threads import Ended
 from firmware_bridge.stream import SampleChunk, SampleIndex, StreamItem, Tick
 from tests.synthetic import gap, opened
@@ -118,6 +122,38 @@ def test_a_beat_gets_its_class_later() -> None:
     assert [(b.at, b.label, b.score) for b in picture.beats] == [(400, "V", 0.9), (800, "Q", None)]
     assert picture.heart_rate_bpm == 70
     assert picture.last_beat_at == 800
+
+
+def drawn(picture: Picture) -> str:
+    console = Console(width=140, height=40, file=io.StringIO())
+    with console.capture() as capture:
+        console.print(draw(picture, (), 0.0, console))
+    return capture.get()
+
+
+def test_the_first_beats_say_that_the_wearer_s_are_being_learnt() -> None:
+    live = Live()
+    why = "the beat's window cannot be read"
+    unread = {"label": BeatClass.UNKNOWN, "scores": {}, "reason": why}
+    live.tell(beat(400), BeatClassified(at=400, decided=700, **unread))
+    shown = drawn(live.picture())
+    assert "Q learning" in shown
+    assert "classes" in shown
+    scores = {"N": 0.9, "V": 0.1}
+    live.tell(beat(800), BeatClassified(at=800, decided=1, label=BeatClass.NORMAL, scores=scores))
+    live.tell(beat(1200), BeatClassified(at=1200, decided=2, **unread))
+    assert [b.learning for b in live.picture().beats] == [True, False, False]
+    shown = drawn(live.picture())
+    assert "Q unclassified" in shown
+    assert "learning" not in shown.replace("Q learning", "")
+    assert "classes" not in shown
+    live.show(live.opened)
+    live.tell(
+        SignalQuality(at=0, decided=0, lead="I", level=QualityLevel.UNUSABLE, reason="noise"),
+        beat(400),
+        BeatClassified(at=400, decided=700, **unread),
+    )
+    assert not live.picture().beats[0].learning
 
 
 def test_no_rate_is_shown_while_nothing_beats() -> None:
