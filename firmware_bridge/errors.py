@@ -26,5 +26,9 @@ class RecordError(BridgeError):
     """A record file is missing, truncated, inconsistent or of a format not supported."""
 
 
+class RateUnknownError(RecordError):
+    """A record does not say its sampling rate, and none was given."""
+
+
 class UsageError(BridgeError):
     """The request itself is wrong; a person has to change it."""

@@ -41,7 +41,8 @@ def main(verbose: int) -> None:
     Standard output is data, standard error is the log.
 
     Exit status: 0 done, 1 a device, a file or the store failed, 2 wrong usage or configuration,
-    3 the bundle set is damaged or does not reproduce its golden vectors.
+    3 the bundle set is damaged or does not reproduce its golden vectors, 130 a replay was
+    interrupted.
     """
     # Nothing here multiplies matrices; OpenBLAS would start a thread and a buffer for each core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

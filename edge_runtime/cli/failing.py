@@ -14,6 +14,8 @@ from firmware_bridge.errors import BridgeError, UsageError
 FAILED = 1
 WRONG_USAGE = 2
 BAD_BUNDLE = 3
+INTERRUPTED = 130
+"""As a shell reports a program that SIGINT ended."""
 
 
 @contextmanager

@@ -13,16 +13,16 @@ import click
 
 from edge_runtime import config
 from edge_runtime.assembly import engine_settings
-from edge_runtime.cli.failing import exit_status, reader_may_leave
+from edge_runtime.cli.failing import INTERRUPTED, exit_status, reader_may_leave
 from edge_runtime.cli.options import config_option, set_option
 from edge_runtime.events import Event
 from edge_runtime.inference.bundle import load_bundle_set
 from edge_runtime.publication import Session
 from edge_runtime.replay import replay
 from edge_runtime.sinks.json_lines import JsonLines
-from edge_runtime.sinks.wfdb_annotations import AnnotationWriter
+from edge_runtime.sinks.wfdb_annotations import AnnotationWriter, writable
 from edge_runtime.summary import Summary
-from firmware_bridge.errors import RecordError, UsageError
+from firmware_bridge.errors import RateUnknownError, RecordError, UsageError
 from firmware_bridge.records import PlayedRecord, open_record
 from firmware_bridge.stream import SampleChunk, SignalKind, StreamItem, StreamOpened
 
@@ -88,6 +88,8 @@ def command(
     \b
         edge-runtime replay mitdb/208 --channel MLII --output out
         rdann -r mitdb/208 -a edge
+
+    Ctrl-C ends it with the summary, and the annotations, so far; the exit status is then 130.
     """
     with exit_status():
         loaded, _ = config.load(file, settings)
@@ -95,6 +97,8 @@ def command(
         played = _played(record, channel, fs)
         opened, first = played.opened, _frames(from_s, played)
         last = None if to_s is None else _frames(to_s, played)
+        if output:
+            writable(output, record.stem, annotator)
         chunk = max(1, int(chunk_s * opened.reference.rate_hz))
         items = played.items(chunk, first, last)
         bundles = load_bundle_set(loaded.bundles.directory)
@@ -105,12 +109,16 @@ def command(
         paced = _paced(items, float(opened.reference.rate_hz)) if realtime else items
         counted = _counted(paced, summary, record)
         started = time.perf_counter()
-        for event in replay(bundles, counted, engine_settings(loaded, lead="auto")):
-            summary.see(event)
-            if annotations:
-                annotations.see(event)
-            if sink:
-                sink.see(event)
+        interrupted = False
+        try:
+            for event in replay(bundles, counted, engine_settings(loaded, lead="auto")):
+                summary.see(event)
+                if annotations:
+                    annotations.see(event)
+                if sink:
+                    sink.see(event)
+        except KeyboardInterrupt:
+            interrupted = True
         elapsed_s = time.perf_counter() - started
         written = (
             annotations.write(output, record.stem, annotator) if annotations and output else None
@@ -120,21 +128,29 @@ def command(
             result = summary.as_dict() | {
                 "elapsed_s": elapsed_s,
                 "written": written and str(written),
+                "interrupted": interrupted,
             }
             click.echo(json.dumps({"summary": result}))
-            return
-        lines = summary.lines()
-        if elapsed_s > 0 and not realtime:
-            lines.append(f"  speed   {summary.duration_s / elapsed_s:.0f} times real time")
-        if written:
-            lines.append(f"  wrote   {written}")
-        click.echo("\n".join(lines))
+        else:
+            lines = summary.lines()
+            if elapsed_s > 0 and not realtime:
+                lines.append(f"  speed   {summary.duration_s / elapsed_s:.0f} times real time")
+            if written:
+                lines.append(f"  wrote   {written}")
+            if interrupted:
+                lines.append("  interrupted: this is what was seen until then")
+            click.echo("\n".join(lines))
+    if interrupted:
+        sys.exit(INTERRUPTED)
 
 
 def _played(record: Path, channel: str | None, fs: float | None) -> PlayedRecord:
     """What is analysed of the record. Raises UsageError unless it is an ECG."""
     channels = None if channel is None else [int(channel) if channel.isdigit() else channel]
-    played = open_record(record, channels, fs=fs)
+    try:
+        played = open_record(record, channels, fs=fs)
+    except RateUnknownError as error:
+        raise RateUnknownError(f"{record}: has no time column; give its rate by --fs HZ") from error
     if played.signal.kind is not SignalKind.ECG:
         names = ", ".join(played.signal.leads)
         raise UsageError(f"{record}: {names} is no ECG; choose another channel")

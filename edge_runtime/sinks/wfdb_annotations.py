@@ -6,6 +6,7 @@ names, alarms are comments (`"`): `ALARM high asystole: ...` and `ALARM END asys
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from edge_runtime.events import (
     AlarmCleared,
@@ -66,13 +67,29 @@ class AnnotationWriter:
 
     def write(self, directory: Path, record: str, annotator: str) -> Path:
         """Write DIRECTORY/RECORD.ANNOTATOR, whole or not at all. Raises RecordError."""
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RecordError(f"{directory}: cannot be made ({error.strerror})") from error
-        file = directory / f"{record}.{annotator}"
+        file = writable(directory, record, annotator)
         write_annotations(file, self.annotations())
         return file
+
+
+def writable(directory: Path, record: str, annotator: str) -> Path:
+    """DIRECTORY/RECORD.ANNOTATOR, the folder made and tried: asked before hours of replay.
+
+    Raises RecordError where it cannot be written now.
+    """
+    file = directory / f"{record}.{annotator}"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordError(f"{directory}: cannot be made ({error.strerror})") from error
+    try:
+        with TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise RecordError(f"{file}: cannot be written ({error.strerror})") from error
+    if file.is_dir():
+        raise RecordError(f"{file}: cannot be written (it is a folder)")
+    return file
 
 
 def _rhythm_rows(episodes: list[RhythmEpisode]) -> Iterator[tuple[int, str, str]]:

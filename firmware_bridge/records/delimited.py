@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_bridge.errors import RecordError
+from firmware_bridge.errors import RateUnknownError, RecordError
 
 _HEADING = re.compile(r"(.*?)\s*[\[(]([^\])]*)[\])]\s*$")
 _TIME_NAMES = ("time", "t", "elapsed time", "timestamp", "seconds")
@@ -151,7 +151,9 @@ def _rate(
         raise RecordError(f"{file}: a sampling rate of {fs} Hz means nothing; give a positive one")
     if clock is None or at is None:
         if given is None:
-            raise RecordError(f"{file}: has no time column; give its sampling rate (fs, in Hz)")
+            raise RateUnknownError(
+                f"{file}: has no time column; give its sampling rate (fs, in Hz)"
+            )
         return given
     measured = _measured_rate(file, clock * _TIME_UNITS.get(labels[at][1].lower(), 1.0))
     if given is not None and abs(measured / given - 1) > _RATE_TOLERANCE:

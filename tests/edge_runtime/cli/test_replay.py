@@ -106,6 +106,60 @@ def test_real_time_waits_for_each_tenth_of_a_second(
     assert "times real time" not in result.stdout
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_ctrl_c_ends_with_what_was_seen_until_then(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    now = 100.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        if now > 110:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(replay_module.time, "monotonic", lambda: now)
+    monkeypatch.setattr(replay_module.time, "sleep", sleep)
+    arguments = (record, "--channel", "II", "--realtime", "--output", tmp_path, *options)
+    result = edge_runtime("replay", *arguments)
+    assert result.exit_code == 130
+    inside = [s for s in BEATS if s < 9]
+    if options:
+        summary = json_lines(result.stdout)[-1]["summary"]
+        assert summary["interrupted"] is True
+        assert summary["beats_detected"] >= len(inside)
+    else:
+        assert "interrupted" in result.stdout.splitlines()[-1]
+    assert len(beats_of(tmp_path / "rec")) >= len(inside)
+
+
+@pytest.mark.parametrize("annotator", ["edge", "a/b"])
+def test_a_place_that_cannot_be_written_is_told_before_the_replay(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, annotator: str
+) -> None:
+    def replayed(*_: object) -> None:
+        raise AssertionError("the replay has begun")
+
+    monkeypatch.setattr(replay_module, "replay", replayed)
+    output = tmp_path / "out"
+    if annotator == "edge":
+        output.write_text("")
+        output /= "inner"
+    result = edge_runtime("replay", record, "--output", output, "--annotator", annotator)
+    assert result.exit_code == 1
+    assert str(output) in result.stderr
+    (tmp_path / "folder" / "rec.edge").mkdir(parents=True)
+    assert edge_runtime("replay", record, "--output", tmp_path / "folder").exit_code == 1
+
+
+def test_a_csv_without_a_rate_names_the_option(tmp_path: Path) -> None:
+    file = tmp_path / "rec.csv"
+    file.write_text("I\n" + "0.1\n" * 100)
+    result = edge_runtime("replay", file)
+    assert result.exit_code == 1
+    assert result.stderr == f"edge-runtime: {file}: has no time column; give its rate by --fs HZ\n"
+
+
 def beats_of(annotations: Path, annotator: str = "edge") -> list[int]:
     read = ask_wfdb("rdann", str(annotations), annotator)
     return [s for s, symbol in zip(read.sample, read.symbol, strict=True) if symbol in "NSVFQ"]
