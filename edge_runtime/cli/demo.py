@@ -15,6 +15,7 @@ import click
 
 from edge_runtime import config
 from edge_runtime.cli.failing import exit_status
+from edge_runtime.cli.options import duration_option, json_view_option, view_option
 from edge_runtime.cli.run import monitor
 from firmware_bridge.errors import UsageError
 
@@ -33,21 +34,9 @@ from firmware_bridge.errors import UsageError
     show_default=True,
     help="Where events and signal go.",
 )
-@click.option(
-    "--view",
-    type=click.Choice(["auto", "terminal", "log", "json"]),
-    default="auto",
-    show_default=True,
-    help="auto: terminal where there is one, otherwise the log.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Same as --view json.")
-@click.option(
-    "--for",
-    "duration_s",
-    type=click.FloatRange(0.1),
-    default=None,
-    help="Stop after this many seconds; otherwise on Ctrl-C.",
-)
+@view_option
+@json_view_option
+@duration_option
 def command(scenario: str, store: Path, view: str, as_json: bool, duration_s: float | None) -> None:
     """Monitor a simulated 500 Hz sensor that plays a real recording with ectopic beats.
 

@@ -1,4 +1,4 @@
-"""Options that several commands share: which configuration, and changes to it."""
+"""Options that several commands share: which configuration, what to show, and for how long."""
 
 from pathlib import Path
 
@@ -18,4 +18,19 @@ set_option = click.option(
     multiple=True,
     metavar="KEY=VALUE",
     help="Change one value, as in store.durability_s=2 or source.0.port=/dev/ttyUSB0. Repeatable.",
+)
+view_option = click.option(
+    "--view",
+    type=click.Choice(["auto", "terminal", "log", "json"]),
+    default="auto",
+    show_default=True,
+    help="auto: terminal where there is one, otherwise the log.",
+)
+json_view_option = click.option("--json", "as_json", is_flag=True, help="Same as --view json.")
+duration_option = click.option(
+    "--for",
+    "duration_s",
+    type=click.FloatRange(0.1),
+    default=None,
+    help="Stop after this many seconds; otherwise on Ctrl-C or SIGTERM.",
 )

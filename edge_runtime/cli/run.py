@@ -9,7 +9,13 @@ import click
 
 from edge_runtime import assembly, config
 from edge_runtime.cli.failing import exit_status, reader_may_leave
-from edge_runtime.cli.options import config_option, set_option
+from edge_runtime.cli.options import (
+    config_option,
+    duration_option,
+    json_view_option,
+    set_option,
+    view_option,
+)
 from edge_runtime.cli.views import JsonView, LogView, SummaryView
 from edge_runtime.config import Config
 from edge_runtime.errors import ConfigError
@@ -20,21 +26,9 @@ from edge_runtime.supervisor import Supervisor, View
 @click.command("run")
 @config_option
 @set_option
-@click.option(
-    "--view",
-    type=click.Choice(["auto", "terminal", "log", "json"]),
-    default="auto",
-    show_default=True,
-    help="auto: terminal where there is one, otherwise the log.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Same as --view json.")
-@click.option(
-    "--for",
-    "duration_s",
-    type=click.FloatRange(0.1),
-    default=None,
-    help="Stop after this many seconds; otherwise on Ctrl-C or SIGTERM.",
-)
+@view_option
+@json_view_option
+@duration_option
 def command(
     file: Path | None,
     settings: tuple[str, ...],
