@@ -50,7 +50,7 @@ bench: $(DEV)/ready
 
 # Hashes of everything that CI installs, for Python 3.11 on x86-64 Linux.
 lock: $(DEV)/ready
-	$(DEV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 \
+	$(DEV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	    --no-header --extra all --no-emit-package ecg-edge \
 	    --output-file .ci/requirements.lock pyproject.toml
 

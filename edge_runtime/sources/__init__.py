@@ -1,1 +1,0 @@
-"""From configuration to running device drivers."""
