@@ -162,6 +162,7 @@ def _first_valid(block: BeatBlock) -> BeatBlock:
         block.template[which],
         block.features[which],
         block.valid[which],
+        block.tentative[which],
     )
 
 

@@ -62,5 +62,6 @@ def excerpt_beats(excerpt: Excerpt, spec: ConditioningSpec) -> BeatBlock:
     """The beats of the excerpt before its gap, in context, as the signal path makes them."""
     conditioner = Conditioner(spec, excerpt.rate_hz, len(excerpt.leads), excerpt.mains_hz)
     lead = conditioner.process(excerpt.physical(0, int(excerpt.gaps[0, 0])))[:, 0].copy()
-    at = QrsDetector().process(lead).at
-    return BeatHistory().observe_block(cut_windows(lead, 0, at), at)
+    found = QrsDetector().process(lead).by_place()
+    windows = cut_windows(lead, 0, found.at)
+    return BeatHistory().observe_block(windows, found.at, found.tentative)

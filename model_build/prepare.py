@@ -97,6 +97,7 @@ def prepare_recording(recording: Recording, view: View, seed: int) -> PreparedBe
         template=np.concatenate([t.beats.template for t in tapped]).astype(np.float16),
         features=np.concatenate([t.beats.features for t in tapped]),
         valid=np.concatenate([t.beats.valid for t in tapped]),
+        tentative=np.concatenate([t.beats.tentative for t in tapped]),
         target=target,
     )
 

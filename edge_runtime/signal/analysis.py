@@ -25,11 +25,11 @@ class Detector(Protocol):
 
     @property
     def max_latency(self) -> int:
-        """Bound of `decided - at`."""
+        """Bound of `decided - at` of a firm peak; a tentative one is told before its window ends."""
 
     @property
     def horizon(self) -> int:
-        """Every peak before this has been told."""
+        """Every firm peak before this has been told."""
 
     def process(self, x: NDArray[np.float64], /) -> Peaks:
         """Take the next samples of one lead."""
@@ -71,10 +71,11 @@ class LeadAnalysis:
         self._contract = 0  # contract index after the last sample the detector took or skipped
         self._kept: NDArray[np.float64] = np.zeros(0)  # conditioned, up to `_contract`
         self._pending: NDArray[np.int64] = np.zeros(0, np.int64)  # contract indices of R
+        self._doubted: NDArray[np.bool_] = np.zeros(0, np.bool_)  # which of them are tentative
 
     @property
     def latency(self) -> int:
-        """A peak at p is told at the latest with source sample p + latency."""
+        """A firm peak at p is told at the latest with source sample p + latency."""
         return self._latency(self._detector.max_latency)
 
     @property
@@ -126,7 +127,7 @@ class LeadAnalysis:
         self._fresh = True
 
     def horizon(self, position: int) -> int:
-        """Every peak before this source index is told, all samples before `position` being in."""
+        """Every firm peak before this source index is told, all samples before `position` in."""
         if not self._in_segment:
             return position
         at = self.timeline.source_index(self._origin + self._detector.horizon)
@@ -142,6 +143,7 @@ class LeadAnalysis:
             "place": [self._segment_at, self._origin, self._contract],
             "kept": self._kept.copy(),
             "pending": self._pending.copy(),
+            "doubted": self._doubted.copy(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -154,6 +156,7 @@ class LeadAnalysis:
         self._segment_at, self._origin, self._contract = state["place"]
         self._kept = np.array(state["kept"], dtype=np.float64)
         self._pending = np.array(state["pending"], dtype=np.int64)
+        self._doubted = np.array(state["doubted"], dtype=np.bool_)
 
     def _begin_segment(self, at: int) -> None:
         self._conditioner.reset(at)
@@ -167,23 +170,36 @@ class LeadAnalysis:
         self._in_segment = True
 
     def _tell(self, found: Peaks, cut_at: int | None = None) -> list[Observation]:
-        """New peaks, which wait for their windows; `cut_at`: no more samples will follow."""
-        peaks = found.at + self._origin
-        self._pending = np.concatenate([self._pending, peaks])
-        decided = self.timeline.decided_indices(found.decided + self._origin)
+        """New peaks, which wait for their windows; `cut_at`: no more samples will follow.
+
+        Tentative ones are not told: they come with their windows alone.
+        """
+        self._wait(found.at + self._origin, found.tentative)
+        firm = ~found.tentative
+        peaks = found.at[firm] + self._origin
+        decided = self.timeline.decided_indices(found.decided[firm] + self._origin)
         if cut_at is not None:
             decided = np.minimum(decided, cut_at)
         return [*map(PeakFound, self._source(peaks).tolist(), decided.tolist())]
 
+    def _wait(self, peaks: NDArray[np.int64], tentative: NDArray[np.bool_]) -> None:
+        """Add to the pending peaks; a tentative one may lie before a firm one of earlier."""
+        both = np.concatenate([self._pending, peaks])
+        order = np.argsort(both, kind="stable")
+        self._pending = both[order]
+        self._doubted = np.concatenate([self._doubted, tentative])[order]
+
     def _observe(self, n: int, cut_at: int | None = None) -> BeatsReady:
         """Put the `n` oldest pending beats in context; `cut_at`: no more samples will follow."""
         beats, self._pending = self._pending[:n], self._pending[n:]
+        tentative, self._doubted = self._doubted[:n], self._doubted[n:]
         windows = cut_windows(self._kept, self._contract - len(self._kept), beats)
         decided = self.timeline.decided_indices(beats + (WINDOW_AFTER - 1))
         if cut_at is not None:
             decided = np.minimum(decided, cut_at)
         self._torn = False
-        return BeatsReady(self._source(beats), decided, self._history.observe_block(windows, beats))
+        block = self._history.observe_block(windows, beats, tentative)
+        return BeatsReady(self._source(beats), decided, block)
 
     def _source(self, contract: NDArray[np.int64]) -> NDArray[np.int64]:
         """Source indices (k,) of what this segment shows at `contract` (k,)."""

@@ -43,7 +43,7 @@ class Anatomy:
     beat: Floats
     beat_norm: Floats
 
-    def __getitem__(self, rows: slice) -> "Anatomy":
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> "Anatomy":
         return Anatomy(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 

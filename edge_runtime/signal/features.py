@@ -25,7 +25,7 @@ from edge_runtime.signal.spec import CONTRACT_RATE_HZ
 from edge_runtime.signal.template import Followed
 from edge_runtime.signal.windows import BEFORE, QRS, T_WAVE
 
-FEATURE_SET_VERSION: Final = 1
+FEATURE_SET_VERSION: Final = 2
 """Changes with any change of meaning, order or number below; bundles name the one they take."""
 
 Bools = NDArray[np.bool_]
@@ -83,6 +83,10 @@ def _rhythm_specs() -> tuple[FeatureSpec, ...]:
         FeatureSpec("sure_rr_to_mean_10", "ln", "RR to mean_10, both without doubtful peaks"),
         FeatureSpec("sure_rr_to_rr", "ln", "RR from the last peak not doubtful over RR"),
         FeatureSpec("prev_doubtful", "flag", "the peak before is low and unlike the template"),
+        FeatureSpec("any_rr_to_q50_60", "ln", "RR to q50_60, both with tentative peaks"),
+        FeatureSpec("any_rr_to_mean_10", "ln", "RR to mean_10, both with tentative peaks"),
+        FeatureSpec("any_rr_to_rr", "ln", "RR from the last peak of any kind over RR"),
+        FeatureSpec("tentative", "flag", "the detector is not sure that this is a beat"),
     )
 
 
@@ -129,7 +133,7 @@ NEUTRAL: Final = np.array([spec.neutral for spec in FEATURES])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """All that the features of k beats are made of. `prev_*` speak of the beat before."""
+    """All that the features of k beats are made of. `prev_*` speak of the firm beat before."""
 
     shapes: Floats
     readable: Bools
@@ -140,6 +144,8 @@ class Evidence:
     p_coherence: Floats
     intervals: Intervals
     sure: Intervals
+    any: Intervals
+    tentative: Bools
     prev_rr: NDArray[np.int32]
     prev_rr_ok: Bools
     prev2_rr: NDArray[np.int32]
@@ -163,6 +169,7 @@ def _rhythm(e: Evidence) -> dict[str, Column]:
     now, sure = e.intervals, e.sure
     past_ok = now.ok & (now.known >= _ENOUGH)
     sure_ok = sure.ok & (sure.known >= _ENOUGH)
+    any_ok = e.any.ok & (e.any.known >= _ENOUGH)
     rr = now.rr
     quantiles = now.quantiles(_QUANTILES)
     low_300, _, high_300, _, low_60, median_60, high_60, _, _ = quantiles.T
@@ -173,7 +180,7 @@ def _rhythm(e: Evidence) -> dict[str, Column]:
         columns[f"change_{lag}"] = (change / LOG_STEPS, count >= _ENOUGH_CHANGES)
     prev_ok, prev2_ok = e.prev_rr_ok, e.prev2_rr_ok
     enough, settled = now.known >= _ENOUGH, now.known >= _ENOUGH_CHANGES
-    sure_median = sure.quantiles(((60, (50,)),))[:, 0]
+    sure_median, any_median = (of.quantiles(((60, (50,)),))[:, 0] for of in (sure, e.any))
     return columns | {
         "rr": ((rr - _TYPICAL_RR) / LOG_STEPS, now.ok),
         "rr_prev": ((e.prev_rr - _TYPICAL_RR) / LOG_STEPS, prev_ok),
@@ -189,6 +196,10 @@ def _rhythm(e: Evidence) -> dict[str, Column]:
         "sure_rr_to_mean_10": ((sure.rr - sure.means((10,))[:, 0]) / LOG_STEPS, sure_ok),
         "sure_rr_to_rr": ((sure.rr - rr) / LOG_STEPS, sure.ok & now.ok),
         "prev_doubtful": (e.prev_doubtful, prev_ok),
+        "any_rr_to_q50_60": ((e.any.rr - any_median) / LOG_STEPS, any_ok),
+        "any_rr_to_mean_10": ((e.any.rr - e.any.means((10,))[:, 0]) / LOG_STEPS, any_ok),
+        "any_rr_to_rr": ((e.any.rr - rr) / LOG_STEPS, e.any.ok & now.ok),
+        "tentative": (e.tentative, np.ones(len(rr), dtype=np.bool_)),
     }
 
 

@@ -41,7 +41,8 @@ class BeatBlock:
     `at` (k,) contract index of R; `window` and `template` (k, 160) float32, R at 88, in QRS
     heights of the template, within +-`CLIP` (before there is a template: in the beat's own height,
     and `template` is zero); `features` (k, len(FEATURES)) float32 in raw units, never NaN;
-    `valid` (k,) False where the window is not readable: it is zero then.
+    `valid` (k,) False where the window is not readable: it is zero then; `tentative` (k,) True where
+    the detector is not sure of the peak: such a one has left no trace in the RR and the template.
     """
 
     at: NDArray[np.int64]
@@ -49,10 +50,11 @@ class BeatBlock:
     template: NDArray[np.float32]
     features: NDArray[np.float32]
     valid: Bools
+    tentative: Bools
 
     def __post_init__(self) -> None:
-        for array in (self.at, self.window, self.template, self.features, self.valid):
-            array.flags.writeable = False
+        for name in self.__slots__:
+            getattr(self, name).flags.writeable = False
 
     def __len__(self) -> int:
         return len(self.at)
@@ -75,6 +77,7 @@ class BeatBlock:
             np.concatenate([shapes, *(b.template for b in blocks)]),
             np.concatenate([table, *(b.features for b in blocks)]),
             np.concatenate([np.zeros(0, dtype=np.bool_), *(b.valid for b in blocks)]),
+            np.concatenate([np.zeros(0, dtype=np.bool_), *(b.tentative for b in blocks)]),
         )
 
 
@@ -84,14 +87,16 @@ class BeatHistory:
     def __init__(self) -> None:
         self._track = IntervalTrack()
         self._sure = IntervalTrack()
+        self._any = IntervalTrack()
         self._morphologies = Morphologies()
         self._breaks: list[int] = []
         self._stretch = 0
         self._last_at = -1
-        # Of the beats before: shapes, whether their P region counts, then of the last two
-        # whether their RR is known and what it is, of the last its readability and doubt.
+        # Of the beats before: shapes, whether their P region counts; then of the last two firm
+        # ones whether their RR is known and what it is, of the last its shape, readability, doubt.
         self._shapes = np.zeros((_PRIOR, LENGTH))
         self._p_usable = np.zeros(_PRIOR, dtype=np.bool_)
+        self._prev = np.zeros((1, LENGTH))
         self._rr = np.zeros(2, dtype=np.int32)
         self._rr_ok = np.zeros(2, dtype=np.bool_)
         self._readable = False
@@ -114,10 +119,13 @@ class BeatHistory:
         self._p_usable = np.zeros(_PRIOR, dtype=np.bool_)
         self._readable = False
 
-    def observe_block(self, windows: NDArray[np.float64], at: NDArray[np.int64]) -> BeatBlock:
+    def observe_block(
+        self, windows: NDArray[np.float64], at: NDArray[np.int64], tentative: Bools
+    ) -> BeatBlock:
         """Take k beats in order: windows (k, 320) in mV, R at 176, and their contract indices.
 
-        A row with NaN is a beat whose window is not readable or not whole: its RR counts, its
+        `tentative` (k,) peaks are put in context but leave none: firm beats are compared with firm
+        ones, but for the features that say otherwise. A row with NaN is a beat whose window is not readable or not whole: its RR counts, its
         shape is masked. Raises ValueError if shapes differ or `at` does not increase.
         """
         at = np.asarray(at, dtype=np.int64)
@@ -128,26 +136,37 @@ class BeatHistory:
             raise ValueError(f"beats must come in order, after the one at {self._last_at}")
         return BeatBlock.join(
             [
-                self._observe(windows[i : i + _BLOCK], at[i : i + _BLOCK])
+                self._observe(
+                    windows[i : i + _BLOCK], at[i : i + _BLOCK], tentative[i : i + _BLOCK]
+                )
                 for i in range(0, len(at), _BLOCK)
             ]
         )
 
-    def _observe(self, windows: NDArray[np.float64], at: NDArray[np.int64]) -> BeatBlock:
+    def _observe(
+        self, windows: NDArray[np.float64], at: NDArray[np.int64], tentative: Bools
+    ) -> BeatBlock:
         shapes, readable = to_shapes(windows)
         stretch = self._stretches(at)
         torn = np.diff(stretch, prepend=self._stretch) > 0
-        intervals = self._track.advance(at, stretch, np.ones(len(at), dtype=np.bool_))
+        intervals = self._track.advance(at, stretch, ~tentative)
         premature = _premature(intervals)
-        followed = self._morphologies.follow_block(at, shapes, readable, premature, torn)
-        evidence = self._gather(at, stretch, shapes, readable, premature, intervals, followed, torn)
+        followed = self._morphologies.follow_block(at, shapes, readable, premature, torn, tentative)
+        evidence = self._gather(
+            at, stretch, shapes, readable, premature, intervals, followed, tentative
+        )
         table = features.compute(evidence)
         self._stretch, self._last_at = int(stretch[-1]), int(at[-1])
         known = followed.count > 0
         own = np.maximum(span(shapes[:, QRS]), FLAT_MV)
         scale = np.where(known, evidence.template.height, own)[:, None]
         return BeatBlock(
-            at.copy(), _clip(shapes / scale), _clip(followed.template / scale), table, readable
+            at.copy(),
+            _clip(shapes / scale),
+            _clip(followed.template / scale),
+            table,
+            readable,
+            tentative.copy(),
         )
 
     def _stretches(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -164,39 +183,49 @@ class BeatHistory:
         premature: Bools,
         intervals: Intervals,
         followed: Followed,
-        torn: Bools,
+        tentative: Bools,
     ) -> Evidence:
-        k = len(at)
+        k, firm = len(at), np.flatnonzero(~tentative)
         line = np.concatenate((self._shapes, shapes))
-        seen = measure(np.concatenate((line, followed.template)))
-        beat, template = seen[_PRIOR : _PRIOR + k], seen[_PRIOR + k :]
-        usable = np.concatenate((self._p_usable, readable & ~premature))
+        seen = measure(np.concatenate((line, self._prev, followed.template)))
+        beat, template = seen[_PRIOR : _PRIOR + k], seen[_PRIOR + k + 1 :]
+        usable = np.concatenate((self._p_usable, readable & ~premature & ~tentative))
         doubtful = readable & _doubtful(beat, template, followed)
-        rr = np.concatenate((self._rr, intervals.rr))
-        rr_ok = np.concatenate((self._rr_ok, intervals.ok))
-        prev_rr_ok = intervals.ok & rr_ok[1:-1]
+        # What lies before each beat, counted among the firm ones: of those kept, then of these.
+        before = np.cumsum(~tentative) - ~tentative
+        rr = np.concatenate((self._rr, intervals.rr[firm]))
+        rr_ok = np.concatenate((self._rr_ok, intervals.ok[firm]))
+        was_readable = np.concatenate(([self._readable], readable[firm]))
+        was_doubtful = np.concatenate(([self._doubtful], doubtful[firm]))
+        prev_row = np.concatenate(([_PRIOR + k], _PRIOR + firm))[before]
+        prev_rr_ok = intervals.ok & rr_ok[before + 1]
         evidence = Evidence(
             shapes=shapes,
             readable=readable,
             followed=followed,
             beat=beat,
-            prev=seen[_PRIOR - 1 : _PRIOR - 1 + k],
+            prev=seen[prev_row],
             template=template,
             p_coherence=coherence(
                 seen.p[: _PRIOR + k], seen.p_norm[: _PRIOR + k], usable, COHERENCE_BEATS
             ),
             intervals=intervals,
-            sure=self._sure.advance(at, stretch, ~doubtful),
-            prev_rr=rr[1:-1],
+            sure=self._sure.advance(at, stretch, ~(doubtful | tentative)),
+            any=self._any.advance(at, stretch, np.ones(k, dtype=np.bool_)),
+            tentative=tentative,
+            prev_rr=rr[before + 1],
             prev_rr_ok=prev_rr_ok,
-            prev2_rr=rr[:-2],
-            prev2_rr_ok=prev_rr_ok & rr_ok[:-2],
-            prev_shape_ok=readable & ~torn & _shifted(self._readable, readable),
-            prev_doubtful=_shifted(self._doubtful, doubtful),
+            prev2_rr=rr[before],
+            prev2_rr_ok=prev_rr_ok & rr_ok[before],
+            # An RR that is known says that no gap lies between the two.
+            prev_shape_ok=readable & intervals.ok & was_readable[before],
+            prev_doubtful=was_doubtful[before],
         )
         self._shapes, self._p_usable = line[-_PRIOR:].copy(), usable[-_PRIOR:].copy()
         self._rr, self._rr_ok = rr[-2:].copy(), rr_ok[-2:].copy()
-        self._readable, self._doubtful = bool(readable[-1]), bool(doubtful[-1])
+        self._readable, self._doubtful = bool(was_readable[-1]), bool(was_doubtful[-1])
+        if len(firm):
+            self._prev = shapes[firm[-1:]].copy()
         return evidence
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
@@ -206,6 +235,7 @@ class BeatHistory:
             "clock": np.array([self._stretch, self._last_at], dtype=np.int64),
             "shapes": self._shapes.copy(),
             "p_usable": self._p_usable.copy(),
+            "prev": self._prev.copy(),
             "rr": self._rr.copy(),
             "rr_ok": self._rr_ok.copy(),
             "last": np.array([self._readable, self._doubtful]),
@@ -220,6 +250,7 @@ class BeatHistory:
         self._stretch, self._last_at = (int(v) for v in state["clock"])
         self._shapes = np.array(state["shapes"], dtype=np.float64)
         self._p_usable = np.array(state["p_usable"], dtype=np.bool_)
+        self._prev = np.array(state["prev"], dtype=np.float64)
         self._rr = np.array(state["rr"], dtype=np.int32)
         self._rr_ok = np.array(state["rr_ok"], dtype=np.bool_)
         self._readable, self._doubtful = (bool(v) for v in state["last"])
@@ -234,7 +265,12 @@ class BeatHistory:
             )
 
     def _parts(self) -> dict[str, IntervalTrack | Morphologies]:
-        return {"track": self._track, "sure": self._sure, "morphologies": self._morphologies}
+        return {
+            "track": self._track,
+            "sure": self._sure,
+            "any": self._any,
+            "morphologies": self._morphologies,
+        }
 
 
 def _premature(intervals: Intervals) -> Bools:
@@ -248,10 +284,6 @@ def _doubtful(beat: Anatomy, template: Anatomy, followed: Followed) -> Bools:
     low = beat.height < _LOW * template.height
     out: Bools = low & (alike < _UNLIKE) & (followed.count >= _SETTLED)
     return out
-
-
-def _shifted(before: bool, flags: Bools) -> Bools:
-    return np.concatenate((np.array([before]), flags[:-1]))
 
 
 def _clip(rows: NDArray[np.float64]) -> NDArray[np.float32]:

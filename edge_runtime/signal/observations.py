@@ -17,7 +17,7 @@ from firmware_bridge.stream import GapReason
 
 @dataclass(frozen=True, slots=True)
 class PeakFound:
-    """An R peak: final, never moved or withdrawn."""
+    """A firm R peak: final, never moved or withdrawn."""
 
     at: int
     decided: int
@@ -25,8 +25,9 @@ class PeakFound:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BeatsReady:
-    """k beats whose windows are complete, in order, each found as a peak before.
+    """k beats whose windows are complete, in order; firm ones were found as a peak before.
 
+    Tentative ones (`block.tentative`) are peaks only if the classifier says so.
     `at` and `decided` (k,) are source indices; `block` holds the beats in context (its own `at`
     counts contract samples). A beat cut off by a gap or a lead switch is here too, not valid,
     decided when it was cut off. In a list of observations the block stands at its first `decided`.
@@ -75,7 +76,7 @@ class GapFound:
 
 @dataclass(frozen=True, slots=True)
 class Horizon:
-    """Every sample up to `decided` is taken in, and every peak before `at` has been told."""
+    """Every sample up to `decided` is taken in, and every firm peak before `at` has been told."""
 
     at: int
     decided: int

@@ -95,7 +95,7 @@ class SignalPath:
 
     @property
     def latency(self) -> int:
-        """A peak at p is told at the latest with source sample p + latency."""
+        """A firm peak at p is told at the latest with source sample p + latency."""
         return self._analysis.latency
 
     @property

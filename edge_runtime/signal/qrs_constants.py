@@ -44,6 +44,8 @@ FEATURES: Final = (
 class QrsConstants:
     """Numbers of the detector. Lengths in samples at 250 Hz, sizes in mV of energy amplitude.
 
+    A place that scores `threshold` is a firm peak, one that scores `tentative_threshold` a tentative
+    one; where both are equal there are no tentative peaks.
     `hidden` (h, len(FEATURES) + 1) and `output` (h + 1,) are the network's weights, the last
     column and entry being the bias; features enter as they are, scales are folded in.
     """
@@ -51,6 +53,7 @@ class QrsConstants:
     hidden: Floats
     output: Floats
     threshold: float = 0.0
+    tentative_threshold: float = 0.0
     floor_mv: float = 0.05
     refractory: int = 50
     patience_s: float = 2.5
@@ -62,6 +65,8 @@ class QrsConstants:
             raise PathError(f"detector constants: `hidden` needs {len(FEATURES) + 1} columns")
         if self.output.shape != (len(self.hidden) + 1,):
             raise PathError("detector constants: `output` needs one weight a hidden row and a bias")
+        if self.tentative_threshold > self.threshold:
+            raise PathError("detector constants: `tentative_threshold` lies above `threshold`")
 
     @classmethod
     def from_toml(cls, text: str) -> Self:

@@ -66,14 +66,8 @@ class Morphologies:
         """A gap: the template stays, but a new morphology may soon take its place."""
         self._weights = [min(weight, WEIGHT_AFTER_BREAK) for weight in self._weights]
 
-    def follow(
-        self,
-        at: int,
-        shape: NDArray[np.float64],
-        energy: float,
-        premature: bool,
-    ) -> tuple[float, bool]:
-        """Learn one readable beat; its cluster's share before it, and whether it is dominant.
+    def place(self, shape: NDArray[np.float64], energy: float) -> tuple[int, float, bool]:
+        """The cluster a readable beat resembles (-1: none), its share, and whether it is dominant.
 
         `shape` (160,) in mV, `energy` its sum of squares over `QRST_START`.
         """
@@ -81,14 +75,23 @@ class Morphologies:
         weights = self._weights
         total = fsum(weights)
         share = weights[cluster] / total if cluster >= 0 and total > 0 else 0.0
-        dominant = cluster == self._dominant and self._counts[cluster] > 0
+        return cluster, share, cluster == self._dominant and self._counts[cluster] > 0
+
+    def learn(
+        self,
+        at: int,
+        shape: NDArray[np.float64],
+        energy: float,
+        cluster: int,
+        premature: bool,
+    ) -> None:
+        """Take a beat into the cluster that `place` gave."""
         if cluster < 0:
             cluster = self._found(shape, energy)
         else:
             self._learn(cluster, shape, premature)
         self._updated[cluster] = at
         self._weigh(cluster, PREMATURE_WEIGHT if premature else 1.0)
-        return share, dominant
 
     def _nearest(self, shape: NDArray[np.float64], energy: float) -> int:
         # Rows of fixed length and number: the sums have the same order whatever the block.
@@ -137,10 +140,11 @@ class Morphologies:
         readable: NDArray[np.bool_],
         premature: NDArray[np.bool_],
         breaks: NDArray[np.bool_],
+        tentative: NDArray[np.bool_],
     ) -> Followed:
-        """Take k beats in order; what was known before each. Unreadable ones teach nothing.
+        """Take k beats in order; what was known before each.
 
-        `breaks` (k,): a gap lies before this beat.
+        Unreadable and tentative ones teach nothing. `breaks` (k,): a gap lies before this beat.
         """
         k = len(at)
         qrst = np.ascontiguousarray(shapes[:, QRST_START])
@@ -148,6 +152,7 @@ class Morphologies:
         template = np.empty((k, LENGTH))
         count, share, dominant, updated = [0] * k, [0.0] * k, [False] * k, [0] * k
         clock, early, usable, torn = (a.tolist() for a in (at, premature, readable, breaks))
+        teaches = (~tentative).tolist()
         for i in range(k):
             if torn[i]:
                 self.doubt()
@@ -155,7 +160,9 @@ class Morphologies:
             template[i] = self._means[top]
             count[i], updated[i] = self._counts[top], self._updated[top]
             if usable[i]:
-                share[i], dominant[i] = self.follow(clock[i], shapes[i], energies[i], early[i])
+                cluster, share[i], dominant[i] = self.place(shapes[i], energies[i])
+                if teaches[i]:
+                    self.learn(clock[i], shapes[i], energies[i], cluster, early[i])
         counts = np.array(count, dtype=np.int64)
         age = np.where(counts > 0, at - np.array(updated, dtype=np.int64), 0)
         return Followed(template, counts, age, np.array(share), np.array(dominant, dtype=np.bool_))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_runtime.signal.qrs import QrsDetector
+from edge_runtime.signal.qrs import Peaks, QrsDetector
 from edge_runtime.signal.qrs_constants import FEATURES, QrsConstants
 from edge_runtime.signal.qrs_features import LEFT_REACH, RIGHT_REACH, describe
 from model_build.detector_tuning.corpus import Case
@@ -78,9 +78,20 @@ class Recorder(QrsDetector):
 
 
 def run(detector: QrsDetector, case: Case) -> Indices:
-    """Peaks of a whole case."""
-    parts = [detector.process(case.x[i : i + BLOCK]).at for i in range(0, len(case.x), BLOCK)]
-    return np.concatenate((*parts, detector.finish().at))
+    """Firm peaks of a whole case."""
+    found = every_peak(detector, case)
+    return found.at[~found.tentative]
+
+
+def every_peak(detector: QrsDetector, case: Case) -> Peaks:
+    """Firm and tentative peaks of a whole case, in order of place."""
+    parts = [detector.process(case.x[i : i + BLOCK]) for i in range(0, len(case.x), BLOCK)]
+    parts.append(detector.finish())
+    return Peaks(
+        np.concatenate([part.at for part in parts]),
+        np.concatenate([part.decided for part in parts]),
+        np.concatenate([part.tentative for part in parts]),
+    ).by_place()
 
 
 def collect(

@@ -43,6 +43,7 @@ def student_speaks(
             template=block.template.astype(np.float16),
             features=block.features,
             valid=block.valid,
+            tentative=block.tentative,
             target=np.zeros(len(block), np.uint8),
         )
         logits = predictor(pool([beats], Weight()))

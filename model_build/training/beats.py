@@ -25,6 +25,7 @@ class PreparedBeats:
         window, template: float16 (k, 160), scaled by the template.
         features: float32 (k, F), as the path yields them, not standardized.
         valid: Whether the path let the beat into the history, bool (k,).
+        tentative: Whether the detector was not sure of the peak, bool (k,).
         target: `Target` of each beat, uint8 (k,).
     """
 
@@ -38,6 +39,7 @@ class PreparedBeats:
     template: NDArray[np.float16]
     features: NDArray[np.float32]
     valid: NDArray[np.bool_]
+    tentative: NDArray[np.bool_]
     target: NDArray[np.uint8]
 
     def __len__(self) -> int:

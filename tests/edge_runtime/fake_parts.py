@@ -110,7 +110,12 @@ def blank_block(at: NDArray[np.int64]) -> BeatBlock:
     k = len(at)
     shapes = np.zeros((k, LENGTH), np.float32)
     return BeatBlock(
-        at.copy(), shapes, shapes.copy(), np.zeros((k, len(FEATURES)), np.float32), np.ones(k, bool)
+        at.copy(),
+        shapes,
+        shapes.copy(),
+        np.zeros((k, len(FEATURES)), np.float32),
+        np.ones(k, bool),
+        np.zeros(k, bool),
     )
 
 

@@ -33,7 +33,12 @@ def block(k, seed):
     window, template = np.clip(shape, -2, 2).astype(np.float32)
     features = np.clip(rng.normal(0, 1, (k, N_FEATURES)), -4, 4).astype(np.float32)
     return BeatBlock(
-        np.arange(k, dtype=np.int64), window * valid[:, None], template, features, valid
+        np.arange(k, dtype=np.int64),
+        window * valid[:, None],
+        template,
+        features,
+        valid,
+        np.zeros(k, dtype=np.bool_),
     )
 
 

@@ -16,6 +16,7 @@ def beats(k: int, seed: int = 0, masked: float = 0.0) -> BeatBlock:
         rng.normal(0, 0.5, (k, 160)).astype(np.float32),
         rng.normal(0, 1.0, (k, len(FEATURES))).astype(np.float32),
         valid,
+        np.zeros(k, dtype=np.bool_),
     )
 
 
@@ -28,4 +29,5 @@ def rows(block: BeatBlock, first: int, last: int) -> BeatBlock:
         block.template[cut],
         block.features[cut],
         block.valid[cut],
+        block.tentative[cut],
     )

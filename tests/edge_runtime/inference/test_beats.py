@@ -67,10 +67,10 @@ def test_a_masked_beat_has_no_scores_and_its_content_does_not_matter(classifier)
     block = beats(40, seed=3)
     valid = np.ones(40, bool)
     valid[[0, 17, 18]] = False
-    one = BeatBlock(block.at, block.window, block.template, block.features, valid)
+    one = dataclasses.replace(block, valid=valid)
     loud = block.window.copy()
     loud[~valid] = 1e6
-    other = BeatBlock(block.at, loud, block.template, block.features * valid[:, None], valid)
+    other = dataclasses.replace(one, window=loud, features=block.features * valid[:, None])
     first = fresh(classifier).classify(one)
     np.testing.assert_array_equal(np.isnan(first).all(axis=1), ~valid)
     np.testing.assert_array_equal(fresh(classifier).classify(other), first)
@@ -100,6 +100,7 @@ def test_the_stored_golden_logits_come_out_of_the_classifier(classifier, shipped
         encoder.quantization["template"].to_real(stored["template"][..., 0]),
         features.astype(np.float32),
         np.ones(n, bool),
+        np.zeros(n, bool),
     )
     logits = shipped.beats.open_context().quantization["logits"].to_real(stored["logits"][:, 0])
     expected = softmax(logits.astype(float) / manifest.temperature + manifest.log_bias)

@@ -13,7 +13,7 @@ from edge_runtime.signal.history import CLIP, BeatBlock, BeatHistory
 from edge_runtime.signal.windows import LENGTH, WINDOW
 
 COLUMN = {spec.name: i for i, spec in enumerate(FEATURES)}
-PARTS = ("at", "window", "template", "features", "valid")
+PARTS = ("at", "window", "template", "features", "valid", "tentative")
 
 
 def beat(qrs=1.0, p=0.12, t=0.25, width=5.0):
@@ -27,17 +27,17 @@ def premature_ventricular():
     return beat(qrs=-1.6, p=0.0, t=0.5, width=16.0)
 
 
-def feed(history, windows, at, sizes=None):
+def feed(history, windows, at, sizes=None, tentative=()):
+    """Feed beats in blocks of `sizes`; those numbered in `tentative` are tentative peaks."""
     windows, at = np.asarray(windows), np.asarray(at, dtype=np.int64)
+    flags = np.isin(np.arange(len(at)), np.array(tentative))
     if sizes is None:
-        return history.observe_block(windows, at)
-    blocks, start = [], 0
-    for size in sizes:
-        blocks.append(
-            history.observe_block(windows[start : start + size], at[start : start + size])
-        )
-        start += size
-    blocks.append(history.observe_block(windows[start:], at[start:]))
+        return history.observe_block(windows, at, flags)
+    bounds = np.cumsum([0, *sizes]).tolist()
+    blocks = [
+        history.observe_block(windows[a:b], at[a:b], flags[a:b])
+        for a, b in pairwise([*bounds, len(at)])
+    ]
     return BeatBlock.join(blocks)
 
 
@@ -62,12 +62,13 @@ def recordings(draw):
     windows[rng.random(k) < 0.02] = 0.0
     at = 200 + np.cumsum(rng.integers(40, 500, k))
     breaks = np.sort(at[rng.random(k) < 0.05] - rng.integers(0, 30))
-    return windows, at, [int(b) for b in breaks]
+    tentative = rng.random(k) < draw(st.sampled_from([0.0, 0.1, 0.7]))
+    return windows, at, [int(b) for b in breaks], tentative
 
 
 def play(history, recording, cuts, restart_after=()):
     """Feed a recording cut before the beats `cuts`; breaks are told as late as allowed."""
-    windows, at, breaks = recording
+    windows, at, breaks, tentative = recording
     pending, blocks = list(breaks), []
     starts = {0, *(c for c in cuts if c < len(at))}
     starts |= {int(np.searchsorted(at, b)) for b in breaks if b <= at[-1]}
@@ -75,7 +76,8 @@ def play(history, recording, cuts, restart_after=()):
     for start, stop in pairwise(bounds):
         while pending and pending[0] <= at[start]:
             history.break_at(pending.pop(0))
-        blocks.append(history.observe_block(windows[start:stop], at[start:stop]))
+        part = slice(start, stop)
+        blocks.append(history.observe_block(windows[part], at[part], tentative[part]))
         if start in restart_after:
             state = history.snapshot()
             history = BeatHistory()
@@ -100,11 +102,12 @@ def test_blocks_and_restarts_do_not_matter(recording, data):
 @settings(max_examples=10, deadline=None)
 @given(recordings())
 def test_breaks_may_be_told_ahead(recording):
-    windows, at, breaks = recording
+    windows, at, breaks, tentative = recording
     ahead = BeatHistory()
     for index in breaks:
         ahead.break_at(index)
-    assert_same(feed(ahead, windows, at), play(BeatHistory(), recording, range(len(at))))
+    whole = feed(ahead, windows, at, tentative=np.flatnonzero(tentative))
+    assert_same(whole, play(BeatHistory(), recording, range(len(at))))
 
 
 def rhythm(intervals, windows=None, seed=1):
@@ -114,6 +117,37 @@ def rhythm(intervals, windows=None, seed=1):
         windows = np.repeat(beat()[None], len(at), axis=0)
     noise = np.random.default_rng(seed).normal(size=windows.shape) * 0.01
     return windows + noise, at
+
+
+WITH_TENTATIVE = ("any_rr_to_q50_60", "any_rr_to_mean_10", "any_rr_to_rr", "p_coherence")
+"""Columns that other tentative peaks enter; coherence counts the last 12 beats of any kind."""
+
+
+def test_tentative_peaks_leave_no_trace_in_what_firm_beats_are_compared_with():
+    windows, at = rhythm([200] * 40)
+    extra = [10, 11, 25, 39]
+    noisy = np.insert(windows, extra, beat(qrs=0.3, p=-0.2, t=0.0, width=20.0)[None], axis=0)
+    among = np.insert(at, extra, at[extra] - 90)
+    tentative = np.array(extra) + np.arange(len(extra))
+    firm = np.setdiff1d(np.arange(len(among)), tentative)
+    clean, mixed = feed(BeatHistory(), windows, at), feed(BeatHistory(), noisy, among, (), tentative)
+    assert mixed.tentative.nonzero()[0].tolist() == tentative.tolist()
+    assert np.array_equal(mixed.window[firm], clean.window)
+    assert np.array_equal(mixed.template[firm], clean.template)
+    for name in COLUMN.keys() - set(WITH_TENTATIVE):
+        assert np.array_equal(column(mixed, name)[firm], column(clean, name)), name
+    after = firm[10]
+    assert column(mixed, "any_rr_to_rr")[after] == pytest.approx(np.log(90 / 200), abs=1e-3)
+    assert column(clean, "any_rr_to_rr").max() == 0.0
+
+
+def test_a_tentative_peak_measures_its_rr_against_the_last_firm_one():
+    windows, at = rhythm([200] * 20 + [60, 60])
+    mixed = feed(BeatHistory(), windows, at, tentative=[21])
+    rr = column(mixed, "rr")
+    assert rr[21] == pytest.approx(np.log(60 / 200), abs=1e-3)
+    assert rr[22] == pytest.approx(np.log(120 / 200), abs=1e-3)
+    assert column(mixed, "tentative").nonzero()[0].tolist() == [21]
 
 
 def observed(intervals, windows=None):
@@ -322,7 +356,7 @@ def test_snapshot_does_not_change_with_what_follows():
 
 def test_nothing_follows_from_no_beats():
     history = BeatHistory()
-    block = history.observe_block(np.zeros((0, WINDOW)), np.zeros(0, dtype=np.int64))
+    block = history.observe_block(np.zeros((0, WINDOW)), np.zeros(0, np.int64), np.zeros(0, bool))
     assert len(block) == 0
     assert block.window.shape == block.template.shape == (0, LENGTH)
     assert block.features.shape == (0, len(FEATURES))

@@ -1,6 +1,7 @@
 """The R-peak detector on signals whose truth is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime.errors import PathError
+from edge_runtime.signal.held_peaks import HeldPeaks
 from edge_runtime.signal.qrs import Peaks, QrsDetector
 from edge_runtime.signal.qrs_constants import QrsConstants, shipped_constants
+from edge_runtime.signal.windows import WINDOW_AFTER
 
 RATE_HZ = 250
 
@@ -46,12 +49,27 @@ def noise_mv(n: int, rms_mv: float, seed: int = 0) -> np.ndarray:
     return smooth * (rms_mv / 2.0)
 
 
-def detect(x: np.ndarray, block: int = 2500, detector: QrsDetector | None = None) -> Peaks:
+def detect(
+    x: np.ndarray,
+    block: int = 2500,
+    detector: QrsDetector | None = None,
+    *,
+    everything: bool = False,
+) -> Peaks:
+    """Firm peaks, or `everything`."""
     detector = detector or QrsDetector()
     parts = [detector.process(x[i : i + block]) for i in range(0, len(x), block)]
-    return Peaks(
-        np.concatenate([part.at for part in parts]), np.concatenate([p.decided for p in parts])
+    found = Peaks(
+        np.concatenate([part.at for part in parts]),
+        np.concatenate([part.decided for part in parts]),
+        np.concatenate([part.tentative for part in parts]),
     )
+    return found if everything else firm(found)
+
+
+def firm(peaks: Peaks) -> Peaks:
+    keep = ~peaks.tentative
+    return Peaks(peaks.at[keep], peaks.decided[keep], peaks.tentative[keep])
 
 
 def missed_and_extra(found: np.ndarray, truth: np.ndarray, tolerance: int) -> tuple[int, int]:
@@ -71,6 +89,8 @@ def with_ectopy(seconds: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 SIGNAL, SIGNAL_R = with_ectopy(40.0, seed=3)
+EAGER = replace(shipped_constants(), tentative_threshold=-1e6)
+"""Every place that is no firm peak is a tentative one."""
 
 
 def test_every_beat_is_found_once_and_at_its_peak() -> None:
@@ -107,12 +127,13 @@ def test_decisions_come_in_order_and_in_time() -> None:
 
 
 def test_a_peak_is_out_when_its_sample_has_come_and_not_before() -> None:
-    expected = detect(SIGNAL[:3000])
-    detector = QrsDetector()
+    expected = detect(SIGNAL[:3000], detector=QrsDetector(EAGER), everything=True)
+    detector = QrsDetector(EAGER)
     for i in range(3000):
         peaks = detector.process(SIGNAL[i : i + 1])
         assert (peaks.decided == i).all()
         assert np.array_equal(peaks.at, expected.at[expected.decided == i])
+        assert np.array_equal(peaks.tentative, expected.tentative[expected.decided == i])
 
 
 def test_the_horizon_never_lies() -> None:
@@ -120,7 +141,7 @@ def test_the_horizon_never_lies() -> None:
     for i in range(0, 5000, 17):
         before = detector.horizon
         peaks = detector.process(SIGNAL[i : i + 17])
-        assert (peaks.at >= before).all()
+        assert (firm(peaks).at >= before).all()
         assert detector.horizon >= before
     assert detector.horizon >= 5000 - QrsDetector.max_latency
 
@@ -145,13 +166,13 @@ def test_chunks_and_restarts_change_nothing(
     at_gap, missing = gap
     x = SIGNAL[: at_gap + sum(lengths)]
 
-    whole = QrsDetector()
+    whole = QrsDetector(EAGER)
     first = whole.process(x[:at_gap])
     whole.skip(missing)
     second = whole.process(x[at_gap:])
 
     stops = {*np.minimum(np.cumsum(lengths), len(x)).tolist(), at_gap, len(x)}
-    pieces = QrsDetector()
+    pieces = QrsDetector(EAGER)
     found: list[Peaks] = []
     start = 0
     for turn, stop in enumerate(sorted(stops)):
@@ -161,15 +182,61 @@ def test_chunks_and_restarts_change_nothing(
             pieces.skip(missing)
         if turn == restart:
             state = json.loads(json.dumps(pieces.snapshot()))
-            pieces = QrsDetector()
+            pieces = QrsDetector(EAGER)
             pieces.restore(state)
 
     at = np.concatenate([peaks.at for peaks in found])
     decided = np.concatenate([peaks.decided for peaks in found])
     assert np.array_equal(at, np.concatenate((first.at, second.at)))
     assert np.array_equal(decided, np.concatenate((first.decided, second.decided)))
+    tentative = np.concatenate([peaks.tentative for peaks in found])
+    assert np.array_equal(tentative, np.concatenate((first.tentative, second.tentative)))
     assert pieces.horizon == whole.horizon
     assert pieces.snapshot() == whole.snapshot()
+
+
+def test_tentative_peaks_change_no_firm_one() -> None:
+    alone = detect(SIGNAL, detector=QrsDetector(replace(EAGER, tentative_threshold=0.0)))
+    among = detect(SIGNAL, detector=QrsDetector(EAGER))
+    assert np.array_equal(alone.at, among.at)
+    assert np.array_equal(alone.decided, among.decided)
+
+
+def test_tentative_peaks_keep_away_from_every_other_and_come_before_their_window_ends() -> None:
+    found = detect(SIGNAL, detector=QrsDetector(EAGER), everything=True)
+    assert found.tentative.sum() > 20
+    assert np.diff(found.by_place().at).min() >= EAGER.refractory
+    assert (np.diff(found.decided) >= 0).all()
+    late = (found.decided - found.at)[found.tentative]
+    assert late.max() < WINDOW_AFTER - 1
+
+
+def test_a_beat_too_small_to_be_firm_is_tentative() -> None:
+    r_at = regular(75, 30)
+    odd = int(r_at[20]) - 90
+    x = beat_train(np.delete(r_at, 20), 30 * RATE_HZ)
+    x += beat_train(np.array([odd]), 30 * RATE_HZ, r_mv=0.18)
+    found = detect(x, everything=True, detector=QrsDetector(EAGER))
+    near = np.abs(found.at - odd) <= 4
+    assert found.tentative[near].tolist() == [True]
+
+
+def test_of_two_close_tentative_peaks_the_better_stays() -> None:
+    held = HeldPeaks(refractory=50, max_latency=80)
+    held.hold(100, -2.0)
+    held.hold(140, -3.0)
+    held.hold(145, -1.0)
+    assert held.release() == [(145, 145 + 129, True)]
+
+
+def test_a_firm_peak_ends_the_tentative_ones_around_it() -> None:
+    held = HeldPeaks(refractory=50, max_latency=80)
+    held.hold(100, -1.0)
+    held.hold(160, -1.0)
+    held.drop_near(209)
+    assert held.release(now=229) == []
+    assert held.release(now=230) == [(100, 229, True)]
+    assert held.release() == []
 
 
 @pytest.mark.parametrize("level_mv", [0.0, 5.0])
@@ -222,10 +289,10 @@ def test_a_step_is_no_beat_twice() -> None:
 
 def test_no_peak_and_no_interval_span_a_gap() -> None:
     detector = QrsDetector()
-    first = detector.process(SIGNAL[:4000])
+    first = firm(detector.process(SIGNAL[:4000]))
     detector.skip(1000)
     assert detector.horizon == 5000
-    second = detector.process(SIGNAL[4000:8000])
+    second = firm(detector.process(SIGNAL[4000:8000]))
     assert first.at.max() < 4000
     assert second.at.min() >= 5000
     truth = SIGNAL_R[(SIGNAL_R >= 4030) & (SIGNAL_R < 7900)] + 1000
@@ -237,8 +304,8 @@ def test_the_last_beat_is_found_when_the_signal_ends() -> None:
     r_at = regular(75, 30)
     x = beat_train(r_at, 30 * RATE_HZ)[: int(r_at[-1]) + 12]
     detector = QrsDetector()
-    found = detector.process(x).at
-    rest = detector.finish()
+    found = firm(detector.process(x)).at
+    rest = firm(detector.finish())
     assert found[-1] < r_at[-1] - 25
     assert abs(int(rest.at[-1]) - int(r_at[-1])) <= 4
     assert rest.at[-1] < len(x)
@@ -254,7 +321,7 @@ def test_what_was_learnt_survives_a_gap() -> None:
     detector.process(x[:5000])
     detector.skip(12)
     cut = int(r_at[(r_at > 5000)][0]) - 40
-    found = detector.process(x[cut : cut + 1000]).at - 5012 + cut
+    found = firm(detector.process(x[cut : cut + 1000])).at - 5012 + cut
     truth = r_at[(r_at >= cut) & (r_at < cut + 900)]
     assert missed_and_extra(found[found < cut + 900], truth, tolerance=4) == (0, 0)
 
@@ -282,6 +349,11 @@ def test_constants_for_other_features_are_refused() -> None:
     text = shipped_constants().to_toml().replace('"size"', '"girth"', 1)
     with pytest.raises(PathError, match="other features"):
         QrsConstants.from_toml(text)
+
+
+def test_a_tentative_peak_never_scores_more_than_a_firm_one() -> None:
+    with pytest.raises(PathError, match="tentative_threshold"):
+        replace(shipped_constants(), tentative_threshold=0.5)
 
 
 @pytest.mark.parametrize("shape", [(10, 2), ()])
