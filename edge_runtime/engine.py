@@ -54,7 +54,7 @@ from firmware_bridge.stream import (
     UserMark,
 )
 
-_SNAPSHOT_VERSION: Final = 2
+_SNAPSHOT_VERSION: Final = 3
 
 
 class Path(Protocol):
@@ -66,7 +66,7 @@ class Path(Protocol):
 
     @property
     def latency(self) -> int:
-        """A peak at p is told at the latest with sample p + latency."""
+        """A firm peak at p is told at the latest with sample p + latency."""
 
     @property
     def label_latency(self) -> int:

@@ -90,7 +90,11 @@ class SourceOpened(_Event, frozen=True, kw_only=True, tag="source_opened"):
 
 
 class BeatDetected(_Event, frozen=True, kw_only=True, tag="beat_detected"):
-    """An R peak, final, at most 0.4 s after it. `rr_s` is None after a gap or at the start."""
+    """An R peak, final. `rr_s` is None after a gap or at the start.
+
+    Told at most 0.4 s after it; where the detector was not sure, together with its class, some
+    0.6 s after it, and then perhaps behind a later one, whose `rr_s` was told as if it were none.
+    """
 
     lead: str
     rr_s: float | None

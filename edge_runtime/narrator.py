@@ -2,7 +2,12 @@
 
 Keeps what lies between the two: RR intervals and their validity, the averaged heart rate, each
 lead's quality, the electrodes reported off, and what follows from a beat's scores.
+
+A firm peak is told at once. A tentative one is told with its class, if the scores say that it is a
+beat and the lead can be read; otherwise nobody hears of it.
 """
+
+from bisect import bisect
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -48,16 +53,19 @@ FLAT: Final = "flat"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scored:
-    """One beat with its scores, one per class."""
+    """One beat with its scores, one per class; `tentative` where it was not told as a peak."""
 
     at: int
     decided: int
     scores: list[float]
+    tentative: bool
 
 
 _Single = PeakFound | QualityChanged | GapFound | LeadChanged | Horizon | _Scored
 _Told = tuple[int, int, int, _Single]
 _ORDER: Final = itemgetter(0, 1, 2)
+_PEAKS_KEPT: Final = 8
+"""More than fit between a tentative peak and its class: 0.6 s, 200 ms apart."""
 _READABLE: Final = (QualityLevel.GOOD, QualityLevel.USABLE)
 
 
@@ -71,7 +79,7 @@ class Classifies(Protocol):
 
 class _State(msgspec.Struct):
     lead: int
-    last_peak: int | None = None
+    peaks: list[tuple[int, int | None]] = []  # the last ones told, in order: where, and their RR
     rr_broken: bool = True
     levels: dict[int, tuple[QualityLevel, str]] = {}
     off: list[bool] = []
@@ -85,7 +93,7 @@ class Narrator:
         self._signal = signal
         self._clock = book.clock
         self._labels = labels
-        self._names = tuple(c.value for c in labels.classes)
+        self._names = labels.names
         self._book = book
         self._heart_rate = HeartRate(signal.rate_hz)
         self._advice = Advice(signal.leads)
@@ -140,9 +148,10 @@ class Narrator:
                 yield one.decided, 1, one.at, one
             case BeatsReady():
                 scores = classifier.classify(one.block).tolist()
-                rows = zip(one.at.tolist(), one.decided.tolist(), scores, strict=True)
-                for at, decided, row in rows:
-                    yield decided, 2, at, _Scored(at, decided, row)
+                flags = one.block.tentative.tolist()
+                rows = zip(one.at.tolist(), one.decided.tolist(), scores, flags, strict=True)
+                for at, decided, row, tentative in rows:
+                    yield decided, 2, at, _Scored(at, decided, row, tentative)
             case GapFound():
                 yield one.decided, 3, one.at, one
             case LeadChanged():
@@ -155,7 +164,7 @@ class Narrator:
     def _tell(self, what: _Single) -> list[Event]:
         match what:
             case PeakFound():
-                return self._tell_peak(what)
+                return self._tell_peak(what.at, what.decided)
             case _Scored():
                 return self._tell_label(what)
             case QualityChanged():
@@ -167,26 +176,54 @@ class Narrator:
             case Horizon():
                 return self._book.advance(what.decided + 1)
 
-    def _tell_peak(self, peak: PeakFound) -> list[Event]:
-        state = self._state
-        rr = None
-        if state.last_peak is not None and not state.rr_broken:
-            rr = peak.at - state.last_peak
-        state.last_peak, state.rr_broken = peak.at, not self._readable()
-        bpm = self._heart_rate.update(peak.at, rr)
-        events = self._book.tell(Beat(peak.at, peak.decided, rr))
+    def _tell_peak(self, at: int, decided: int) -> list[Event]:
+        peaks = self._state.peaks
+        if peaks and at < peaks[-1][0]:
+            rr, bpm = self._insert_peak(at), self._heart_rate.split(at)
+        else:
+            rr = self._append_peak(at)
+            bpm = self._heart_rate.update(at, rr)
+        del peaks[:-_PEAKS_KEPT]
+        events = self._book.tell(Beat(at, decided, rr))
         detected = BeatDetected(
-            at=peak.at,
-            decided=peak.decided,
-            lead=self._signal.leads[state.lead],
+            at=at,
+            decided=decided,
+            lead=self._signal.leads[self._state.lead],
             rr_s=None if rr is None else self._clock.seconds(rr),
             heart_rate_bpm=bpm,
         )
         return _before(detected, events)
 
+    def _append_peak(self, at: int) -> int | None:
+        """The RR of a peak behind all that were told, None where it is not known."""
+        state = self._state
+        rr = None
+        if state.peaks and not state.rr_broken:
+            rr = at - state.peaks[-1][0]
+        state.peaks.append((at, rr))
+        state.rr_broken = not self._readable()
+        return rr
+
+    def _insert_peak(self, at: int) -> int | None:
+        """The RR of a tentative peak known late: a part of the one that was told for the next."""
+        peaks = self._state.peaks
+        place = bisect(peaks, at, key=itemgetter(0))
+        end, whole = peaks[place]
+        rr = None
+        if whole is not None:
+            rr = whole - (end - at)
+            peaks[place] = end, end - at
+        peaks.insert(place, (at, rr))
+        return rr
+
     def _tell_label(self, beat: _Scored) -> list[Event]:
         at, decided = beat.at, beat.decided
         decision = self._labels.decide(beat.scores)
+        events: list[Event] = []
+        if beat.tentative:
+            if not (decision.is_beat and self._readable()):
+                return []
+            events = self._tell_peak(at, decided)
         if not self._readable():
             # What the scores say is kept for VT, which poor quality must not silence.
             reason = "the electrode is off" if self._is_off() else "the signal is unusable"
@@ -200,8 +237,8 @@ class Narrator:
             scores=dict(zip(self._names, beat.scores, strict=True)) if known else {},
             reason=decision.reason,
         )
-        events = self._book.tell(Label(at, decided, decision.label, decision.best))
-        return _before(classified, events)
+        told = self._book.tell(Label(at, decided, decision.label, decision.best))
+        return events + _before(classified, told)
 
     def _tell_quality(self, quality: QualityChanged) -> list[Event]:
         state = self._state

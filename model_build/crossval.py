@@ -9,13 +9,13 @@ import keras
 import numpy as np
 
 from edge_runtime.rules.beat_label import LabelPolicy
-from firmware_bridge.records import Annotations, read_annotations, read_header
+from firmware_bridge.records import read_annotations, read_header
 from model_build.datasets.census import within
 from model_build.datasets.recording import CLASSES, Group, Recording, Target
 from model_build.datasets.splits import FOLDS, fold_of
 from model_build.evaluate.ec57 import BeatMatrix, compare_beats
 from model_build.evaluate.ec57 import pool as pooled
-from model_build.evaluate.labels import device_labels
+from model_build.evaluate.labels import device_labels, emitted
 from model_build.models.student import StudentConfig, StudentModels, build_student
 from model_build.recipe import Recipe
 from model_build.training.beats import PreparedBeats, pool
@@ -141,7 +141,7 @@ def cross_validate(
         said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
         ends = np.cumsum([len(one) for one in outside])
         for one, logits in zip(outside, np.split(said, ends[:-1]), strict=True):
-            labels = device_labels(policy, logits, one.valid)
+            labels = device_labels(policy, logits, one.valid, one.tentative)
             score_recording(by_key[one.key], one, labels, matrices)
             found = af_errors(by_key[one.key], one, labels)
             af = AfErrors(af.beats + found.beats, af.false_s + found.false_s)
@@ -151,7 +151,7 @@ def cross_validate(
 def score_recording(
     recording: Recording,
     beats: PreparedBeats,
-    labels: Sequence[str],
+    labels: Sequence[str | None],
     matrices: dict[str, BeatMatrix],
 ) -> None:
     """Add the recording's matrix if it is one of whole, annotated half hours."""
@@ -159,19 +159,22 @@ def score_recording(
         return
     header = read_header(recording.path)
     reference = read_annotations(f"{recording.path}.{recording.annotator}")
-    test = Annotations.of(beats.at, labels)
+    test = emitted(beats.at, labels)
     fs = float(header.fs_fraction)
     matrices[recording.key] = compare_beats(reference, test, fs, header.n_samples)
 
 
-def af_errors(recording: Recording, beats: PreparedBeats, labels: Sequence[str]) -> AfErrors:
+def af_errors(
+    recording: Recording, beats: PreparedBeats, labels: Sequence[str | None]
+) -> AfErrors:
     """False S in AF: everywhere in a recording of AF, else within annotated episodes."""
-    said_s = np.array(labels, np.str_) == "S"
+    said_s = np.array([label == "S" for label in labels], dtype=bool)
+    said = np.array([label is not None for label in labels], dtype=bool)
     if recording.group is Group.AF_RECORD:
-        return AfErrors(len(beats), int(said_s.sum()))
+        return AfErrors(int(said.sum()), int(said_s.sum()))
     if recording.annotator is None:
         return AfErrors(0, 0)
     reference = read_annotations(f"{recording.path}.{recording.annotator}")
-    inside = within(reference, beats.at, ("(AFIB",))
+    inside = said & within(reference, beats.at, ("(AFIB",))
     false_s = said_s & inside & (beats.target != Target.S)
     return AfErrors(int(inside.sum()), int(false_s.sum()))

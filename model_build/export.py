@@ -41,10 +41,10 @@ from edge_runtime.inference.manifest import (
 from edge_runtime.signal.features import FEATURE_SET_VERSION, FEATURES
 from edge_runtime.signal.history import BeatBlock
 from edge_runtime.signal.spec import read_spec
+from model_build.datasets.recording import CLASSES
 from model_build.errors import ExportError
 from model_build.quantize import QuantizedStudent
 
-CLASSES: Final = ("N", "S", "V", "F")
 GOLDEN_BEATS: Final = 64
 """Beats of tier (b): two full histories."""
 MAX_GRAPH_BYTES: Final = 100_000

@@ -1,8 +1,9 @@
 """Recordings to training tensors: through views and the shipped path, cached by content.
 
 Beats are cut at detected peaks. A peak paired with an annotated beat by EC57's rules (150 ms) takes
-that beat's class; a peak without a partner has no target and trains nothing, though it stays in
-the history of the beats after it, as it will on the device.
+that beat's class; a peak without a partner is an artefact, unless the annotator may have been
+silent there: then it has no target and trains nothing. Either stays in the history of the beats
+after it, as it will on the device.
 """
 
 import hashlib
@@ -28,16 +29,22 @@ from model_build.datasets.recording import Recording, Target
 from model_build.datasets.splits import require_separate
 from model_build.errors import RecipeError
 from model_build.evaluate.ec57 import pair_beats
+from model_build.evaluate.ec57.classes import Q
 from model_build.recipe import Recipe, View
 from model_build.tap import tap
 from model_build.training.beats import PreparedBeats
 from model_build.views import altered
 
 _CODE_TARGET: Final = np.array(
-    [Target.N, Target.S, Target.V, Target.F, Target.IGNORE, Target.IGNORE, Target.IGNORE,
+    [Target.N, Target.S, Target.V, Target.F, Target.IGNORE, Target.X, Target.IGNORE,
      Target.IGNORE], np.uint8
 )  # fmt: skip
-"""By `ec57.classes.LABELS` and `UNCOUNTED`: Q and the unpaired train nothing."""
+"""By `ec57.classes.LABELS` and `UNCOUNTED`: Q and what lies in stretches that are marked unreadable
+or as ventricular fibrillation train nothing."""
+_DOUBTFUL_S: Final = 0.3
+"""So near to a beat that was missed or not classified, marks may be late, and a peak may be it."""
+_SILENT: Final = "![]"
+"""Ventricular flutter waves, and where flutter begins and ends: beats are not marked there."""
 
 
 def training_recordings(directory: Path, recipe: Recipe) -> list[Recording]:
@@ -54,7 +61,11 @@ def training_recordings(directory: Path, recipe: Recipe) -> list[Recording]:
 
 
 def targets(at: NDArray[np.int64], reference: Annotations, fs: Fraction) -> NDArray[np.uint8]:
-    """`Target` of the peaks `at` (k,), paired with the reference by EC57's rules, escapes as N."""
+    """`Target` of the peaks `at` (k,), paired with the reference by EC57's rules, escapes as N.
+
+    Peaks without a partner are `Target.X`, except before the first and after the last annotated
+    beat, where the reference says nothing of beats, and within `_DOUBTFUL_S` of a doubtful one.
+    """
     if not len(at):
         return np.zeros(0, np.uint8)
     test = Annotations.of(at, ["N"] * len(at))
@@ -63,7 +74,25 @@ def targets(at: NDArray[np.int64], reference: Annotations, fs: Fraction) -> NDAr
     target = np.zeros(len(at), np.uint8)
     where = np.searchsorted(at, pairing.test_at[found])
     target[where] = _CODE_TARGET[pairing.reference_code[found]]
+    known = pairing.reference_at >= 0
+    doubtful = known & ((pairing.test_at < 0) | (pairing.reference_code == Q))
+    silent = np.array([symbol in _SILENT for symbol in reference.symbol], dtype=bool)
+    # The walk begins with an uncounted beat at sample 0, so the very start is doubtful as well.
+    beats, odd = pairing.reference_at[pairing.reference_at > 0], reference.sample[silent]
+    unsure = _near(at, np.concatenate([pairing.reference_at[doubtful], odd]), fs)
+    unsure |= (at < beats.min(initial=at[-1] + 1)) | (at > beats.max(initial=-1))
+    target[unsure & (target == Target.X)] = Target.IGNORE
     return target
+
+
+def _near(at: NDArray[np.int64], places: NDArray[np.int64], fs: Fraction) -> NDArray[np.bool_]:
+    """Which of `at` (k,) lie within `_DOUBTFUL_S` of one of `places`, in samples of `fs`."""
+    ordered = np.sort(places)
+    reach = int(_DOUBTFUL_S * fs)
+    found: NDArray[np.bool_] = np.searchsorted(ordered, at - reach) < np.searchsorted(
+        ordered, at + reach, side="right"
+    )
+    return found
 
 
 def prepare_recording(recording: Recording, view: View, seed: int) -> PreparedBeats:

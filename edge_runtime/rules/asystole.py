@@ -7,11 +7,13 @@ poor signal", a collapsed amplitude among it; a heart that stands still looks co
 
 What counts is time in which a QRS would have been seen. Time inside a gap is not counted, nor the
 detector's settling after it; a gap of `restart_gap_s` or more, or electrodes reported off, starts
-the count anew. A QRS exactly `after_s` after the last one is in time.
+the count anew. A QRS exactly `after_s` after the last one is in time; one that comes later waits
+until no tentative peak before it can still turn out to be a beat.
 """
 
 # ruff: noqa: D102 - the handlers' contract is written once, at `Rule`.
 
+from bisect import insort
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,7 +23,7 @@ from edge_runtime.events import Priority, QualityLevel, Rhythm
 from edge_runtime.rules.bounds import bounded, check_bounds
 from edge_runtime.rules.facts import Beat, Hole, LeadsOff, Readability, SignalClock
 from edge_runtime.rules.precedence import rank
-from edge_runtime.rules.rule import NEVER, NOTHING, Begin, Condition, End, Findings, Rule
+from edge_runtime.rules.rule import NEVER, NOTHING, Begin, Condition, End, Finding, Findings, Rule
 
 ASYSTOLE = Condition(
     name="asystole",
@@ -47,6 +49,7 @@ class AsystoleSettings:
 
 class _State(msgspec.Struct):
     since: int | None = None  # the last R peak, or where watching began
+    late: list[int] = []  # R peaks that came too late after it, in order
     hidden: int = 0  # samples after `since` in which a QRS could not be seen
     seen_beat: bool = False
     blind: bool = False
@@ -77,10 +80,24 @@ class Asystole(Rule):
 
     def on_beat(self, beat: Beat) -> Findings:
         state = self.state
+        if state.since is not None and beat.at < state.since:
+            return NOTHING  # told late: a later one is known
+        if state.active:
+            return self._beat_again(beat)
+        insort(state.late, beat.at)
+        while state.late and self._in_time(state.late[0]):
+            state.since, state.hidden, state.seen_beat = state.late.pop(0), 0, True
+        self._arm()
+        return NOTHING
+
+    def _in_time(self, at: int) -> bool:
+        state = self.state
+        return state.since is None or at - state.since <= self._patience() + state.hidden
+
+    def _beat_again(self, beat: Beat) -> Findings:
+        """A QRS within an asystole."""
+        state = self.state
         before, state.since, state.hidden, state.seen_beat = state.returned, beat.at, 0, True
-        if not state.active:
-            self._arm()
-            return NOTHING
         if before is None or beat.at - before > self._limit:
             # One QRS does not end it: an agonal rhythm of one beat in five seconds is one alarm.
             state.returned = beat.at
@@ -91,6 +108,7 @@ class Asystole(Rule):
         state = self.state
         missing = hole.end - hole.at
         if missing >= self._restart or state.since is None:
+            state.late.clear()
             state.since, state.hidden, state.returned = hole.end, 0, None
         else:
             state.hidden += missing
@@ -102,6 +120,7 @@ class Asystole(Rule):
         state = self.state
         was_blind, state.blind, state.has_sensor = state.blind, leads.blind, True
         if leads.blind:
+            state.late.clear()
             self.deadline = NEVER
             if state.active:
                 return self._end(leads.at, leads.decided, "the electrode is reported off")
@@ -124,16 +143,19 @@ class Asystole(Rule):
         limit_s = self._clock.seconds(self._patience())
         values = {"without_qrs_s": limit_s, "hidden_s": self._clock.seconds(state.hidden)}
         began = "the last one" if state.seen_beat else "the signal began"
-        return (
-            Begin(
-                ASYSTOLE,
-                at=state.since,
-                decided=now,
-                text=self._text(),
-                sentence=f"No QRS for {limit_s:.1f} s of readable time since {began}.",
-                values=values,
-            ),
+        begin = Begin(
+            ASYSTOLE,
+            at=state.since,
+            decided=now,
+            text=self._text(),
+            sentence=f"No QRS for {limit_s:.1f} s of readable time since {began}.",
+            values=values,
         )
+        late, state.late = state.late, []
+        found: list[Finding] = [begin]
+        for at in late:
+            found += self.on_beat(Beat(at, now, None))
+        return found
 
     def _text(self) -> str:
         if self.state.flat and not self.state.has_sensor:
@@ -150,7 +172,7 @@ class Asystole(Rule):
         if state.active or state.blind or state.since is None:
             self.deadline = NEVER
         else:
-            self.deadline = state.since + self._patience() + state.hidden + self._clock.latency
+            self.deadline = state.since + self._patience() + state.hidden + self._clock.label_latency
 
     def _end(self, at: int, decided: int, reason: str) -> Findings:
         self.state.active, self.state.returned = False, None

@@ -15,8 +15,9 @@ from edge_runtime.events import BeatClass, QualityLevel
 class SignalClock:
     """The one clock of the rules.
 
-    `latency`: a peak at p is known at the latest when sample p + latency has been taken in, its
-    class when sample p + label_latency has.
+    `latency`: a firm peak at p is known at the latest when sample p + latency has been taken in; its
+    class, and a tentative peak, when sample p + label_latency has. So a rule that waits for a beat
+    not to come waits for `label_latency` more.
     `settle`: for so many samples after a gap the detector may overlook a peak.
     """
 
@@ -40,7 +41,10 @@ class SignalClock:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """An R peak. `rr`: samples since the last one, None across a gap or an unreadable stretch."""
+    """An R peak. `rr`: samples since the one before, None across a gap or an unreadable stretch.
+
+    A peak that was tentative is told with its class, and may lie before the last one told.
+    """
 
     at: int
     decided: int

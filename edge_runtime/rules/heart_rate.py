@@ -57,6 +57,20 @@ class HeartRate:
         self._intervals.append((at, rr))
         return self._average(at)
 
+    def split(self, at: int) -> float | None:
+        """A beat at `at` is known late, after the one that follows it: the rate, as of that one.
+
+        The interval that holds it becomes two; one that is invalid or not averaged stays.
+        """
+        intervals: list[tuple[int, int | None]] = []
+        for end, rr in self._intervals:
+            if rr is not None and end - rr < at < end:
+                intervals += [(at, rr - (end - at)), (end, end - at)]
+            else:
+                intervals.append((end, rr))
+        self._intervals = deque(intervals, maxlen=INTERVALS)
+        return None if self._last is None else self._average(self._last)
+
     def _average(self, now: int) -> float | None:
         intervals = self._intervals
         least = 1

@@ -2,12 +2,14 @@
 
 Source: bedside monitors' manuals (Philips, GE: "no QRS for 2.0 s", 1.5 to 3.5 s selectable) and
 the 2.0 s of Holter practice. Told when the time has passed, not when the next beat comes; it ends
-at the next R peak. Being of medium priority it is gated by quality: an RR across a gap, an
+at the next R peak. A beat that was tentative at first may be told behind a later one, so an
+interval counts as long only once no beat within it can still come. Being of medium priority it is gated by quality: an RR across a gap, an
 unreadable stretch or electrodes reported off is not one.
 """
 
 # ruff: noqa: D102 - the handlers' contract is written once, at `Rule`.
 
+from bisect import insort
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -33,7 +35,9 @@ class PauseSettings:
 
 
 class _State(msgspec.Struct):
-    last: int | None = None  # the last R peak, while the signal after it is readable
+    # The last R peak, while the signal after it is readable, and beats that came too late after it
+    # unless another between them is still told; in order.
+    peaks: list[int] = []
     readable: bool = True
     seeing: bool = True
     active: bool = False
@@ -62,10 +66,16 @@ class Pause(Rule):
 
     def on_beat(self, beat: Beat) -> Findings:
         state = self.state
-        found = self._end(beat.at, beat.decided, "the next beat came") if state.active else NOTHING
+        peaks = state.peaks
+        if peaks and beat.at < peaks[0]:
+            return NOTHING
+        found = NOTHING
+        if state.active:
+            peaks.clear()
+            found = self._end(beat.at, beat.decided, "the next beat came")
         if state.readable and state.seeing:
-            state.last = beat.at
-            self.deadline = beat.at + self._limit + self._clock.latency
+            insort(peaks, beat.at)
+            self._watch()
         return found
 
     def on_hole(self, hole: Hole) -> Findings:
@@ -87,13 +97,19 @@ class Pause(Rule):
     def on_time(self, now: int) -> Findings:
         state = self.state
         self.deadline = NEVER
-        if state.last is None:
+        if not state.peaks:
             return NOTHING
+        if state.active:
+            del state.peaks[0]
+            self._watch()
+            return self._end(state.peaks[0], now, "the next beat came")
         state.active = True
+        if len(state.peaks) > 1:
+            self.deadline = now  # the beat that ends it is known: told next, at the same time
         return (
             Begin(
                 self.condition,
-                at=state.last,
+                at=state.peaks[0],
                 decided=now,
                 text="Pause",
                 sentence=f"No beat within {self._over_s:g} s of the last one.",
@@ -101,8 +117,16 @@ class Pause(Rule):
             ),
         )
 
+    def _watch(self) -> None:
+        """Pass over every interval that is short enough, and wait for the end of the next."""
+        peaks = self.state.peaks
+        while len(peaks) > 1 and peaks[1] - peaks[0] <= self._limit:
+            del peaks[0]
+        self.deadline = peaks[0] + self._limit + self._clock.label_latency
+
     def _lose(self, at: int, decided: int, reason: str) -> Findings:
-        self.state.last, self.deadline = None, NEVER
+        self.state.peaks.clear()
+        self.deadline = NEVER
         return self._end(at, decided, reason) if self.state.active else NOTHING
 
     def _end(self, at: int, decided: int, reason: str) -> Findings:

@@ -17,6 +17,7 @@ default); a tachycardia that was found before the episode began stays.
 
 # ruff: noqa: D102 - the handlers' contract is written once, at `Rule`.
 
+from bisect import insort
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -91,9 +92,13 @@ class _RateRule(Rule):
 
     def _push(self, beat: Beat) -> list[int]:
         peaks = self.state.peaks
-        if beat.rr is None:
-            peaks.clear()
-        peaks.append(beat.at)
+        if peaks and beat.at < peaks[-1]:
+            if beat.at > peaks[0]:
+                insort(peaks, beat.at)
+        else:
+            if beat.rr is None:
+                peaks.clear()
+            peaks.append(beat.at)
         if len(peaks) > self._beats:
             del peaks[0]
         return peaks
@@ -174,12 +179,12 @@ class ExtremeBradycardia(_RateRule):
         too_long = window[0] + self._slow_span
         if closed_slow == 1:  # then the open interval must be slow as well
             too_long = max(too_long, window[-1] + self._slow_rr)
-        self.deadline = too_long + self._clock.latency
+        self.deadline = too_long + self._clock.label_latency
 
     def on_time(self, now: int) -> Findings:
         self.deadline = NEVER
         first = self.state.peaks[len(self.state.peaks) - self._beats + 1]
-        return self._found(first, now, now - self._clock.latency - first)
+        return self._found(first, now, now - self._clock.label_latency - first)
 
     def _found(self, first: int, decided: int, span: int) -> Findings:
         bpm = self._bpm(self._beats - 1, span)

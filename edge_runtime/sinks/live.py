@@ -172,7 +172,9 @@ class LiveSource:
         match event := published.event:
             case BeatDetected():
                 self._beats.append(ShownBeat(event.at, rr_s=event.rr_s))
-                self._change(heart_rate_bpm=event.heart_rate_bpm, last_beat_at=event.at)
+                # A beat that was tentative at first may come behind a later one.
+                last = max(event.at, self._picture.last_beat_at or 0)
+                self._change(heart_rate_bpm=event.heart_rate_bpm, last_beat_at=last)
             case BeatClassified():
                 self._label(event)
             case AlarmRaised():

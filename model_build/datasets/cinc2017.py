@@ -1,7 +1,7 @@
 """CinC 2017: short hand-held recordings, labelled as a whole, used as negatives.
 
 A recording of normal rhythm or of atrial fibrillation has no S beats worth the name, but may have
-an unmarked V, so its detected beats are trained as "not S" rather than as N.
+an unmarked V, and a detected peak may be no beat, so they are trained as "not S" rather than as N.
 """
 
 from pathlib import Path

@@ -5,6 +5,8 @@ from enum import IntFlag, StrEnum
 from pathlib import Path
 from typing import Final
 
+from edge_runtime.rules.beat_label import ARTEFACT
+
 
 class Target(IntFlag):
     """The classes that a beat's label leaves possible; the loss asks for their joint probability.
@@ -17,11 +19,12 @@ class Target(IntFlag):
     S = 2
     V = 4
     F = 8
-    NOT_S = N | V | F
+    X = 16
+    NOT_S = N | V | F | X
 
 
-CLASSES: Final = ("N", "S", "V", "F")
-"""Order of the student's outputs."""
+CLASSES: Final = ("N", "S", "V", "F", ARTEFACT)
+"""Order of the student's outputs; the last says that a detected peak is no beat."""
 
 
 class Group(StrEnum):

@@ -8,7 +8,7 @@ from edge_runtime.rules.beat_label import LabelPolicy
 from firmware_bridge.records import Annotations, read_header, read_physical
 from model_build.datasets.recording import CLASSES, Recording
 from model_build.evaluate.beats import CHANNEL, Speak
-from model_build.evaluate.labels import device_labels
+from model_build.evaluate.labels import device_labels, emitted
 from model_build.models.student import StudentModels
 from model_build.recipe import Weight
 from model_build.tap import tap
@@ -47,6 +47,7 @@ def student_speaks(
             target=np.zeros(len(block), np.uint8),
         )
         logits = predictor(pool([beats], Weight()))
-        return Annotations.of(tapped.at, device_labels(policy, logits, block.valid))
+        labels = device_labels(policy, logits, block.valid, block.tentative)
+        return emitted(tapped.at, labels)
 
     return speak

@@ -1,19 +1,37 @@
 """The class of each beat as a device would emit it, from a float student's logits."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.rules.beat_label import LabelPolicy
+from firmware_bridge.records import Annotations
+
+Bools = NDArray[np.bool_]
 
 
 def device_labels(
-    policy: LabelPolicy, logits: NDArray[np.float32], valid: NDArray[np.bool_]
-) -> list[str]:
-    """Labels of logits (k, classes) by the engine's own policy; Q where `valid` (k,) is false.
+    policy: LabelPolicy, logits: NDArray[np.float32], valid: Bools, tentative: Bools
+) -> list[str | None]:
+    """Labels of logits (k, classes) by the engine's own policy, whatever the signal's quality.
 
-    Scores are the plain softmax: bundles are exported with temperature 1 and no class bias.
+    None where the device says nothing: a tentative peak that no class of beats claims. Q for a
+    firm one that is refused, as where `valid` (k,) is false. Scores are the plain softmax: bundles
+    are exported with temperature 1 and no class bias.
     """
     top = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)
     scores = np.exp(top) / np.exp(top).sum(axis=1, keepdims=True)
     scores[~valid] = np.nan
-    return [policy.decide(row).label.value for row in scores.tolist()]
+    decisions = [policy.decide(row) for row in scores.tolist()]
+    return [
+        None if doubted and not decision.is_beat else decision.label.value
+        for decision, doubted in zip(decisions, tentative.tolist(), strict=True)
+    ]
+
+
+def emitted(at: NDArray[np.int64], labels: Sequence[str | None]) -> Annotations:
+    """The beats at `at` (k,) that the device would emit, as `device_labels` names them."""
+    pairs = [(place, label) for place, label in zip(at, labels, strict=True) if label is not None]
+    places = np.array([place for place, _ in pairs], dtype=np.int64)
+    return Annotations.of(places, [label for _, label in pairs])

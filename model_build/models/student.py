@@ -16,6 +16,8 @@ from typing import Any
 import keras
 from keras import layers
 
+from model_build.datasets.recording import CLASSES
+
 Tensor = Any
 """A symbolic Keras tensor; Keras ships no type for it."""
 
@@ -28,7 +30,7 @@ class StudentConfig:
     """Sizes of the student. Defaults: 0.39 million multiply-adds a beat, 28 thousand weights."""
 
     n_features: int
-    n_classes: int = 4
+    n_classes: int = len(CLASSES)
     window: int = 160
     embedding: int = 32
     history: int = 31

@@ -11,7 +11,7 @@ from model_build.errors import RecipeError
 
 
 def class_weights(by_class: dict[str, float]) -> NDArray[np.float32]:
-    """Weight of every `Target` value, (16,): that of its class; of a set, the least."""
+    """Weight of every `Target` value, (2 ** K,): that of its class; of a set, the least."""
     missing = set(CLASSES) ^ set(by_class)
     if missing:
         raise RecipeError(f"loss.class_weight needs exactly {', '.join(CLASSES)}: {missing}")

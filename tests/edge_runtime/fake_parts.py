@@ -1,5 +1,6 @@
 """A signal path and a classifier that know the truth: they replay the beats they were given."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,13 +29,16 @@ from tests import synthetic
 RATE = 500
 LATENCY = 180
 LABEL_LATENCY = 330
-CLASSES = ("N", "S", "V", "F")
+CLASSES = ("N", "S", "V", "F", "X")
 Noted = QualityChanged | LeadChanged
 
 
 @dataclass
 class FakePath:
-    """Reports the given peaks, each `latency` after it, and whatever else was `noted`."""
+    """Reports the given peaks, each `latency` after it, and whatever else was `noted`.
+
+    Those that are `tentative` too come with their labels alone.
+    """
 
     peaks: list[int]
     noted: list[Noted] = field(default_factory=list)
@@ -42,6 +46,7 @@ class FakePath:
     latency: int = LATENCY
     label_latency: int = LABEL_LATENCY
     settle: int = 0
+    tentative: frozenset[int] = frozenset()
 
     def feed(self, item: StreamItem) -> list[Observation]:
         match item:
@@ -58,13 +63,14 @@ class FakePath:
         found: list[Observation] = [
             PeakFound(at, at + self.latency)
             for at in self.peaks
-            if start <= at + self.latency < end
+            if start <= at + self.latency < end and at not in self.tentative
         ]
         found += [note for note in self.noted if start <= note.decided < end]
         ready = [at for at in self.peaks if start <= at + self.label_latency < end]
         if ready:
             at = np.array(ready)
-            found.append(BeatsReady(at, at + self.label_latency, blank_block(at)))
+            flags = np.array([place in self.tentative for place in ready])
+            found.append(BeatsReady(at, at + self.label_latency, blank_block(at, flags)))
         return found
 
     def flush(self) -> list[Observation]:
@@ -82,14 +88,15 @@ class FakePath:
 
 @dataclass
 class FakeClassifier:
-    """Gives the beats at these peaks these labels: N, S, V, F; q is a masked beat."""
+    """Gives the beats at these peaks these labels: N, S, V, F, X; q is a masked beat."""
 
     labels: dict[int, str]
     score: float = 0.9
     classes: tuple[str, ...] = CLASSES
 
     def classify(self, block: BeatBlock) -> NDArray[np.float64]:
-        scores = np.full((len(block), len(self.classes)), (1 - self.score) / 3)
+        rest = (1 - self.score) / (len(self.classes) - 1)
+        scores = np.full((len(block), len(self.classes)), rest)
         for row, at in zip(scores, block.at.tolist(), strict=True):
             label = self.labels.get(at, "N")
             if label == "q":
@@ -105,7 +112,7 @@ class FakeClassifier:
         pass
 
 
-def blank_block(at: NDArray[np.int64]) -> BeatBlock:
+def blank_block(at: NDArray[np.int64], tentative: NDArray[np.bool_]) -> BeatBlock:
     """Beats without shape: enough for a classifier that knows the truth."""
     k = len(at)
     shapes = np.zeros((k, LENGTH), np.float32)
@@ -115,7 +122,7 @@ def blank_block(at: NDArray[np.int64]) -> BeatBlock:
         shapes.copy(),
         np.zeros((k, len(FEATURES)), np.float32),
         np.ones(k, bool),
-        np.zeros(k, bool),
+        tentative,
     )
 
 
@@ -128,12 +135,17 @@ def fake_engine(
     opened: StreamOpened | None = None,
     score: float = 0.9,
     thresholds: dict[str, float] | None = None,
+    tentative_s: Sequence[float] = (),
 ) -> Engine:
-    """An engine that sees beats at `r_s` seconds, with these labels (all N if absent)."""
+    """An engine that sees beats at `r_s` seconds, with these labels (all N if absent).
+
+    Those also in `tentative_s` are tentative peaks.
+    """
     peaks = [round(r * RATE) for r in r_s]
+    doubted = frozenset(round(r * RATE) for r in tentative_s)
     truth = dict(zip(peaks, labels or "N" * len(peaks), strict=True))
     parts = Parts(
-        FakePath(peaks, noted or []),
+        FakePath(peaks, noted or [], tentative=doubted),
         FakeClassifier(truth, score),
         LabelPolicy(CLASSES, thresholds or {}),
     )

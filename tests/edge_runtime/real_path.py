@@ -13,7 +13,7 @@ from edge_runtime.signal.path import PathConfig, SignalPath
 from edge_runtime.signal.spec import CONTRACT_RATE_HZ, read_spec
 from firmware_bridge.stream import StreamOpened
 
-CLASSES = ("N", "S", "V", "F")
+CLASSES = ("N", "S", "V", "F", "X")
 
 
 @dataclass

@@ -289,3 +289,71 @@ def test_lead_status_for_other_leads_is_refused() -> None:
 def test_other_signals_are_left_alone() -> None:
     other = SampleChunk("acc", SampleIndex(0), np.zeros((10, 3), np.float32))
     assert fake_engine([]).feed(other) == []
+
+
+def test_a_tentative_peak_that_is_a_beat_is_told_with_its_class() -> None:
+    r_s = [1.0, 1.8, 2.6, 3.4]
+    engine = fake_engine(r_s, "NNVN", tentative_s=[2.6])
+    events = play(engine, *chunks(silence(6), 100))
+    late = [e for e in events if e.at == 1300]
+    assert [type(e) for e in late] == [BeatDetected, BeatClassified]
+    assert {e.decided - e.at for e in late} == {LABEL_LATENCY}
+    assert [e.rr_s for e in of(events, BeatDetected)] == [None, 0.8, 0.8, 0.8]
+
+
+def test_a_tentative_peak_that_is_an_artefact_is_not_told_and_touches_no_rr() -> None:
+    r_s = [1.0, 1.8, 2.2, 2.6, 3.4]
+    with_it = play(fake_engine(r_s, "NNXNN", tentative_s=[2.2]), *chunks(silence(20)))
+    without = play(fake_engine([1.0, 1.8, 2.6, 3.4]), *chunks(silence(20)))
+    assert with_it == without
+
+
+def test_a_tentative_peak_without_scores_is_not_told() -> None:
+    engine = fake_engine([1.0, 1.8, 2.6], "NqN", tentative_s=[1.8])
+    detected = of(play(engine, *chunks(silence(6))), BeatDetected)
+    assert [e.at for e in detected] == [500, 1300]
+
+
+def test_a_firm_peak_that_is_an_artefact_stays_and_is_refused() -> None:
+    events = play(fake_engine([1.0, 1.8, 2.6], "NXN"), *chunks(silence(6)))
+    assert len(of(events, BeatDetected)) == 3
+    refused = of(events, BeatClassified)[1]
+    assert (refused.label, refused.reason) == ("Q", "artefact scores 0.90")
+    assert refused.scores["X"] == pytest.approx(0.9)
+
+
+def test_an_artefact_is_called_only_at_its_threshold() -> None:
+    engine = fake_engine([1.0, 1.8], "NX", tentative_s=[1.8], score=0.4, thresholds={"X": 0.5})
+    assert [e.label for e in of(play(engine, *chunks(silence(6))), BeatClassified)] == ["N", "N"]
+
+
+def test_a_beat_told_behind_a_later_one_splits_its_interval() -> None:
+    """A tentative beat 0.25 s before a firm one: the firm one is told first."""
+    r_s = [1.0, 1.8, 2.6, 3.15, 3.4, 4.2]
+    engine = fake_engine(r_s, "NNNVNN", tentative_s=[3.15])
+    detected = of(play(engine, *chunks(silence(8))), BeatDetected)
+    assert [e.at for e in detected] == [500, 900, 1300, 1700, 1575, 2100]
+    assert [e.rr_s for e in detected] == [None, 0.8, 0.8, 0.8, 0.55, 0.8]
+    assert detected[4].heart_rate_bpm == pytest.approx(60 * 4 / 2.4)
+
+
+def test_beats_that_are_all_tentative_keep_asystole_and_pause_away() -> None:
+    r_s = steady(40, 1.0, 30.0)
+    engine = fake_engine(r_s, tentative_s=r_s[3:])
+    alarms = rules(play(engine, *chunks(silence(30))))
+    assert "pause" not in alarms
+    assert "asystole" not in alarms
+
+
+def test_tentative_peaks_do_not_make_the_events_depend_on_chunks_or_snapshots() -> None:
+    r_s = [1.0, 1.8, 2.35, 2.6, 3.4, 4.2, 4.45, 8.0, 9.0]
+    doubted = [2.35, 4.2, 8.0]
+    whole = play(fake_engine(r_s, "NNVNNXNNN", tentative_s=doubted), *chunks(silence(20)))
+    engine, found = fake_engine(r_s, "NNVNNXNNN", tentative_s=doubted), []
+    for chunk in chunks(silence(20), 37):
+        found += engine.feed(chunk)
+        state = engine.snapshot()
+        engine = fake_engine(r_s, "NNVNNXNNN", tentative_s=doubted)
+        engine.restore(state)
+    assert found == whole[: len(found)]
+    assert len(found) >= len(whole) - 1

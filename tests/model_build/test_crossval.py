@@ -10,7 +10,7 @@ from firmware_bridge.records import Annotations
 from model_build.datasets.census import within
 from model_build.datasets.recording import CLASSES, Group, Recording, Target
 from model_build.datasets.splits import fold_of
-from model_build.evaluate.labels import device_labels
+from model_build.evaluate.labels import device_labels, emitted
 from model_build.recipe import read_recipe, recipe_path
 from model_build.training.beats import PreparedBeats
 
@@ -26,6 +26,7 @@ def made_up(key: str, group: Group = Group.AF_RECORD, n_beats: int = 120) -> Pre
         template=random.normal(size=(n_beats, 160)).astype(np.float16),
         features=random.normal(size=(n_beats, 4)).astype(np.float32),
         valid=np.ones(n_beats, bool),
+        tentative=np.zeros(n_beats, bool),
         target=np.full(n_beats, Target.NOT_S, np.uint8),
     )  # fmt: skip
 
@@ -46,21 +47,29 @@ def test_every_s_in_a_recording_of_af_is_false(tmp_path):
 
     beats = made_up("cinc2017/A00004")
     labels = ["N"] * 120
-    labels[3], labels[5], labels[7] = "Q", "S", "S"
+    labels[3], labels[5], labels[7], labels[9] = "Q", "S", "S", None
     found = af_errors(recording("cinc2017/A00004", Group.AF_RECORD, tmp_path), beats, labels)
-    assert (found.beats, found.false_s) == (120, 2)
-    assert found.per_thousand == pytest.approx(1000 * 2 / 120)
+    assert (found.beats, found.false_s) == (119, 2)
+    assert found.per_thousand == pytest.approx(1000 * 2 / 119)
     none = af_errors(recording("cinc2017/A00001", Group.NORMAL_RECORD, tmp_path), beats, labels)
     assert none.beats == 0
 
 
 def test_labels_are_those_the_device_would_emit():
     policy = LabelPolicy(CLASSES, {"F": 0.8})
-    likely, certain, refused = [0.0, 1.0, 0.5, 2.0], [0.0, 0.0, 0.0, 9.0], [9.0, 0.0, 0.0, 0.0]
-    logits = np.array([likely, certain, refused], np.float32)
-    assert logits.argmax(axis=1).tolist() == [3, 3, 0]
-    assert device_labels(policy, logits, np.array([True, True, False])) == ["S", "F", "Q"]
-    assert device_labels(policy, logits[:0], np.zeros(0, bool)) == []
+    likely, certain, refused = [0, 1, 0.5, 2, 0], [0, 0, 0, 9, 0], [9, 0, 0, 0, 0]
+    logits = np.array([likely, certain, refused, [0, 0, 0, 0, 9]], np.float32)
+    assert logits.argmax(axis=1).tolist() == [3, 3, 0, 4]
+    valid, none = np.array([True, True, False, True]), np.zeros(4, bool)
+    assert device_labels(policy, logits, valid, none) == ["S", "F", "Q", "Q"]
+    assert device_labels(policy, logits, valid, ~none) == ["S", "F", None, None]
+    assert device_labels(policy, logits[:0], none[:0], none[:0]) == []
+
+
+def test_what_the_device_says_nothing_of_is_no_beat():
+    said = emitted(np.array([100, 400, 700]), ["N", None, "Q"])
+    assert said.sample.tolist() == [100, 700]
+    assert list(said.symbol) == ["N", "Q"]
 
 
 def test_cross_validation_labels_by_the_recipes_thresholds(tmp_path, monkeypatch):
@@ -68,7 +77,7 @@ def test_cross_validation_labels_by_the_recipes_thresholds(tmp_path, monkeypatch
     from model_build import crossval
 
     recipe = read_recipe(recipe_path("beats-first"))
-    said = np.tile(np.array([0.0, 1.0, 0.5, 2.0], np.float32), (120, 1))
+    said = np.tile(np.array([0.0, 1.0, 0.5, 2.0, 0.0], np.float32), (120, 1))
     monkeypatch.setattr(crossval, "fit", lambda *_: crossval.Fitted(None, None, ()))
     monkeypatch.setattr(crossval, "Predictor", lambda *_: lambda _: said)
     beats = made_up("cinc2017/A00003")

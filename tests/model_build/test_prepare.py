@@ -10,7 +10,7 @@ from firmware_bridge.records import Annotations, read_annotations, read_physical
 from model_build.calibrate import calibration_items, choose_beats
 from model_build.calibration import CalibrationBeat
 from model_build.datasets import mitdb
-from model_build.datasets.recording import Target
+from model_build.datasets.recording import CLASSES, Target
 from model_build.errors import QuantizeError, RecipeError
 from model_build.prepare import (
     cache_path,
@@ -79,6 +79,45 @@ def test_targets_follow_ec57s_window_and_classes():
     assert len(targets(at[:0], reference, RATE)) == 0
 
 
+def test_a_peak_without_a_partner_is_an_artefact_where_the_annotator_speaks():
+    marks = {
+        500: "N", 1000: "N", 1400: "Q", 2000: "N", 3000: "[", 3600: "]", 4000: "N", 4600: "!",
+        5000: "N", 5600: "N", 6200: "N",
+    }  # fmt: skip
+    reference = Annotations.of(list(marks), list(marks.values()))
+    artefacts = {740, 1700, 2300}
+    ignored = {
+        300,  # before the first beat
+        1480,  # beside a beat that nobody could classify
+        3300,  # in flutter
+        4650,  # beside a flutter wave
+        5690,  # beside a beat that was missed: 250 ms behind its mark
+        6500,  # behind the last beat
+    }
+    beats = {500, 1000, 1400, 2000, 4000, 5000, 6200}
+    at = np.array(sorted(beats | artefacts | ignored))
+    found = dict(zip(at.tolist(), targets(at, reference, RATE).tolist(), strict=True))
+    assert {place for place, target in found.items() if target == Target.X} == artefacts
+    assert all(found[place] == Target.IGNORE for place in ignored | {1400})
+
+
+def test_where_the_record_is_marked_unreadable_nothing_is_an_artefact():
+    symbols = ["N", "N", "~", "~", "N"]
+    reference = replace(
+        Annotations.of([500, 1000, 1200, 2400, 2800], symbols),
+        subtype=np.array([0, 0, 0x33, 0, 0]),
+    )
+    at = np.array([500, 750, 1000, 1800, 2800])
+    expected = [Target.N, Target.X, Target.N, Target.IGNORE, Target.N]
+    assert targets(at, reference, RATE).tolist() == expected
+
+
+def test_what_a_label_of_a_whole_recording_leaves_possible():
+    assert not Target.NOT_S & Target.S
+    assert Target.NOT_S & Target.X
+    assert [Target(1 << k).name for k in range(len(CLASSES))] == list(CLASSES)
+
+
 def test_the_cache_is_named_by_all_code_that_makes_it():
     names = {f"{file.parent.name}/{file.name}" for file in coded_in()}
     assert names >= {
@@ -121,6 +160,7 @@ def test_prepared_beats_are_the_paths_own(data_dir, tmp_path):
     n_v = sum(symbol in "VE" for symbol in reference.symbol)
     assert (beats.target == Target.V).sum() > 0.98 * n_v
     assert (beats.target == Target.IGNORE).mean() < 0.01
+    np.testing.assert_array_equal(beats.tentative, tapped.beats.tentative)
     path = cache_path(tmp_path, recording, view, 1)
     before = path.stat().st_mtime_ns
     (again,) = prepare([recording], [view], 1, tmp_path)
@@ -151,6 +191,7 @@ def made_up(key: str, n_beats: int = 200) -> PreparedBeats:
         template=random.normal(size=(n_beats, 160)).astype(np.float16),
         features=random.normal(size=(n_beats, 4)).astype(np.float32),
         valid=np.arange(n_beats) % 9 != 3,
+        tentative=np.zeros(n_beats, bool),
         target=np.where(np.arange(n_beats) % 5 == 0, Target.V, Target.N).astype(np.uint8),
     )  # fmt: skip
 

@@ -38,6 +38,7 @@ def made_up(key: str, n_beats: int = 300, seed: int = 0) -> PreparedBeats:
         template=np.tile(np.exp(-((t / 4.0) ** 2)), (n_beats, 1)).astype(np.float16),
         features=features,
         valid=random.random(n_beats) < 0.97,
+        tentative=np.zeros(n_beats, bool),
         target=target,
     )
 
@@ -121,7 +122,7 @@ def test_scaling_puts_undefined_values_at_the_centre():
 def test_loss_of_a_set_is_that_of_its_joint_probability():
     from model_build.training.losses import set_cross_entropy
 
-    logits = np.array([[1.0, 2.0, 3.0, 4.0]] * 3, np.float32)
+    logits = np.array([[1.0, 2.0, 3.0, 4.0, 0.5]] * 3, np.float32)
     share = np.exp(logits[0]) / np.exp(logits[0]).sum()
     expected = [-np.log(share[1]), -np.log(1 - share[1]), 0.0]
     said = set_cross_entropy(logits, np.array([Target.S, Target.NOT_S, Target.IGNORE], np.uint8))

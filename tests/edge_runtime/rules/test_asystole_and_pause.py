@@ -11,8 +11,8 @@ from edge_runtime.rules.pause import PauseSettings
 from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.rules.settings import RuleSettings
 
-RATE, LATENCY = 500, 180
-CLOCK = SignalClock(Fraction(RATE), LATENCY, 330, settle=20)
+RATE, LATENCY, LABEL_LATENCY = 500, 180, 330
+CLOCK = SignalClock(Fraction(RATE), LATENCY, LABEL_LATENCY, settle=20)
 
 
 class Told:
@@ -60,20 +60,20 @@ class Told:
 def test_no_qrs_for_four_seconds_is_asystole() -> None:
     told = Told().beats(500, 1000).until(20_000)
     (alarm,) = told.raised("asystole")
-    assert (alarm.at, alarm.decided) == (1000, 1000 + 4 * RATE + LATENCY)
+    assert (alarm.at, alarm.decided) == (1000, 1000 + 4 * RATE + LABEL_LATENCY)
     assert (alarm.priority, alarm.latched, alarm.text) == ("high", True, "Asystole")
     assert alarm.explanation.values["without_qrs_s"] == 4.0
 
 
 def test_asystole_is_decided_with_the_very_sample_that_suffices() -> None:
-    due = 1000 + 4 * RATE + LATENCY
+    due = 1000 + 4 * RATE + LABEL_LATENCY
     assert not Told().beats(1000).until(due).raised("asystole")
     assert Told().beats(1000).until(due + 1).raised("asystole")
 
 
 @pytest.mark.parametrize(("rr", "alarms"), [(1999, 0), (2000, 0), (2001, 1)])
 def test_a_qrs_exactly_four_seconds_later_is_in_time(rr: int, alarms: int) -> None:
-    told = Told().beats(500, 1000, 1000 + rr)
+    told = Told().beats(500, 1000, 1000 + rr).until(3000 + LABEL_LATENCY + 1)
     assert len(told.raised("asystole")) == alarms
 
 
@@ -93,7 +93,7 @@ def test_single_beats_five_seconds_apart_are_one_asystole() -> None:
 def test_time_inside_a_short_gap_does_not_count() -> None:
     told = Told().beats(1000).hole(2000, 2500).until(20_000)
     (alarm,) = told.raised("asystole")
-    assert alarm.decided == 1000 + 4 * RATE + LATENCY + 500 + CLOCK.settle
+    assert alarm.decided == 1000 + 4 * RATE + LABEL_LATENCY + 500 + CLOCK.settle
     assert alarm.at == 1000
 
 
@@ -143,10 +143,10 @@ def test_good_signal_again_takes_the_doubt_from_asystole() -> None:
 
 
 def test_before_the_first_beat_asystole_waits_eight_seconds() -> None:
-    told = Told().until(8 * RATE + LATENCY)
+    told = Told().until(8 * RATE + LABEL_LATENCY)
     assert not told.raised("asystole")
     (alarm,) = told.until(20_000).raised("asystole")
-    assert (alarm.at, alarm.decided) == (0, 8 * RATE + LATENCY)
+    assert (alarm.at, alarm.decided) == (0, 8 * RATE + LABEL_LATENCY)
 
 
 @pytest.mark.parametrize("after_s", [2.9, 10.1, float("nan")])
@@ -157,14 +157,14 @@ def test_asystole_bounds_are_three_to_ten_seconds(after_s: float) -> None:
 
 @pytest.mark.parametrize(("rr", "alarms"), [(999, 0), (1000, 0), (1001, 1)])
 def test_a_pause_is_longer_than_two_seconds(rr: int, alarms: int) -> None:
-    told = Told().beats(500, 1000, 1000 + rr)
+    told = Told().beats(500, 1000, 1000 + rr).until(2000 + LABEL_LATENCY + 1)
     assert len(told.raised("pause")) == alarms
 
 
 def test_a_pause_is_told_while_it_lasts_and_ends_with_the_next_beat() -> None:
     told = Told().beats(1000, 2400)
     (alarm,) = told.raised("pause")
-    assert (alarm.at, alarm.decided) == (1000, 1000 + 2 * RATE + LATENCY)
+    assert (alarm.at, alarm.decided) == (1000, 1000 + 2 * RATE + LABEL_LATENCY)
     assert (alarm.priority, alarm.latched) == ("medium", False)
     assert [(e.at, e.decided) for e in told.cleared("pause")] == [(2400, 2400 + LATENCY)]
 
@@ -195,3 +195,26 @@ def test_pauses_in_quick_succession_alarm_once() -> None:
     assert len(told.raised("pause")) == 1
     told.beats(*range(5000, 8001, 400), 9400)
     assert len(told.raised("pause")) == 2
+
+
+def test_a_beat_told_late_takes_an_interval_apart() -> None:
+    """What looked like 2.2 s and 4.2 s was two intervals: the beat between was tentative."""
+    for rule, gap in (("pause", 1100), ("asystole", 2100)):
+        told = Told(RuleSettings()).beats(500, 1000, 1000 + gap)
+        middle = 1000 + gap - 120
+        told.events += told.book.tell(Beat(middle, middle + LABEL_LATENCY, None))
+        assert not told.until(1000 + gap + 900).raised(rule)
+
+
+def test_a_beat_told_late_does_not_move_the_last_one_back() -> None:
+    told = Told().beats(500, 1000, 1400)
+    told.events += told.book.tell(Beat(1280, 1280 + LABEL_LATENCY, None))
+    (alarm,) = told.until(20_000).raised("asystole")
+    assert alarm.at == 1400
+
+
+def test_a_pause_that_is_over_when_it_is_certain_has_its_end() -> None:
+    told = Told().beats(500, 1000, 2100).until(2000 + LABEL_LATENCY + 1)
+    (alarm,), (end,) = told.raised("pause"), told.cleared("pause")
+    assert (alarm.at, alarm.decided) == (1000, 2000 + LABEL_LATENCY)
+    assert (end.at, end.decided) == (2100, 2000 + LABEL_LATENCY)

@@ -11,8 +11,8 @@ from edge_runtime.rules.rate import TachycardiaSettings
 from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.rules.settings import RuleSettings
 
-RATE, LATENCY = 420, 150  # 420 Hz: RR at 140/min is 180 samples exactly, at 40/min 630
-CLOCK = SignalClock(Fraction(RATE), LATENCY, 300)
+RATE, LATENCY, LABEL_LATENCY = 420, 150, 300  # 420 Hz: RR at 140/min is 180 samples exactly, at 40/min 630
+CLOCK = SignalClock(Fraction(RATE), LATENCY, LABEL_LATENCY)
 AT_140, AT_40 = 180, 630
 
 
@@ -76,9 +76,9 @@ def test_bradycardia_is_less_than_40_over_5_beats(rr: int, beats: int, alarms: i
 
 
 def test_bradycardia_does_not_wait_for_a_late_fifth_beat() -> None:
-    events = told(train(100, 800, 4), until=100 + 6 * RATE + LATENCY + 1)
+    events = told(train(100, 800, 4), until=100 + 6 * RATE + LABEL_LATENCY + 1)
     (alarm,) = raised(events, "extreme_bradycardia")
-    assert (alarm.at, alarm.decided) == (100, 100 + 6 * RATE + LATENCY)
+    assert (alarm.at, alarm.decided) == (100, 100 + 6 * RATE + LABEL_LATENCY)
     assert not raised(told(train(100, 630, 4), until=100 + 6 * RATE), "extreme_bradycardia")
 
 
