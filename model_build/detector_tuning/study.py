@@ -125,13 +125,21 @@ class Count:
             self.v_missed + other.v_missed,
         )
 
+    @property
+    def se(self) -> float:
+        """Sensitivity in percent."""
+        return 100 * self.found / max(1, self.found + self.missed)
+
+    @property
+    def v_se(self) -> float:
+        """Sensitivity for ventricular beats in percent."""
+        return 100 * self.v_found / max(1, self.v_found + self.v_missed)
+
     def __str__(self) -> str:
-        se = 100 * self.found / max(1, self.found + self.missed)
         ppv = 100 * self.found / max(1, self.found + self.extra)
-        v_se = 100 * self.v_found / max(1, self.v_found + self.v_missed)
         return (
-            f"Se {se:6.2f} +P {ppv:6.2f} missed {self.missed:5d} extra {self.extra:5d}   "
-            f"V Se {v_se:6.2f} missed {self.v_missed}"
+            f"Se {self.se:6.2f} +P {ppv:6.2f} missed {self.missed:5d} extra {self.extra:5d}   "
+            f"V Se {self.v_se:6.2f} missed {self.v_missed}"
         )
 
 
