@@ -8,7 +8,6 @@ beat and the lead can be read; otherwise nobody hears of it.
 """
 
 from bisect import bisect
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isnan

@@ -164,9 +164,7 @@ def score_recording(
     matrices[recording.key] = compare_beats(reference, test, fs, header.n_samples)
 
 
-def af_errors(
-    recording: Recording, beats: PreparedBeats, labels: Sequence[str | None]
-) -> AfErrors:
+def af_errors(recording: Recording, beats: PreparedBeats, labels: Sequence[str | None]) -> AfErrors:
     """False S in AF: everywhere in a recording of AF, else within annotated episodes."""
     said_s = np.array([label == "S" for label in labels], dtype=bool)
     said = np.array([label is not None for label in labels], dtype=bool)

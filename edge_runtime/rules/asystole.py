@@ -172,7 +172,9 @@ class Asystole(Rule):
         if state.active or state.blind or state.since is None:
             self.deadline = NEVER
         else:
-            self.deadline = state.since + self._patience() + state.hidden + self._clock.label_latency
+            self.deadline = (
+                state.since + self._patience() + state.hidden + self._clock.label_latency
+            )
 
     def _end(self, at: int, decided: int, reason: str) -> Findings:
         self.state.active, self.state.returned = False, None

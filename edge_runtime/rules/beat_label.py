@@ -42,9 +42,7 @@ class LabelPolicy:
         self.names = tuple(classes)
         self._classes = {name: BeatClass(name) for name in classes if name != ARTEFACT}
         self._thresholds = tuple(thresholds.get(name, 0.0) for name in classes)
-        self._accepted = {
-            name: Decision(label, label, "") for name, label in self._classes.items()
-        }
+        self._accepted = {name: Decision(label, label, "") for name, label in self._classes.items()}
 
     def decide(self, scores: Sequence[float]) -> Decision:
         """One row of scores, one per class; NaN means that the beat was not looked at."""

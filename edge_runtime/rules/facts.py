@@ -15,9 +15,9 @@ from edge_runtime.events import BeatClass, QualityLevel
 class SignalClock:
     """The one clock of the rules.
 
-    `latency`: a firm peak at p is known at the latest when sample p + latency has been taken in; its
-    class, and a tentative peak, when sample p + label_latency has. So a rule that waits for a beat
-    not to come waits for `label_latency` more.
+    `latency`: a firm peak at p is known at the latest when sample p + latency has been taken in;
+    its class, and a tentative peak, when sample p + label_latency has. So a rule that waits for a
+    beat not to come waits for `label_latency` more.
     `settle`: for so many samples after a gap the detector may overlook a peak.
     """
 

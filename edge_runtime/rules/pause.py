@@ -3,8 +3,8 @@
 Source: bedside monitors' manuals (Philips, GE: "no QRS for 2.0 s", 1.5 to 3.5 s selectable) and
 the 2.0 s of Holter practice. Told when the time has passed, not when the next beat comes; it ends
 at the next R peak. A beat that was tentative at first may be told behind a later one, so an
-interval counts as long only once no beat within it can still come. Being of medium priority it is gated by quality: an RR across a gap, an
-unreadable stretch or electrodes reported off is not one.
+interval counts as long only once no beat within it can still come. Being of medium priority it is
+gated by quality: an RR across a gap, an unreadable stretch or electrodes reported off is not one.
 """
 
 # ruff: noqa: D102 - the handlers' contract is written once, at `Rule`.

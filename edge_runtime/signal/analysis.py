@@ -25,7 +25,7 @@ class Detector(Protocol):
 
     @property
     def max_latency(self) -> int:
-        """Bound of `decided - at` of a firm peak; a tentative one is told before its window ends."""
+        """Bound of `decided - at` of a firm peak; a tentative one is told before its window is."""
 
     @property
     def horizon(self) -> int:

@@ -41,8 +41,8 @@ class BeatBlock:
     `at` (k,) contract index of R; `window` and `template` (k, 160) float32, R at 88, in QRS
     heights of the template, within +-`CLIP` (before there is a template: in the beat's own height,
     and `template` is zero); `features` (k, len(FEATURES)) float32 in raw units, never NaN;
-    `valid` (k,) False where the window is not readable: it is zero then; `tentative` (k,) True where
-    the detector is not sure of the peak: such a one has left no trace in the RR and the template.
+    `valid` (k,) False where the window is not readable: it is zero then; `tentative` (k,) True
+    where the detector is not sure of the peak: such a one leaves no trace in RR and template.
     """
 
     at: NDArray[np.int64]
@@ -124,9 +124,10 @@ class BeatHistory:
     ) -> BeatBlock:
         """Take k beats in order: windows (k, 320) in mV, R at 176, and their contract indices.
 
-        `tentative` (k,) peaks are put in context but leave none: firm beats are compared with firm
-        ones, but for the features that say otherwise. A row with NaN is a beat whose window is not readable or not whole: its RR counts, its
-        shape is masked. Raises ValueError if shapes differ or `at` does not increase.
+        `tentative` (k,) peaks are put in context but are none: beats are compared with firm ones
+        before them, but for the features that say otherwise. A row with NaN is a beat whose window
+        is not readable or not whole: its RR counts, its shape is masked. Raises ValueError if
+        shapes differ or `at` does not increase.
         """
         at = np.asarray(at, dtype=np.int64)
         if windows.shape != (len(at), WINDOW):
@@ -192,7 +193,7 @@ class BeatHistory:
         usable = np.concatenate((self._p_usable, readable & ~premature & ~tentative))
         doubtful = readable & _doubtful(beat, template, followed)
         # What lies before each beat, counted among the firm ones: of those kept, then of these.
-        before = np.cumsum(~tentative) - ~tentative
+        before: NDArray[np.int64] = np.cumsum(~tentative) - ~tentative
         rr = np.concatenate((self._rr, intervals.rr[firm]))
         rr_ok = np.concatenate((self._rr_ok, intervals.ok[firm]))
         was_readable = np.concatenate(([self._readable], readable[firm]))

@@ -44,8 +44,8 @@ FEATURES: Final = (
 class QrsConstants:
     """Numbers of the detector. Lengths in samples at 250 Hz, sizes in mV of energy amplitude.
 
-    A place that scores `threshold` is a firm peak, one that scores `tentative_threshold` a tentative
-    one; where both are equal there are no tentative peaks.
+    A place that scores `threshold` is a firm peak, one that scores `tentative_threshold` a
+    tentative one; where both are equal there are no tentative peaks.
     `hidden` (h, len(FEATURES) + 1) and `output` (h + 1,) are the network's weights, the last
     column and entry being the bias; features enter as they are, scales are folded in.
     """

@@ -22,8 +22,9 @@ from model_build.detector_tuning.noise import (
     signal_power,
 )
 from model_build.detector_tuning.report import enter, main, rewrite_nstdb
-from model_build.detector_tuning.study import Recorder, collect, count, label, pair, run
+from model_build.detector_tuning.study import Count, Recorder, collect, count, label, pair, run
 from model_build.detector_tuning.tables import GQRS_NSTDB, Row, nstdb_rows, nstdb_table
+from model_build.detector_tuning.tentative import Trial, choose, try_thresholds
 from model_build.errors import BuildError
 
 FS = 250
@@ -177,3 +178,35 @@ def test_laying_out_and_opening_exclude_each_other() -> None:
     result = CliRunner().invoke(main, ["--rewrite", "--open-test", "why"])
     assert result.exit_code == 2
     assert "opens nothing" in result.output
+
+
+def test_tentative_peaks_find_what_firm_ones_miss() -> None:
+    """A score that is always 2 too low has no firm peaks but after a silence."""
+    sceptic = QrsConstants(np.zeros((1, len(FEATURES) + 1)), np.array([0.0, -2.0]))
+    one = recording()
+    subset = [make_case(one, one.raw, variant=kind, weight=1.0) for kind in ("clean", "slow")]
+    none, some = try_thresholds(subset, sceptic, (0.0, -2.0))
+    assert none.tentative == 0
+    assert some.found > none.found
+    assert some.tentative_clean > 0
+    assert some.tentative_noisy == 0
+
+
+def trial(threshold: float, found: int, missed: int, tentative: int) -> Trial:
+    clean = Count(found, missed, 0, 100, 0)
+    return Trial(threshold, clean, Count(), tentative, 0)
+
+
+def test_the_threshold_sinks_while_enough_of_what_it_adds_are_beats() -> None:
+    trials = [
+        trial(0.0, 9995, 5, 0),
+        trial(-1.0, 9997, 3, 20),
+        trial(-2.0, 9998, 2, 100),
+        trial(-3.0, 9999, 1, 5000),
+    ]
+    assert choose(trials).threshold == -1.0
+
+
+def test_the_threshold_sinks_until_the_targets_are_met() -> None:
+    trials = [trial(0.0, 9900, 100, 0), trial(-1.0, 9901, 99, 1000), trial(-2.0, 9991, 9, 1500)]
+    assert choose(trials).threshold == -2.0

@@ -21,7 +21,7 @@ def test_the_shipped_set_loads(shipped):
         "conditioning.toml",
         "set.toml",
     ]
-    assert shipped.beats.manifest.classes == ("N", "S", "V", "F")
+    assert shipped.beats.manifest.classes == ("N", "S", "V", "F", "X")
     assert shipped.beats.manifest.history == 31
     assert len(shipped.beats.encoder) + len(shipped.beats.context) <= 100_000
 
@@ -53,8 +53,8 @@ def test_a_missing_file_is_named(copy, name):
         ("minimum_runtime = 1", 'minimum_runtime = "1"', "minimum_runtime"),
         ("minimum_runtime = 1", "minimum_runtime = 1\ncolour = 3", "colour"),
         ("history = 31", "history = 30", r"history is \(1, 1, 31, 32\)"),
-        ('["N", "S", "V", "F"]', '["N", "S", "V"]', r"logits is \(1, 4\)"),
-        ("log_bias = [", "log_bias = [0.0, ", r"log_bias is \(5,\)"),
+        ('["N", "S", "V", "F", "X"]', '["N", "S", "V"]', r"logits is \(1, 5\)"),
+        ("log_bias = [", "log_bias = [0.0, ", r"log_bias is \(6,\)"),
         ('role = "cam"', 'role = "map"', "encoder.tflite has roles"),
         ("temperature = 1.0", "temperature = -1.0", "is not positive"),
         ('file = "golden.npz"', 'file = "../golden.npz"', "no hash for ../golden.npz"),

@@ -11,7 +11,11 @@ from edge_runtime.rules.rate import TachycardiaSettings
 from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.rules.settings import RuleSettings
 
-RATE, LATENCY, LABEL_LATENCY = 420, 150, 300  # 420 Hz: RR at 140/min is 180 samples exactly, at 40/min 630
+RATE, LATENCY, LABEL_LATENCY = (
+    420,
+    150,
+    300,
+)  # 420 Hz: RR at 140/min is 180 samples exactly, at 40/min 630
 CLOCK = SignalClock(Fraction(RATE), LATENCY, LABEL_LATENCY)
 AT_140, AT_40 = 180, 630
 

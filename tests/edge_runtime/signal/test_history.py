@@ -130,7 +130,10 @@ def test_tentative_peaks_leave_no_trace_in_what_firm_beats_are_compared_with():
     among = np.insert(at, extra, at[extra] - 90)
     tentative = np.array(extra) + np.arange(len(extra))
     firm = np.setdiff1d(np.arange(len(among)), tentative)
-    clean, mixed = feed(BeatHistory(), windows, at), feed(BeatHistory(), noisy, among, (), tentative)
+    clean, mixed = (
+        feed(BeatHistory(), windows, at),
+        feed(BeatHistory(), noisy, among, (), tentative),
+    )
     assert mixed.tentative.nonzero()[0].tolist() == tentative.tolist()
     assert np.array_equal(mixed.window[firm], clean.window)
     assert np.array_equal(mixed.template[firm], clean.template)
