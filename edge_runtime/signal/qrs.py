@@ -53,6 +53,20 @@ class Peaks:
     def __len__(self) -> int:
         return len(self.at)
 
+    @classmethod
+    def join(cls, parts: "Sequence[Peaks]") -> "Peaks":
+        """What a detector gave one call after the other."""
+        return cls(
+            np.concatenate([part.at for part in parts]),
+            np.concatenate([part.decided for part in parts]),
+            np.concatenate([part.tentative for part in parts]),
+        )
+
+    def firm(self) -> "Peaks":
+        """Those that are not tentative."""
+        keep = ~self.tentative
+        return Peaks(self.at[keep], self.decided[keep], self.tentative[keep])
+
     def by_place(self) -> "Peaks":
         """The same in order of `at`, as windows are cut."""
         order = np.argsort(self.at, kind="stable")

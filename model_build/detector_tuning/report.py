@@ -17,7 +17,7 @@ import click
 import numpy as np
 
 from edge_runtime.signal.conditioner import Conditioner
-from edge_runtime.signal.qrs import QrsDetector
+from edge_runtime.signal.qrs import Peaks, QrsDetector
 from edge_runtime.signal.qrs_constants import QrsConstants
 from edge_runtime.signal.spec import read_spec
 from firmware_bridge.records import Annotations
@@ -40,17 +40,17 @@ BLOCK_S: Final = 10
 
 
 def detect(recording: Recording, constants: QrsConstants, mains_hz: int | None) -> Annotations:
-    """Peaks of a recording through the shipped signal path, as annotations on its clock."""
+    """Firm peaks of a recording through the shipped signal path, as annotations on its clock."""
     conditioner = Conditioner(read_spec(), recording.fs, 1, mains_hz)
     detector = QrsDetector(constants)
     block = int(BLOCK_S * recording.fs)
     raw = recording.raw.astype(np.float32)[:, None]
     found = [
-        detector.process(conditioner.process(raw[i : i + block])[:, 0]).at
+        detector.process(conditioner.process(raw[i : i + block])[:, 0])
         for i in range(0, len(raw), block)
     ]
-    found.append(detector.finish().at)
-    at = conditioner.timeline.source_indices(np.concatenate(found))
+    peaks = Peaks.join([*found, detector.finish()]).firm()
+    at = conditioner.timeline.source_indices(peaks.at)
     return Annotations.of(np.maximum(at, 0), ["N"] * len(at))
 
 

@@ -79,19 +79,13 @@ class Recorder(QrsDetector):
 
 def run(detector: QrsDetector, case: Case) -> Indices:
     """Firm peaks of a whole case."""
-    found = every_peak(detector, case)
-    return found.at[~found.tentative]
+    return every_peak(detector, case).firm().at
 
 
 def every_peak(detector: QrsDetector, case: Case) -> Peaks:
     """Firm and tentative peaks of a whole case, in order of place."""
     parts = [detector.process(case.x[i : i + BLOCK]) for i in range(0, len(case.x), BLOCK)]
-    parts.append(detector.finish())
-    return Peaks(
-        np.concatenate([part.at for part in parts]),
-        np.concatenate([part.decided for part in parts]),
-        np.concatenate([part.tentative for part in parts]),
-    ).by_place()
+    return Peaks.join([*parts, detector.finish()]).by_place()
 
 
 def collect(

@@ -59,17 +59,8 @@ def detect(
     """Firm peaks, or `everything`."""
     detector = detector or QrsDetector()
     parts = [detector.process(x[i : i + block]) for i in range(0, len(x), block)]
-    found = Peaks(
-        np.concatenate([part.at for part in parts]),
-        np.concatenate([part.decided for part in parts]),
-        np.concatenate([part.tentative for part in parts]),
-    )
-    return found if everything else firm(found)
-
-
-def firm(peaks: Peaks) -> Peaks:
-    keep = ~peaks.tentative
-    return Peaks(peaks.at[keep], peaks.decided[keep], peaks.tentative[keep])
+    found = Peaks.join(parts)
+    return found if everything else found.firm()
 
 
 def missed_and_extra(found: np.ndarray, truth: np.ndarray, tolerance: int) -> tuple[int, int]:
@@ -141,7 +132,7 @@ def test_the_horizon_never_lies() -> None:
     for i in range(0, 5000, 17):
         before = detector.horizon
         peaks = detector.process(SIGNAL[i : i + 17])
-        assert (firm(peaks).at >= before).all()
+        assert (peaks.firm().at >= before).all()
         assert detector.horizon >= before
     assert detector.horizon >= 5000 - QrsDetector.max_latency
 
@@ -289,10 +280,10 @@ def test_a_step_is_no_beat_twice() -> None:
 
 def test_no_peak_and_no_interval_span_a_gap() -> None:
     detector = QrsDetector()
-    first = firm(detector.process(SIGNAL[:4000]))
+    first = detector.process(SIGNAL[:4000]).firm()
     detector.skip(1000)
     assert detector.horizon == 5000
-    second = firm(detector.process(SIGNAL[4000:8000]))
+    second = detector.process(SIGNAL[4000:8000]).firm()
     assert first.at.max() < 4000
     assert second.at.min() >= 5000
     truth = SIGNAL_R[(SIGNAL_R >= 4030) & (SIGNAL_R < 7900)] + 1000
@@ -304,8 +295,8 @@ def test_the_last_beat_is_found_when_the_signal_ends() -> None:
     r_at = regular(75, 30)
     x = beat_train(r_at, 30 * RATE_HZ)[: int(r_at[-1]) + 12]
     detector = QrsDetector()
-    found = firm(detector.process(x)).at
-    rest = firm(detector.finish())
+    found = detector.process(x).firm().at
+    rest = detector.finish().firm()
     assert found[-1] < r_at[-1] - 25
     assert abs(int(rest.at[-1]) - int(r_at[-1])) <= 4
     assert rest.at[-1] < len(x)
@@ -321,7 +312,7 @@ def test_what_was_learnt_survives_a_gap() -> None:
     detector.process(x[:5000])
     detector.skip(12)
     cut = int(r_at[(r_at > 5000)][0]) - 40
-    found = firm(detector.process(x[cut : cut + 1000])).at - 5012 + cut
+    found = detector.process(x[cut : cut + 1000]).firm().at - 5012 + cut
     truth = r_at[(r_at >= cut) & (r_at < cut + 900)]
     assert missed_and_extra(found[found < cut + 900], truth, tolerance=4) == (0, 0)
 
