@@ -66,7 +66,7 @@ def test_asystole_is_raised_within_ten_seconds_of_the_last_r(noise_mv: float) ->
     beats = steady(75, 0.6, 20)
     alarm = raised(run(beats, *chunks(ecg(beats, 40, noise_mv=noise_mv))))["asystole"]
     assert alarm.at / RATE == pytest.approx(beats[-1], abs=0.02)
-    assert 4.0 <= (alarm.decided - alarm.at) / RATE <= 4.5
+    assert 4.0 <= (alarm.decided - alarm.at) / RATE <= 4.7
     # A heart that stands still takes the amplitude away, as a lost contact does.
     expected = "Asystole or electrode off" if noise_mv == 0.0 else "Asystole or poor signal"
     assert (alarm.text, alarm.priority) == (expected, "high")

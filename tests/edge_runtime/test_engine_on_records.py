@@ -76,4 +76,4 @@ def test_a_lead_that_fades_alarms_as_asystole_or_poor_signal(data_dir: Path) -> 
     events = [e for chunk in chunks(samples, FS * 10) for e in engine.feed(chunk)]
     (alarm,) = [e for e in events if isinstance(e, AlarmRaised) and e.rule == "asystole"]
     assert (alarm.text, alarm.priority) == ("Asystole or poor signal", "high")
-    assert first / FS + alarm.at / FS == pytest.approx(1383.3, abs=0.1)
+    assert first / FS + alarm.at / FS == pytest.approx(1383.9, abs=0.1)  # of a tentative peak

@@ -29,7 +29,7 @@ def fresh(classifier):
 
 def test_scores_sum_to_one(classifier):
     scores = fresh(classifier).classify(beats(50))
-    assert scores.shape == (50, 4)
+    assert scores.shape == (50, 5)
     np.testing.assert_allclose(scores.sum(axis=1), 1.0, rtol=1e-12)
     assert (scores >= 0).all()
 
@@ -143,10 +143,10 @@ def test_evidence_maps_leave_the_history_alone(classifier):
     block = beats(20, seed=5, masked=0.2)
     state = fresh(classifier).snapshot()
     maps = classifier.evidence(block)
-    assert maps.shape == (20, 20, 4)
+    assert maps.shape == (20, 20, 5)
     np.testing.assert_array_equal(np.isnan(maps).all(axis=(1, 2)), ~block.valid)
     assert classifier.snapshot() == state
 
 
 def test_no_beats_give_no_scores(classifier):
-    assert classifier.classify(BeatBlock.empty()).shape == (0, 4)
+    assert classifier.classify(BeatBlock.empty()).shape == (0, 5)

@@ -11,43 +11,18 @@ from hypothesis import strategies as st
 from edge_runtime.signal.features import FEATURES
 from edge_runtime.signal.history import CLIP, BeatBlock, BeatHistory
 from edge_runtime.signal.windows import LENGTH, WINDOW
+from tests.edge_runtime.signal.plain_beats import COLUMN, beat, column, feed, rhythm
 
-COLUMN = {spec.name: i for i, spec in enumerate(FEATURES)}
 PARTS = ("at", "window", "template", "features", "valid", "tentative")
-
-
-def beat(qrs=1.0, p=0.12, t=0.25, width=5.0):
-    """A plain beat (320,) in mV: P 0.16 s before R, T 0.28 s after it."""
-    time = np.arange(WINDOW) - 176.0
-    waves = ((p, -40, 8.0), (qrs, 0, width), (t, 70, 15.0))
-    return sum(a * np.exp(-0.5 * ((time - c) / w) ** 2) for a, c, w in waves)
 
 
 def premature_ventricular():
     return beat(qrs=-1.6, p=0.0, t=0.5, width=16.0)
 
 
-def feed(history, windows, at, sizes=None, tentative=()):
-    """Feed beats in blocks of `sizes`; those numbered in `tentative` are tentative peaks."""
-    windows, at = np.asarray(windows), np.asarray(at, dtype=np.int64)
-    flags = np.isin(np.arange(len(at)), np.array(tentative))
-    if sizes is None:
-        return history.observe_block(windows, at, flags)
-    bounds = np.cumsum([0, *sizes]).tolist()
-    blocks = [
-        history.observe_block(windows[a:b], at[a:b], flags[a:b])
-        for a, b in pairwise([*bounds, len(at)])
-    ]
-    return BeatBlock.join(blocks)
-
-
 def assert_same(one, other):
     for part in PARTS:
         assert getattr(one, part).tobytes() == getattr(other, part).tobytes(), part
-
-
-def column(block, name):
-    return block.features[:, COLUMN[name]]
 
 
 @st.composite
@@ -108,49 +83,6 @@ def test_breaks_may_be_told_ahead(recording):
         ahead.break_at(index)
     whole = feed(ahead, windows, at, tentative=np.flatnonzero(tentative))
     assert_same(whole, play(BeatHistory(), recording, range(len(at))))
-
-
-def rhythm(intervals, windows=None, seed=1):
-    """Beats at the given intervals in contract samples, of plain shape with a little noise."""
-    at = 300 + np.concatenate(([0], np.cumsum(intervals)))
-    if windows is None:
-        windows = np.repeat(beat()[None], len(at), axis=0)
-    noise = np.random.default_rng(seed).normal(size=windows.shape) * 0.01
-    return windows + noise, at
-
-
-WITH_TENTATIVE = ("any_rr_to_q50_60", "any_rr_to_mean_10", "any_rr_to_rr", "p_coherence")
-"""Columns that other tentative peaks enter; coherence counts the last 12 beats of any kind."""
-
-
-def test_tentative_peaks_leave_no_trace_in_what_firm_beats_are_compared_with():
-    windows, at = rhythm([200] * 40)
-    extra = [10, 11, 25, 39]
-    noisy = np.insert(windows, extra, beat(qrs=0.3, p=-0.2, t=0.0, width=20.0)[None], axis=0)
-    among = np.insert(at, extra, at[extra] - 90)
-    tentative = np.array(extra) + np.arange(len(extra))
-    firm = np.setdiff1d(np.arange(len(among)), tentative)
-    clean, mixed = (
-        feed(BeatHistory(), windows, at),
-        feed(BeatHistory(), noisy, among, (), tentative),
-    )
-    assert mixed.tentative.nonzero()[0].tolist() == tentative.tolist()
-    assert np.array_equal(mixed.window[firm], clean.window)
-    assert np.array_equal(mixed.template[firm], clean.template)
-    for name in COLUMN.keys() - set(WITH_TENTATIVE):
-        assert np.array_equal(column(mixed, name)[firm], column(clean, name)), name
-    after = firm[10]
-    assert column(mixed, "any_rr_to_rr")[after] == pytest.approx(np.log(90 / 200), abs=1e-3)
-    assert column(clean, "any_rr_to_rr").max() == 0.0
-
-
-def test_a_tentative_peak_measures_its_rr_against_the_last_firm_one():
-    windows, at = rhythm([200] * 20 + [60, 60])
-    mixed = feed(BeatHistory(), windows, at, tentative=[21])
-    rr = column(mixed, "rr")
-    assert rr[21] == pytest.approx(np.log(60 / 200), abs=1e-3)
-    assert rr[22] == pytest.approx(np.log(120 / 200), abs=1e-3)
-    assert column(mixed, "tentative").nonzero()[0].tolist() == [21]
 
 
 def observed(intervals, windows=None):

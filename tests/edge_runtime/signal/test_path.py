@@ -1,7 +1,6 @@
 """The path as a whole: nothing depends on chunks, nothing spans an interruption."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -22,8 +21,6 @@ from edge_runtime.signal.observations import (
     QualityChanged,
 )
 from edge_runtime.signal.path import PathConfig, SignalPath
-from edge_runtime.signal.qrs import QrsDetector
-from edge_runtime.signal.qrs_constants import shipped_constants
 from edge_runtime.signal.spec import read_spec
 from firmware_bridge.stream import (
     Gap,
@@ -93,23 +90,6 @@ def test_finds_every_beat_where_it_is(rate: int) -> None:
     late = max(int((b.decided - b.at).max()) for b in beats)
     assert late <= running.label_latency <= 0.65 * rate
     assert all(b.block.valid[-1] for b in beats)
-
-
-def test_every_firm_peak_is_told_and_no_tentative_one() -> None:
-    """Beats come in order, tentative ones among them, each with its whole window."""
-    constants = replace(shipped_constants(), tentative_threshold=-1e6)
-    running = SignalPath(synthetic.opened(RATE), SPEC, PathConfig(), lambda: QrsDetector(constants))
-    x = synthetic.ecg(synthetic.steady(75, 0.7, 29), 30, RATE, noise_mv=0.02)
-    seen = run(running, synthetic.chunks(x, RATE))
-    beats = of_kind(seen, BeatsReady)
-    at = np.concatenate([b.at for b in beats])
-    tentative = np.concatenate([b.block.tentative for b in beats])
-    assert tentative.sum() > 10
-    assert at[~tentative].tolist() == peaks(seen)
-    assert (np.diff(at) >= 0.2 * RATE - 1).all()
-    assert np.concatenate([b.block.valid for b in beats])[tentative][2:-2].all()
-    late = max(int((b.decided - b.at).max()) for b in beats)
-    assert late <= running.label_latency
 
 
 def spoilt(rate: float, seconds: int, seed: int) -> np.ndarray:
