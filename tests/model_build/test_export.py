@@ -115,7 +115,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_device_scores_beats_as_the_training_model_does(student, graphs, tmp_path):
     from model_build.export import export_bundle_set
 
-    temperature, bias = 1.7, (0.1, -0.2, 0.0, -0.5)
+    temperature, bias = 1.7, (0.1, -0.2, 0.0, -0.5, 0.2)
     described = description(temperature=temperature, log_bias=bias)
     written = export_bundle_set(tmp_path / "set", graphs, described, DEFAULT_SPEC_FILE, source())
     manifest = written.beats.manifest

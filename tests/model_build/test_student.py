@@ -50,7 +50,7 @@ def test_deployed_graphs_over_31_beats_equal_the_training_model(models):
     config = models.config
     batch = segments(np.random.default_rng(0), 2, config)
     expected = models.training_model(batch, training=False)
-    assert expected["logits"].shape == expected["evidence"].shape == (2, config.outputs, 4)
+    assert expected["logits"].shape == expected["evidence"].shape == (2, config.outputs, 5)
     for segment in range(2):
         beats = {key: values[segment] for key, values in batch.items()}
         embeddings, evidence = [], []

@@ -21,7 +21,8 @@ def test_the_engine_finds_the_beats_that_training_taps(data_dir):
     said = engine_speaks(load_bundle_set(), 50)(recording)
     rate = Fraction(read_header(recording.path).fs_fraction)
     tapped = tap(read_physical(recording.path, channels=[0])[:, 0], rate, 50)
-    np.testing.assert_array_equal(said.sample, tapped.at)
+    firm = tapped.at[~tapped.beats.tentative]
+    assert set(firm.tolist()) <= set(said.sample.tolist()) <= set(tapped.at.tolist())
     assert set(said.symbol) <= set("NSVFQ")
     assert said.symbol.count("N") > 0.8 * len(said)
 
