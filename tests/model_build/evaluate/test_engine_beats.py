@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-import numpy as np
 import pytest
 
 from edge_runtime.inference.bundle import load_bundle_set
