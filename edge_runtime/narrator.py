@@ -220,7 +220,7 @@ class Narrator:
         decision = self._labels.decide(beat.scores)
         events: list[Event] = []
         if beat.tentative:
-            if not (decision.is_beat and self._readable()):
+            if not (self._labels.is_beat(beat.scores) and self._readable()):
                 return []
             events = self._tell_peak(at, decided)
         if not self._readable():

@@ -104,7 +104,8 @@ class Quantize:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One recipe file. `thresholds` are the least scores at which a class is emitted."""
+    """One recipe file. `thresholds` are the least scores at which a class is emitted; X is that of
+    an artefact, and `tentative` the joint score of beats from which a tentative peak is one."""
 
     name: str
     seed: int

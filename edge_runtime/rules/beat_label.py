@@ -15,6 +15,9 @@ from edge_runtime.events import BeatClass
 
 ARTEFACT: Final = "X"
 """Name of the class that says: this peak is no beat. It is never emitted as a label."""
+TENTATIVE: Final = "tentative"
+"""Among the thresholds: the least joint score of all classes of beats that makes a tentative peak
+one, beside the best score being theirs."""
 _HESITANT: Final = (BeatClass.FUSION.value, ARTEFACT)
 
 
@@ -29,11 +32,6 @@ class Decision:
     best: BeatClass | None
     reason: str
 
-    @property
-    def is_beat(self) -> bool:
-        """Whether the scores say that a tentative peak is a beat."""
-        return self.best is not None
-
 
 class LabelPolicy:
     """The thresholds of one bundle. `names` are its classes in the order of the score columns."""
@@ -41,6 +39,7 @@ class LabelPolicy:
     def __init__(self, classes: Sequence[str], thresholds: Mapping[str, float]) -> None:
         self.names = tuple(classes)
         self._classes = {name: BeatClass(name) for name in classes if name != ARTEFACT}
+        self._least_beat = thresholds.get(TENTATIVE, 0.0)
         self._thresholds = tuple(thresholds.get(name, 0.0) for name in classes)
         self._accepted = {name: Decision(label, label, "") for name, label in self._classes.items()}
 
@@ -56,6 +55,13 @@ class LabelPolicy:
             reason = f"{name} scores {score:.2f}, below {self._thresholds[best]:.2f}"
             return Decision(BeatClass.UNKNOWN, self._classes[name], reason)
         return self._accepted[name]
+
+    def is_beat(self, scores: Sequence[float]) -> bool:
+        """Whether a tentative peak with these scores is a beat; not if it was not looked at."""
+        if self.decide(scores).best is None:
+            return False
+        beats = sum(s for n, s in zip(self.names, scores, strict=True) if n != ARTEFACT)
+        return beats >= self._least_beat
 
     def _best(self, scores: Sequence[float]) -> int:
         """The class of the best score, but for those that are only called with certainty."""

@@ -23,10 +23,9 @@ def device_labels(
     top = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)
     scores = np.exp(top) / np.exp(top).sum(axis=1, keepdims=True)
     scores[~valid] = np.nan
-    decisions = [policy.decide(row) for row in scores.tolist()]
     return [
-        None if doubted and not decision.is_beat else decision.label.value
-        for decision, doubted in zip(decisions, tentative.tolist(), strict=True)
+        None if doubted and not policy.is_beat(row) else policy.decide(row).label.value
+        for row, doubted in zip(scores.tolist(), tentative.tolist(), strict=True)
     ]
 
 

@@ -327,6 +327,14 @@ def test_an_artefact_is_called_only_at_its_threshold() -> None:
     assert [e.label for e in of(play(engine, *chunks(silence(6))), BeatClassified)] == ["N", "N"]
 
 
+@pytest.mark.parametrize(("least", "told"), [(0.0, 2), (0.8, 2), (0.9, 1)])
+def test_a_tentative_peak_needs_the_joint_score_of_all_beats(least: float, told: int) -> None:
+    """N scores 0.5, the four others 0.125 each: 0.875 for a beat."""
+    asked = {"thresholds": {"tentative": least}, "tentative_s": [1.8], "score": 0.5}
+    events = play(fake_engine([1.0, 1.8], "NN", **asked), *chunks(silence(6)))  # type: ignore[arg-type]
+    assert len(of(events, BeatDetected)) == told
+
+
 def test_a_beat_told_behind_a_later_one_splits_its_interval() -> None:
     """A tentative beat 0.25 s before a firm one: the firm one is told first."""
     r_s = [1.0, 1.8, 2.6, 3.15, 3.4, 4.2]
