@@ -1,0 +1,169 @@
+"""Synthetic rhythms in a record: where they begin and end, and the annotations that result."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from firmware_bridge.records import Annotations
+from model_build.augmentation import atrial, conduction, ectopy
+from model_build.augmentation.disturbance import stretches
+from model_build.augmentation.donor import (
+    LEAST_SINUS,
+    LEAST_VENTRICULAR,
+    Donor,
+    choose,
+    donor,
+)
+from model_build.augmentation.lead import Floats, Lead
+from model_build.augmentation.render import play
+from model_build.augmentation.script import SYMBOL, Event, Played, Scene
+from model_build.recipe import Rhythm
+
+_PLAYERS: Final[dict[Rhythm, Callable[[Scene], Played]]] = {
+    "af": atrial.fibrillation,
+    "flutter": atrial.flutter,
+    "pac": ectopy.atrial_premature,
+    "s_runs": ectopy.atrial_runs,
+    "sick_sinus": ectopy.sick_sinus,
+    "v_runs": ectopy.ventricular_runs,
+    "v_bigeminy": ectopy.ventricular_bigeminy,
+    "sinus_arrhythmia": conduction.sinus_arrhythmia,
+    "slow_sinus": conduction.slow_sinus,
+    "blocked_pac": conduction.blocked_premature,
+    "av_block": conduction.av_block,
+}
+_NEED_V: Final = frozenset({"v_runs", "v_bigeminy"})
+_EPISODE_S: Final = (30.0, 180.0)
+_FITTED: Final = 8
+"""Over so many last intervals an episode is brought to end where the record goes on."""
+
+
+def possible(annotations: Annotations, fs: float, rhythms: tuple[Rhythm, ...]) -> bool:
+    """Whether a record has the beats that the rhythms are made of."""
+    choice = choose(annotations, fs)
+    enough_v = len(choice.ventricular) >= LEAST_VENTRICULAR or not _NEED_V & set(rhythms)
+    return len(choice.sinus) >= LEAST_SINUS and enough_v
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Episode:
+    """Samples [first, last) of the record replaced by what is played."""
+
+    first: int
+    last: int
+    played: Played
+
+
+def with_rhythms(
+    lead: Lead, rhythms: tuple[Rhythm, ...], share: float, random: np.random.Generator
+) -> Lead:
+    """The lead with about `share` of its time in episodes of `rhythms`, one drawn for each.
+
+    Beats that are replaced lose their annotation, and so does everything else in the episode; the
+    record's own rhythm is named again after it. A lead without enough beats stays as it is.
+    """
+    own = donor(lead)
+    if own is None or lead.annotations is None:
+        return lead
+    x = lead.x.copy()
+    episodes: list[_Episode] = []
+    end = 0
+    for start, stop in stretches(len(x), own.fs, share, _EPISODE_S, random):
+        rhythm = rhythms[random.integers(len(rhythms))]
+        found = _episode(lead, own, rhythm, (max(start, end), stop), random)
+        if found is not None:
+            _paint(x, own, found, random)
+            episodes.append(found)
+            end = found.last
+    return Lead(x, lead.fs, _annotations(lead.annotations, episodes, own.fs))
+
+
+def _episode(
+    lead: Lead, own: Donor, rhythm: Rhythm, span: tuple[int, int], random: np.random.Generator
+) -> _Episode | None:
+    """An episode that begins at the first usable beat from span[0] on; None if none fits."""
+    begins = np.flatnonzero(own.sinus >= span[0] + own.p_begin)
+    if not len(begins) or span[1] - own.sinus[begins[0]] < 10 * own.fs:
+        return None
+    r = int(own.sinus[begins[0]])
+    beats = lead.beats
+    before = int(beats[np.searchsorted(beats, r) - 1])
+    near = slice(max(begins[0] - 10, 0), begins[0] + 10)
+    scene = Scene(
+        start_s=before / own.fs,
+        stop_s=span[1] / own.fs,
+        rr_s=float(np.median(own.sinus_rr_s[near])),
+        has_v=len(own.ventricular) >= LEAST_VENTRICULAR,
+        random=random,
+    )
+    played = _PLAYERS[rhythm](scene)
+    fitted = _fitted(own, played.events)
+    if fitted is None:
+        return None
+    events, last = fitted
+    return _Episode(r - own.p_begin, last, replace(played, events=events))
+
+
+def _fitted(own: Donor, events: list[Event]) -> tuple[list[Event], int] | None:
+    """The events moved so that a beat of the record follows in time, and where it goes on."""
+    last_s = events[-1].at_s
+    r_s = own.sinus / own.fs
+    wait_s = own.sinus_rr_s
+    possible = r_s - last_s > np.maximum(0.75 * wait_s, 0.46 + own.p_begin / own.fs)
+    if not possible.any():
+        return None
+    off = np.where(possible, np.abs(r_s - last_s - wait_s), np.inf)
+    best = int(np.argmin(off))
+    missing_s = r_s[best] - last_s - wait_s[best]
+    missing_s = min(missing_s, 0.5 * wait_s[best])
+    n = min(_FITTED, len(events))
+    shift = np.concatenate((np.zeros(len(events) - n), np.arange(1, n + 1) / (n + 1)))
+    moved = [
+        replace(event, at_s=event.at_s + float(missing_s * part))
+        for event, part in zip(events, shift, strict=True)
+    ]
+    return moved, int(own.sinus[best]) - own.p_begin
+
+
+def _paint(x: Floats, own: Donor, episode: _Episode, random: np.random.Generator) -> None:
+    """Write the episode into `x`, joined over the first and last hundredths of a second."""
+    start, waves, ground = play(own, episode.played, episode.first, episode.last, random)
+    n = episode.last - episode.first
+    join = max(round(0.04 * own.fs), 2)
+    mix = np.minimum(np.minimum(np.arange(n), np.arange(n)[::-1]) / join, 1.0)
+    inside = x[episode.first : episode.last]
+    inside[:] = mix * ground + (1 - mix) * inside
+    low, high = max(start, 0), min(start + len(waves), len(x))
+    x[low:high] += waves[low - start : high - start]
+
+
+def _annotations(marks: Annotations, episodes: list[_Episode], fs: float) -> Annotations:
+    kept = np.ones(len(marks), dtype=bool)
+    rows: list[tuple[int, str, str]] = []
+    for episode in episodes:
+        kept &= (marks.sample < episode.first) | (marks.sample >= episode.last)
+        rows += [
+            (round(event.at_s * fs), SYMBOL.get(event.kind, "N"), "")
+            for event in episode.played.events
+            if event.kind != "blocked"
+        ]
+        if episode.played.rhythm:
+            rows.append((episode.first, "+", episode.played.rhythm))
+        rows += _resumed(marks, episode)
+    rows += [(int(marks.sample[k]), marks.symbol[k], marks.aux[k]) for k in np.flatnonzero(kept)]
+    rows.sort(key=lambda row: row[0])
+    return Annotations.of(*zip(*rows, strict=True))
+
+
+def _resumed(marks: Annotations, episode: _Episode) -> list[tuple[int, str, str]]:
+    """The record's own rhythm, named again where the episode ends."""
+    named = [
+        aux
+        for sample, aux in zip(marks.sample.tolist(), marks.aux, strict=True)
+        if aux.startswith("(") and sample < episode.last
+    ]
+    if not named and not episode.played.rhythm:
+        return []
+    return [(episode.last, "+", named[-1] if named else "(N")]
