@@ -105,6 +105,17 @@ class Donor:
         return right - int(at - self.sinus[right - 1] < self.sinus[right] - at)
 
     @cached_property
+    def alike(self) -> NDArray[np.int64]:
+        """Positions in `ventricular` by likeness to each (v, v), the beat itself first."""
+        span = np.arange(-int(0.16 * self.fs), int(0.3 * self.fs))
+        cut = self.x[self.ventricular[:, None] + span]
+        cut = cut - cut.mean(axis=1, keepdims=True)
+        squares = (cut * cut).sum(axis=1)
+        distance = squares[:, None] + squares - 2 * cut @ cut.T
+        np.fill_diagonal(distance, -np.inf)
+        return np.argsort(distance, axis=1, kind="stable")
+
+    @cached_property
     def pauses(self) -> list[Floats]:
         """What lies between T and P of sinus beats, trends removed: the lead's own noise."""
         found: list[Floats] = []
@@ -139,7 +150,7 @@ def donor(lead: Lead) -> Donor | None:
     return Donor(
         x=lead.x,
         fs=fs,
-        baseline=_baseline(lead.x, sinus, qrs_begin),
+        baseline=_baseline(lead.x, sinus, qrs_begin, fs),
         sinus=sinus[kept],
         sinus_rr_s=rr_s[kept],
         ventricular=choice.ventricular[ventricular],
@@ -165,7 +176,7 @@ def _unlikeness(cut: Floats) -> Floats:
 def _qrs_begin(shape: Floats, r: int, fs: float) -> int:
     """Samples from where the slope rises above `_QRS_SLOPE_SHARE` of its maximum, to R.
 
-    Between 0.03 and 0.12 s, and one hundredth of a second of margin.
+    Between 0.03 and 0.12 s, and 20 ms of margin.
     """
     slope = np.abs(np.gradient(shape))
     steep = slope[r - int(0.1 * fs) : r + int(0.1 * fs)].max() * _QRS_SLOPE_SHARE
@@ -173,11 +184,11 @@ def _qrs_begin(shape: Floats, r: int, fs: float) -> int:
     first, last = r - int(0.12 * fs), r - int(0.03 * fs)
     for at in range(last, first, -1):
         if (slope[at - quiet : at] < steep).all():
-            return r - at + round(0.01 * fs)
+            return r - at + round(0.02 * fs)
     return r - first
 
 
-def _baseline(x: Floats, sinus: Indices, qrs_begin: int) -> NDArray[np.float64]:
-    """Lines through the PR level just before the QRS of each sinus beat."""
-    around = x[(sinus - qrs_begin)[:, None] + np.arange(-2, 2)]
+def _baseline(x: Floats, sinus: Indices, qrs_begin: int, fs: float) -> NDArray[np.float64]:
+    """Lines through the PR level in the 25 ms before the QRS of each sinus beat."""
+    around = x[(sinus - qrs_begin)[:, None] + np.arange(-max(round(0.025 * fs), 3), 1)]
     return np.asarray(np.interp(np.arange(len(x)), sinus - qrs_begin, around.mean(axis=1)))

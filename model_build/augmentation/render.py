@@ -6,9 +6,11 @@ faster rates: its part of the beat is squeezed by the cube root of the interval 
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model_build.augmentation.donor import Donor
 from model_build.augmentation.lead import Floats
@@ -22,6 +24,9 @@ _QRS_END_S: Final = {"sinus": 0.08, "ventricular": 0.14}
 _SQUEEZE: Final = (0.65, 1.25)
 _V_BEGIN_S: Final = 0.16
 _V_END_S: Final = 0.52
+_NEW_FOCUS: Final = 0.02
+_FOCUS: Final = 12
+"""Beats of one focus that are drawn from."""
 _BLANK_S: Final = 0.15
 """How long atrial waves take to appear and to go."""
 
@@ -68,6 +73,7 @@ def _lay_beats(
 ) -> None:
     usual_s = previous_s = None
     used = -1
+    ventricular = _Ventricular(donor, random)
     for event in events:
         at = round(event.at_s * donor.fs)
         if event.kind != "blocked":
@@ -76,7 +82,7 @@ def _lay_beats(
                 usual_s = rr_s if usual_s is None else 0.85 * usual_s + 0.15 * rr_s
             previous_s = event.at_s
         if event.kind == "ventricular":
-            _lay_ventricular(canvas, donor, at, usual_s, random)
+            _lay_ventricular(canvas, donor, ventricular.draw(at), at, usual_s)
             continue
         used = _own_beat(donor, at, used, random)
         if event.p_gain:
@@ -93,10 +99,29 @@ def _own_beat(donor: Donor, at: int, used: int, random: np.random.Generator) -> 
     return int(np.clip(near, 0, len(donor.sinus) - 1))
 
 
+class _Ventricular:
+    """Draws ventricular beats that look alike, as those of one focus do, but for one in fifty."""
+
+    def __init__(self, donor: Donor, random: np.random.Generator) -> None:
+        self._donor, self._random = donor, random
+        self._like: NDArray[np.int64] | None = None
+
+    def draw(self, at: int) -> int:
+        """A position in the donor's `ventricular`, for a beat at sample `at`."""
+        if self._like is None or self._random.random() < _NEW_FOCUS:
+            near = int(np.searchsorted(self._donor.ventricular, at))
+            near += int(self._random.integers(-5, 5))
+            seed = min(max(near, 0), len(self._donor.ventricular) - 1)
+            self._like = self._donor.alike[seed, :_FOCUS]
+        return int(self._like[self._random.integers(len(self._like))])
+
+
+@cache
 def _rise(n: int) -> Floats:
     return 0.5 - 0.5 * np.cos(np.pi * (np.arange(n) + 0.5) / n)
 
 
+@cache
 def _window(n: int, rise: int, fall: int) -> Floats:
     weight = np.ones(n)
     weight[:rise] = _rise(rise)
@@ -136,11 +161,9 @@ def _squeezed(wave: Floats, fixed: int, ratio: float) -> Floats:
 
 
 def _lay_ventricular(
-    canvas: Canvas, donor: Donor, at: int, rr_s: float | None, random: np.random.Generator
+    canvas: Canvas, donor: Donor, source: int, at: int, rr_s: float | None
 ) -> None:
     fade = round(_FADE_S * donor.fs)
-    near = int(np.searchsorted(donor.ventricular, at)) + int(random.integers(-3, 3))
-    source = int(np.clip(near, 0, len(donor.ventricular) - 1))
     r, own_rr_s = int(donor.ventricular[source]), float(donor.ventricular_rr_s[source])
     before = round(_V_BEGIN_S * donor.fs)
     after = int(min(_V_END_S, own_rr_s - donor.p_begin / donor.fs + 0.05) * donor.fs)
@@ -159,16 +182,25 @@ def noise(donor: Donor, first: int, last: int, random: np.random.Generator) -> F
     if not pieces:
         return out
     place = int(first / len(donor.x) * len(pieces))
+    most = len(out) // min(map(len, pieces)) * 2 + 2
+    near = np.clip(place + random.integers(-20, 21, most), 0, len(pieces) - 1).tolist()
+    signs = random.choice((-1.0, 1.0), most).tolist()
     at = 0
-    while at < len(out):
-        near = int(np.clip(place + random.integers(-20, 21), 0, len(pieces) - 1))
-        piece = pieces[near] * random.choice((-1.0, 1.0))
+    for number, sign in zip(near, signs, strict=True):
+        piece = sign * pieces[number]
         fade = max(len(piece) // 4, 1)
-        weight = np.sqrt(_window(len(piece), fade, fade))
         end = min(at + len(piece), len(out))
-        out[at:end] += (piece * weight)[: end - at]
+        out[at:end] += (piece * _root_window(len(piece), fade))[: end - at]
         at += len(piece) - fade
+        if at >= len(out):
+            break
     return out
+
+
+@cache
+def _root_window(n: int, fade: int) -> Floats:
+    """Fades that keep the power of noise where two of its pieces overlap."""
+    return np.asarray(np.sqrt(_window(n, fade, fade)))
 
 
 def atrial_wave(
