@@ -38,7 +38,7 @@ def fibrillation(scene: Scene) -> Played:
         events,
         rhythm="(AFIB",
         atrial_hz=random.uniform(4.0, 9.0),
-        atrial_height=float(np.exp(random.uniform(*np.log((0.015, 0.15))))),
+        atrial_height=float(np.exp(random.uniform(*np.log((0.02, 0.16))))),
     )
 
 
@@ -76,5 +76,5 @@ def flutter(scene: Scene) -> Played:
         if at >= scene.stop_s and events:
             break
         events.append(Event(at, p_gain=0.0))
-    height = float(np.exp(random.uniform(*np.log((0.05, 0.25)))))
+    height = float(np.exp(random.uniform(*np.log((0.06, 0.3)))))
     return Played(events, "(AFL", hz, True, phase_s, height)

@@ -38,6 +38,8 @@ _NEED_V: Final = frozenset({"v_runs", "v_bigeminy"})
 _EPISODE_S: Final = (30.0, 180.0)
 _FITTED: Final = 8
 """Over so many last intervals an episode is brought to end where the record goes on."""
+_T_AFTER_R_S: Final = 0.46
+"""The last T wave of an episode has ended before the record's next P begins."""
 
 
 def possible(annotations: Annotations, fs: float, rhythms: tuple[Rhythm, ...]) -> bool:
@@ -107,24 +109,31 @@ def _episode(
 
 
 def _fitted(own: Donor, events: list[Event]) -> tuple[list[Event], int] | None:
-    """The events moved so that a beat of the record follows in time, and where it goes on."""
-    last_s = events[-1].at_s
-    r_s = own.sinus / own.fs
-    wait_s = own.sinus_rr_s
-    possible = r_s - last_s > np.maximum(0.75 * wait_s, 0.46 + own.p_begin / own.fs)
-    if not possible.any():
-        return None
-    off = np.where(possible, np.abs(r_s - last_s - wait_s), np.inf)
-    best = int(np.argmin(off))
-    missing_s = r_s[best] - last_s - wait_s[best]
-    missing_s = min(missing_s, 0.5 * wait_s[best])
+    """The events up to the last that a beat of the record can follow in time, and where it goes on.
+
+    The last intervals are stretched or shortened by a few hundredths, so that the beat comes when
+    it would. None where the record has no usable beat after any of the events.
+    """
+    r_s, wait_s = own.sinus / own.fs, own.sinus_rr_s
+    nearest = np.maximum(0.75 * wait_s, _T_AFTER_R_S + own.p_begin / own.fs)
+    for k in range(len(events) - 1, 0, -1):
+        gap_s = r_s - events[k].at_s
+        off_s = np.where(gap_s > nearest, np.abs(gap_s - wait_s), np.inf)
+        best = int(np.argmin(off_s))
+        if events[k].kind != "blocked" and off_s[best] <= 0.5 * wait_s[best]:
+            moved = _moved(events[: k + 1], float(gap_s[best] - wait_s[best]))
+            return moved, int(own.sinus[best]) - own.p_begin
+    return None
+
+
+def _moved(events: list[Event], seconds: float) -> list[Event]:
+    """The last events moved by growing shares of `seconds`."""
     n = min(_FITTED, len(events))
-    shift = np.concatenate((np.zeros(len(events) - n), np.arange(1, n + 1) / (n + 1)))
-    moved = [
-        replace(event, at_s=event.at_s + float(missing_s * part))
-        for event, part in zip(events, shift, strict=True)
+    shares = np.concatenate((np.zeros(len(events) - n), np.arange(1, n + 1) / (n + 1)))
+    return [
+        replace(event, at_s=event.at_s + seconds * float(share))
+        for event, share in zip(events, shares, strict=True)
     ]
-    return moved, int(own.sinus[best]) - own.p_begin
 
 
 def _paint(x: Floats, own: Donor, episode: _Episode, random: np.random.Generator) -> None:

@@ -27,6 +27,8 @@ _V_END_S: Final = 0.52
 _NEW_FOCUS: Final = 0.02
 _FOCUS: Final = 12
 """Beats of one focus that are drawn from."""
+_SAWTOOTH_SPAN: Final = 3.6
+"""Peak to peak of the sum of sines over k, for three or four of them."""
 _BLANK_S: Final = 0.15
 """How long atrial waves take to appear and to go."""
 
@@ -224,7 +226,7 @@ def atrial_wave(
         harmonics = 3
     wave = sum(np.sin(2 * np.pi * k * cycles) / k for k in range(1, harmonics + 1))
     blank = round(_BLANK_S * donor.fs)
-    height = played.atrial_height * donor.height_mv / 2
+    height = played.atrial_height * donor.height_mv / _SAWTOOTH_SPAN
     return np.asarray(height * size * wave * _window(n, blank, blank))
 
 

@@ -44,8 +44,8 @@ class Scene:
 class Played:
     """A scene filled. `rhythm` as WFDB names it, "" to name none.
 
-    `atrial` the fibrillation or flutter wave's frequency (Hz), 0 for none, and its `harmonics`;
-    the flutter wave's crest lies at `phase_s`.
+    `atrial_hz` is the frequency of f-waves or flutter waves, 0 for none, `atrial_height` their
+    height peak to peak in QRS heights. Regular ones begin a cycle at `phase_s`.
     """
 
     events: list[Event]
