@@ -103,12 +103,16 @@ class Segments:
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """What acts on windows: gain (relative), shift in window samples, noise as shares."""
+    """What acts on windows: gain (relative), shift in window samples, noise as shares.
+
+    `inverted_share` of the segments are turned upside down.
+    """
 
     gain_sd: float = 0.0
     jitter_samples: int = 0
     noise_sd: float = 0.0
     feature_noise_sd: float = 0.0
+    inverted_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,9 +109,8 @@ def _with_runs(
     events: list[Event] = []
     at = scene.start_s
     while at < scene.stop_s:
-        for _ in range(int(random.integers(3, 15))):
-            at += node.interval(at)
-            events.append(Event(at))
+        events += node.beats(at, int(random.integers(3, 15)))
+        at = events[-1].at_s
         cycle = min(60 / random.uniform(*rates_bpm), 0.8 * node.rr_s)
         at += max(_coupling_s(source.coupling, node.rr_s, random), cycle)
         events.append(source.event(at, random))
@@ -137,10 +136,9 @@ def ventricular_runs(scene: Scene) -> Played:
     events: list[Event] = []
     at = scene.start_s
     while at < scene.stop_s:
-        for _ in range(int(random.integers(3, 16))):
-            at += node.interval(at)
-            events.append(Event(at))
-        before, length = at, int(random.choice((1, 2, 0), p=(0.35, 0.3, 0.35)))
+        events += node.beats(at, int(random.integers(3, 16)))
+        before = at = events[-1].at_s
+        length = int(random.choice((1, 2, 0), p=(0.35, 0.3, 0.35)))
         length = length or int(random.integers(3, 13))
         at += max(coupling * node.rr_s * random.uniform(0.96, 1.04), 0.33)
         events.append(Event(at, "ventricular"))
@@ -159,18 +157,16 @@ def ventricular_bigeminy(scene: Scene) -> Played:
     node = SinusNode(scene.rr_s * random.uniform(0.9, 1.1), random)
     coupling = random.uniform(0.5, 0.75)
     every = int(random.choice((2, 3, 4), p=(0.5, 0.35, 0.15)))
-    at = scene.start_s + node.interval(scene.start_s)
-    events = [Event(at)]
+    events = node.beats(scene.start_s, 1)
+    at = events[-1].at_s
     while at < scene.stop_s:
-        for _ in range(every - 2):
-            at += node.interval(at)
-            events.append(Event(at))
-        before = at
+        events += node.beats(at, every - 2)
+        before = at = events[-1].at_s
         at += max(coupling * node.rr_s * (1 + 0.015 * float(random.standard_normal())), 0.33)
         events.append(Event(at, "ventricular"))
         at = max(before + 2 * node.interval(before), at + 0.6 * node.rr_s)
         events.append(Event(at))
         if random.random() < 0.05:
-            at += node.interval(at)
-            events.append(Event(at))
+            events += node.beats(at, 1)
+            at = events[-1].at_s
     return Played(events, "(B" if every == 2 else "(T" if every == 3 else "")

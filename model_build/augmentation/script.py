@@ -82,3 +82,12 @@ class SinusNode:
         )
         breath = self.depth * np.sin(2 * np.pi * self._hz * at_s + self._phase)
         return float(self.rr_s * (1 + breath + self._drift))
+
+    def beats(self, after_s: float, n: int) -> list[Event]:
+        """The next `n` beats of the node after an R at `after_s`."""
+        events: list[Event] = []
+        at = after_s
+        for _ in range(n):
+            at += self.interval(at)
+            events.append(Event(at))
+        return events

@@ -9,6 +9,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from edge_runtime.signal.anatomy import measure
+from edge_runtime.signal.features import FEATURES
 from firmware_bridge.records import Annotations
 from model_build.augmentation import atrial, conduction, ectopy
 from model_build.augmentation.apply import augmented
@@ -21,10 +23,12 @@ from model_build.augmentation.timing import rr_warped, time_scaled
 from model_build.datasets import cinc2017, mitdb, svdb
 from model_build.datasets.census import within
 from model_build.detector_tuning.noise import signal_power
+from model_build.errors import RecipeError
 from model_build.evaluate.ec57 import compare_beats
 from model_build.prepare import cache_path, prepare_recording, views_of
-from model_build.recipe import Rhythm, View, read_recipe, recipe_path
+from model_build.recipe import Augmentation, Rhythm, Segments, View, read_recipe, recipe_path
 from model_build.tap import tap
+from model_build.training.segments import Batch, augment
 from tests.synthetic import ecg
 
 RHYTHMS = get_args(Rhythm)
@@ -320,8 +324,30 @@ def test_a_recipe_names_its_rhythms(tmp_path):
     path.write_text(text + view)
     assert read_recipe(path).view[-1].rhythm == ("pac", "af")
     path.write_text(text + view.replace("pac", "pca"))
-    with pytest.raises(Exception, match="pca"):
+    with pytest.raises(RecipeError, match="rhythm"):
         read_recipe(path)
+
+
+def test_inverted_segments_are_those_of_an_inverted_lead():
+    random = np.random.default_rng(1)
+    shapes = random.normal(size=(8, 160))
+    up, down = measure(shapes), measure(-shapes)
+    np.testing.assert_allclose(down.polarity, -up.polarity)
+    for name in ("height", "area", "width", "slope", "p_norm"):
+        np.testing.assert_allclose(getattr(down, name), getattr(up, name))
+    n = len(FEATURES)
+    batch = Batch(
+        window=np.ones((64, 3, 160), np.float32), template=np.ones((64, 3, 160), np.float32),
+        features=np.ones((64, 3, n), np.float32), valid=np.ones((64, 3), np.float32),
+        target=np.ones((64, 1), np.uint8), weight=np.ones((64, 1), np.float32),
+    )  # fmt: skip
+    turned = augment(batch, Augmentation(inverted_share=0.5), Segments(), random)
+    down_segment = turned.window[:, 0, 0] < 0
+    assert 10 < down_segment.sum() < 54
+    signed = [spec.name == "polarity_to_template" for spec in FEATURES]
+    np.testing.assert_array_equal(turned.window, turned.template)
+    np.testing.assert_array_equal(turned.features[:, 0, signed][:, 0] < 0, down_segment)
+    assert (turned.features[..., np.logical_not(signed)] == 1).all()
 
 
 @pytest.mark.data
