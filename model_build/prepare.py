@@ -75,7 +75,7 @@ def prepare_recording(recording: Recording, view: View, seed: int) -> PreparedBe
     fs = Fraction(read_header(recording.path).fs_fraction)
     raw = read_physical(recording.path, channels=[view.channel])[:, 0]
     lead = Lead(_whole(raw).astype(np.float64), fs, _marks(recording))
-    lead = augmented(lead, view, recording.key, seed, recording.path.parent.parent)
+    (lead,) = augmented((lead,), view, recording.key, seed, recording.path.parent.parent)
     samples, rate = altered(lead.x.astype(np.float32), lead.fs, view, recording.key, seed)
     size = round(view.piece_s * rate) or len(samples)
     # A rest shorter than half a piece is joined to the one before.

@@ -16,8 +16,8 @@ _WANDER_HZ: Final = (0.05, 0.45)
 _DROPOUT_S: Final = (0.3, 6.0)
 _RAIL_MV: Final = 5.0
 """Where common recorders saturate (10 mV peak to peak)."""
-_TOUCHED_S: Final = 0.1
-"""A beat this near to a lost stretch is not readable either."""
+_TOUCHED_S: Final = 0.02
+"""A beat whose R is this near to a lost stretch is lost with it."""
 
 
 def noisy(

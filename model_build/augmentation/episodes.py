@@ -50,7 +50,7 @@ def possible(annotations: Annotations, fs: float, rhythms: tuple[Rhythm, ...]) -
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Episode:
+class Episode:
     """Samples [first, last) of the record replaced by what is played."""
 
     first: int
@@ -58,33 +58,45 @@ class _Episode:
     played: Played
 
 
-def with_rhythms(
+def plan(
     lead: Lead, rhythms: tuple[Rhythm, ...], share: float, random: np.random.Generator
-) -> Lead:
-    """The lead with about `share` of its time in episodes of `rhythms`, one drawn for each.
+) -> list[Episode]:
+    """Episodes of `rhythms`, one drawn for each, in about `share` of the lead's time.
 
-    Beats that are replaced lose their annotation, and so does everything else in the episode; the
-    record's own rhythm is named again after it. A lead without enough beats stays as it is.
+    None in a lead without enough beats.
     """
     own = donor(lead)
-    if own is None or lead.annotations is None:
-        return lead
-    x = lead.x.copy()
-    episodes: list[_Episode] = []
+    if own is None:
+        return []
+    episodes: list[Episode] = []
     end = 0
-    for start, stop in stretches(len(x), own.fs, share, _EPISODE_S, random):
+    for start, stop in stretches(len(lead.x), own.fs, share, _EPISODE_S, random):
         rhythm = rhythms[random.integers(len(rhythms))]
         found = _episode(lead, own, rhythm, (max(start, end), stop), random)
         if found is not None:
-            _paint(x, own, found, random)
             episodes.append(found)
             end = found.last
+    return episodes
+
+
+def perform(lead: Lead, episodes: list[Episode], random: np.random.Generator) -> Lead:
+    """The lead with the episodes played on its own beats; another lead of the record serves too.
+
+    Beats that are replaced lose their annotation, and so does everything else in the episode; the
+    record's own rhythm is named again after it.
+    """
+    own = donor(lead) if episodes else None
+    if own is None or lead.annotations is None:
+        return lead
+    x = lead.x.copy()
+    for episode in episodes:
+        _paint(x, own, episode, random)
     return Lead(x, lead.fs, _annotations(lead.annotations, episodes, own.fs))
 
 
 def _episode(
     lead: Lead, own: Donor, rhythm: Rhythm, span: tuple[int, int], random: np.random.Generator
-) -> _Episode | None:
+) -> Episode | None:
     """An episode that begins at the first usable beat from span[0] on; None if none fits."""
     begins = np.flatnonzero(own.sinus >= span[0] + own.p_begin)
     if not len(begins) or span[1] - own.sinus[begins[0]] < 10 * own.fs:
@@ -105,7 +117,7 @@ def _episode(
     if fitted is None:
         return None
     events, last = fitted
-    return _Episode(r - own.p_begin, last, replace(played, events=events))
+    return Episode(r - own.p_begin, last, replace(played, events=events))
 
 
 def _fitted(own: Donor, events: list[Event]) -> tuple[list[Event], int] | None:
@@ -136,7 +148,7 @@ def _moved(events: list[Event], seconds: float) -> list[Event]:
     ]
 
 
-def _paint(x: Floats, own: Donor, episode: _Episode, random: np.random.Generator) -> None:
+def _paint(x: Floats, own: Donor, episode: Episode, random: np.random.Generator) -> None:
     """Write the episode into `x`, joined over the first and last hundredths of a second."""
     start, waves, ground = play(own, episode.played, episode.first, episode.last, random)
     n = episode.last - episode.first
@@ -148,7 +160,7 @@ def _paint(x: Floats, own: Donor, episode: _Episode, random: np.random.Generator
     x[low:high] += waves[low - start : high - start]
 
 
-def _annotations(marks: Annotations, episodes: list[_Episode], fs: float) -> Annotations:
+def _annotations(marks: Annotations, episodes: list[Episode], fs: float) -> Annotations:
     kept = np.ones(len(marks), dtype=bool)
     rows: list[tuple[int, str, str]] = []
     for episode in episodes:
@@ -166,7 +178,7 @@ def _annotations(marks: Annotations, episodes: list[_Episode], fs: float) -> Ann
     return Annotations.of(*zip(*rows, strict=True))
 
 
-def _resumed(marks: Annotations, episode: _Episode) -> list[tuple[int, str, str]]:
+def _resumed(marks: Annotations, episode: Episode) -> list[tuple[int, str, str]]:
     """The record's own rhythm, named again where the episode ends."""
     named = [
         aux

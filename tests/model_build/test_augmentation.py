@@ -16,7 +16,7 @@ from model_build.augmentation import atrial, conduction, ectopy
 from model_build.augmentation.apply import augmented
 from model_build.augmentation.disturbance import dropping_out, noisy, stretches, wandering
 from model_build.augmentation.donor import choose, donor
-from model_build.augmentation.episodes import possible, with_rhythms
+from model_build.augmentation.episodes import perform, plan, possible
 from model_build.augmentation.lead import Lead
 from model_build.augmentation.script import Scene
 from model_build.augmentation.timing import rr_warped, time_scaled
@@ -52,6 +52,11 @@ def patient(seconds: float = 300.0, every_v: int = 9) -> Lead:
     return Lead(x, FS, Annotations.of(np.round(np.array(at) * float(FS)), tuple(labels)))
 
 
+def with_rhythms(lead: Lead, rhythms: tuple[Rhythm, ...], share: float, seed: int) -> Lead:
+    random = np.random.default_rng(seed)
+    return perform(lead, plan(lead, rhythms, share, random), random)
+
+
 def symbols(lead: Lead) -> np.ndarray:
     return np.array(lead.annotations.symbol)
 
@@ -71,8 +76,8 @@ def scene(seed: int, *, has_v: bool = True) -> Scene:
 @pytest.mark.parametrize("rhythm", RHYTHMS)
 def test_annotations_follow_the_signal_of_every_rhythm(rhythm):
     lead = patient()
-    played = with_rhythms(lead, (rhythm,), 0.7, np.random.default_rng(1))
-    again = with_rhythms(lead, (rhythm,), 0.7, np.random.default_rng(1))
+    played = with_rhythms(lead, (rhythm,), 0.7, 1)
+    again = with_rhythms(lead, (rhythm,), 0.7, 1)
     np.testing.assert_array_equal(played.x, again.x)
     assert played.annotations.symbol == again.annotations.symbol
     assert (np.diff(played.annotations.sample) >= 0).all()
@@ -87,7 +92,7 @@ def test_annotations_follow_the_signal_of_every_rhythm(rhythm):
 @pytest.mark.parametrize("rhythm", RHYTHMS)
 def test_only_ectopic_rhythms_make_ectopic_beats(rhythm):
     lead = patient(every_v=25)
-    played = with_rhythms(lead, (rhythm,), 0.9, np.random.default_rng(2))
+    played = with_rhythms(lead, (rhythm,), 0.9, 2)
     count = {symbol: int((symbols(played) == symbol).sum()) for symbol in "AV"}
     assert (count["A"] > 0) == (rhythm in {"pac", "s_runs", "sick_sinus"})
     if rhythm in {"v_runs", "v_bigeminy"}:
@@ -105,7 +110,7 @@ def test_fibrillation_has_no_p_waves_and_names_itself():
     lead = patient(every_v=40)
     shapes = []
     for seed in range(6):
-        played = with_rhythms(lead, ("af",), 0.9, np.random.default_rng(seed))
+        played = with_rhythms(lead, ("af",), 0.9, seed)
         marks = played.annotations
         changes = [(s, a) for s, a in zip(marks.sample, marks.aux, strict=True) if a]
         assert {a for _, a in changes} == {"(AFIB", "(N"}
@@ -219,14 +224,14 @@ def test_no_episode_ends_in_silence():
     own = np.where(lead.beats > 150 * 360, "Q", symbols(lead))
     unclear = replace(lead, annotations=Annotations.of(lead.beats, tuple(own)))
     for seed in range(5):
-        played = with_rhythms(unclear, ("pac", "af"), 0.9, np.random.default_rng(seed))
+        played = with_rhythms(unclear, ("pac", "af"), 0.9, seed)
         assert np.diff(played.beats).max() < 2.5 * 360
 
 
 def test_a_lead_without_enough_beats_stays_as_it_is():
     lead = patient(60.0)
     assert not possible(lead.annotations, 360.0, ("af",))
-    assert with_rhythms(lead, ("af",), 0.7, np.random.default_rng(1)) is lead
+    assert with_rhythms(lead, ("af",), 0.7, 1) is lead
     lead = patient(every_v=10_000)
     assert possible(lead.annotations, 360.0, ("af",))
     assert not possible(lead.annotations, 360.0, ("af", "v_runs"))
@@ -306,15 +311,28 @@ def test_beats_of_a_lost_lead_are_no_truth():
 def test_one_more_key_changes_no_other_draw():
     lead = patient(180.0)
     plain = View("v", rhythm=("af", "pac"), rr_warp=0.2)
-    one = augmented(lead, plain, "mitdb/101", 1, NOWHERE)
-    again = augmented(lead, plain, "mitdb/101", 1, NOWHERE)
+    (one,) = augmented([lead], plain, "mitdb/101", 1, NOWHERE)
+    (again,) = augmented([lead], plain, "mitdb/101", 1, NOWHERE)
     more = replace(plain, drift=0.1, noise_kind=("gaussian",), noise_snr_db=(6.0, 24.0))
-    louder = augmented(lead, more, "mitdb/101", 1, NOWHERE)
-    other = augmented(lead, plain, "mitdb/106", 1, NOWHERE)
+    (louder,) = augmented([lead], more, "mitdb/101", 1, NOWHERE)
+    (other,) = augmented([lead], plain, "mitdb/106", 1, NOWHERE)
     np.testing.assert_array_equal(one.x, again.x)
     np.testing.assert_array_equal(one.annotations.sample, louder.annotations.sample)
     assert len(other.x) != len(one.x) or np.abs(other.x - one.x).max() > 0.1
-    assert augmented(lead, View("native"), "mitdb/101", 1, NOWHERE) is lead
+    assert augmented([lead], View("native"), "mitdb/101", 1, NOWHERE)[0] is lead
+
+
+def test_leads_of_a_record_play_the_same_rhythm():
+    first = patient(180.0)
+    second = replace(first, x=0.6 * first.x[::1] + 0.01 * np.sin(np.arange(len(first.x)) / 40))
+    view = View("v", rhythm=("af", "pac"), rr_warp=0.2, time_scale=(1.1, 1.2), drift=0.05)
+    one, two = augmented([first, second], view, "mitdb/101", 1, NOWHERE)
+    assert len(one.x) == len(two.x)
+    np.testing.assert_array_equal(one.annotations.sample, two.annotations.sample)
+    around = np.arange(-15, 15)
+    beats = one.beats[2:-2]
+    a, b = (lead.x[beats[:, None] + around] for lead in (one, two))
+    assert np.mean([np.corrcoef(p, q)[0, 1] for p, q in zip(a, b, strict=True)]) > 0.95
 
 
 def test_a_recipe_names_its_rhythms(tmp_path):
