@@ -22,6 +22,8 @@ _REGULAR: Final = (0.8, 1.25)
 """Intervals on both sides, against the local median, of a beat whose P and T stand free."""
 _KEPT_SHARE: Final = 0.85
 """Of the candidates, those most like their neighbours: the noisiest are left out."""
+_NOISY: Final = 1.6
+"""So much less like them than is usual, a beat is noisy, however few are better."""
 _NEIGHBOURS: Final = 15
 _T_END_S: Final = 0.46
 """End of T after R at 60 beats a minute, with some margin (QT 0.36 to 0.44 s)."""
@@ -141,7 +143,7 @@ def donor(lead: Lead) -> Donor | None:
     cut = lead.x[sinus[:, None] + np.arange(-left, right)]
     cut = cut - np.median(cut, axis=1, keepdims=True)
     like = _unlikeness(cut)
-    kept = like <= np.quantile(like, _KEPT_SHARE)
+    kept = like <= min(np.quantile(like, _KEPT_SHARE), _NOISY * np.median(like))
     shape = np.median(cut[kept], axis=0)
     qrs_begin = _qrs_begin(shape, left, fs)
     usual_rr_s = float(np.median(rr_s))
