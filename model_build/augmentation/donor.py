@@ -16,7 +16,9 @@ SINUS_SYMBOLS: Final = "NLRB"
 """Conducted beats; bundle branch block is the patient's own N. Escapes have no P to speak of."""
 _NOT_SINUS: Final = ("(AFIB", "(AFL", "(VFL", "(VT", "(NOD", "(IVR", "(SVTA", "(P")
 LEAST_SINUS: Final = 100
-LEAST_VENTRICULAR: Final = 5
+LEAST_VENTRICULAR: Final = 10
+_VISIBLE: Final = 0.5
+"""Height of a ventricular beat in QRS heights; a lower one is hardly seen, or marked elsewhere."""
 
 _REGULAR: Final = (0.8, 1.25)
 """Intervals on both sides, against the local median, of a beat whose P and T stand free."""
@@ -82,7 +84,8 @@ class Donor:
 
     `x` (n,) mV; `baseline` (n,) mV through the PR segments; `sinus`, `ventricular` R samples with
     the RR after each in s; `p_begin`, `qrs_begin` where P and QRS begin before R; `height_mv` the
-    typical QRS height.
+    typical QRS height; `has_v` whether enough ventricular beats are well seen on this lead (others
+    are left out, unless there are no more).
     """
 
     x: Floats
@@ -95,6 +98,7 @@ class Donor:
     p_begin: int
     qrs_begin: int
     height_mv: float
+    has_v: bool
 
     def t_end(self, rr_s: float) -> int:
         """Samples from R to where a beat followed after `rr_s` has ended."""
@@ -148,7 +152,12 @@ def donor(lead: Lead) -> Donor | None:
     qrs_begin = _qrs_begin(shape, left, fs)
     usual_rr_s = float(np.median(rr_s))
     qrs = shape[left - int(0.1 * fs) : left + int(0.1 * fs)]
-    ventricular = (choice.ventricular >= left) & (choice.ventricular < len(lead.x) - right)
+    height_mv = float(np.ptp(qrs))
+    inside = (choice.ventricular >= left) & (choice.ventricular < len(lead.x) - right)
+    seen = inside.copy()
+    seen[inside] = _heights(lead.x, choice.ventricular[inside], fs) >= _VISIBLE * height_mv
+    has_v = int(seen.sum()) >= LEAST_VENTRICULAR
+    ventricular = seen if has_v else inside
     return Donor(
         x=lead.x,
         fs=fs,
@@ -159,8 +168,15 @@ def donor(lead: Lead) -> Donor | None:
         ventricular_rr_s=choice.ventricular_rr_s[ventricular],
         p_begin=int(min(_P_BEGIN_S, 0.38 * usual_rr_s) * fs),
         qrs_begin=qrs_begin,
-        height_mv=float(np.ptp(qrs)),
+        height_mv=height_mv,
+        has_v=has_v,
     )
+
+
+def _heights(x: Floats, at: Indices, fs: float) -> Floats:
+    """Peak to peak (k,) within 0.12 s of each of `at` (k,)."""
+    around = x[at[:, None] + np.arange(-int(0.12 * fs), int(0.12 * fs))]
+    return np.asarray(np.ptp(around, axis=1))
 
 
 def _unlikeness(cut: Floats) -> Floats:

@@ -63,10 +63,13 @@ def plan(
 ) -> list[Episode]:
     """Episodes of `rhythms`, one drawn for each, in about `share` of the lead's time.
 
-    None in a lead without enough beats.
+    None in a lead without enough beats; without enough ventricular ones, only other rhythms.
     """
     own = donor(lead)
     if own is None:
+        return []
+    rhythms = tuple(name for name in rhythms if own.has_v or name not in _NEED_V)
+    if not rhythms:
         return []
     episodes: list[Episode] = []
     end = 0
@@ -109,7 +112,7 @@ def _episode(
         start_s=before / own.fs,
         stop_s=span[1] / own.fs,
         rr_s=float(np.median(own.sinus_rr_s[near])),
-        has_v=len(own.ventricular) >= LEAST_VENTRICULAR,
+        has_v=own.has_v,
         random=random,
     )
     played = _PLAYERS[rhythm](scene)
