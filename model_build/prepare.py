@@ -21,11 +21,15 @@ from numpy.typing import NDArray
 
 import edge_runtime.signal
 import firmware_bridge.records
+import model_build.augmentation
 import model_build.evaluate.ec57
 from edge_runtime.signal.spec import DEFAULT_SPEC_FILE
 from firmware_bridge.records import Annotations, read_annotations, read_header, read_physical
-from model_build.datasets.catalogue import checksums
-from model_build.datasets.recording import Recording, Target
+from model_build.augmentation.apply import augmented, needs_nstdb
+from model_build.augmentation.episodes import possible
+from model_build.augmentation.lead import Lead
+from model_build.datasets.catalogue import checksums, database
+from model_build.datasets.recording import Group, Recording, Target
 from model_build.datasets.splits import require_separate
 from model_build.errors import RecipeError
 from model_build.evaluate.ec57 import pair_beats
@@ -99,7 +103,9 @@ def prepare_recording(recording: Recording, view: View, seed: int) -> PreparedBe
     """One recording through one view. `piece_s` of a view restarts the path that often."""
     fs = Fraction(read_header(recording.path).fs_fraction)
     raw = read_physical(recording.path, channels=[view.channel])[:, 0]
-    samples, rate = altered(_whole(raw), fs, view, recording.key, seed)
+    lead = Lead(_whole(raw).astype(np.float64), fs, _marks(recording))
+    (lead,) = augmented((lead,), view, recording.key, seed, recording.path.parent.parent)
+    samples, rate = altered(lead.x.astype(np.float32), lead.fs, view, recording.key, seed)
     size = round(view.piece_s * rate) or len(samples)
     # A rest shorter than half a piece is joined to the one before.
     firsts = [k for k in range(0, len(samples), size) if k == 0 or len(samples) - k > size / 2]
@@ -108,12 +114,11 @@ def prepare_recording(recording: Recording, view: View, seed: int) -> PreparedBe
         for first, last in zip(firsts, [*firsts[1:], len(samples)], strict=True)
     ]
     at = np.concatenate([t.at + first for t, first in zip(tapped, firsts, strict=True)])
-    at = np.round(at * float(fs / rate)).astype(np.int64)
-    if recording.annotator is None:
+    at = np.round(at * float(lead.fs / rate)).astype(np.int64)
+    if lead.annotations is None:
         target = np.full(len(at), recording.blanket, np.uint8)
     else:
-        reference = read_annotations(f"{recording.path}.{recording.annotator}")
-        target = targets(at, reference, fs)
+        target = targets(at, lead.annotations, lead.fs)
     counts = [len(t.beats) for t in tapped]
     return PreparedBeats(
         key=recording.key,
@@ -132,9 +137,27 @@ def prepare_recording(recording: Recording, view: View, seed: int) -> PreparedBe
 
 
 def views_of(recording: Recording, views: Iterable[View]) -> list[View]:
-    """The views that the recording has the lead for."""
+    """The views that the recording has the lead for, and the beats for the rhythm."""
     n_leads = len(read_header(recording.path).signals)
-    return [view for view in views if view.channel < n_leads]
+    return [
+        view
+        for view in views
+        if view.channel < n_leads
+        and (not view.sources or recording.database in view.sources)
+        and (not view.rhythm or _has_beats_for(recording, view))
+    ]
+
+
+def _has_beats_for(recording: Recording, view: View) -> bool:
+    marks = _marks(recording) if recording.group is Group.BEATS else None
+    fs = float(read_header(recording.path).fs_fraction)
+    return marks is not None and possible(marks, fs, view.rhythm)
+
+
+def _marks(recording: Recording) -> Annotations | None:
+    if recording.annotator is None:
+        return None
+    return read_annotations(f"{recording.path}.{recording.annotator}")
 
 
 def _whole(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -149,7 +172,10 @@ def _whole(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 def coded_in() -> list[Path]:
     """The files that turn a recording into tensors: reader, signal path, views, pairing."""
     here = Path(__file__).parent
-    folders = (edge_runtime.signal, firmware_bridge.records, model_build.evaluate.ec57)
+    folders = (
+        edge_runtime.signal, firmware_bridge.records, model_build.evaluate.ec57,
+        model_build.augmentation,
+    )  # fmt: skip
     return [
         *(
             file
@@ -159,7 +185,9 @@ def coded_in() -> list[Path]:
         ),
         DEFAULT_SPEC_FILE,
         *(here / name for name in ("prepare.py", "tap.py", "views.py")),
+        here / "datasets" / "census.py",
         here / "datasets" / "recording.py",
+        here / "detector_tuning" / "noise.py",
         here / "training" / "beats.py",
     ]
 
@@ -182,6 +210,7 @@ def cache_path(work: Path, recording: Recording, view: View, seed: int) -> Path:
     parts = (
         code_digest(), checksums()[recording.key], repr(sorted(asdict(view).items())), str(seed),
         recording.subject, recording.group, str(int(recording.blanket)),
+        *(checksums()[f"nstdb/{kind}"] for kind in database("nstdb").records if needs_nstdb(view)),
     )  # fmt: skip
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
     name = f"{recording.database}-{recording.record}-{view.name}-{digest}.npz"

@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cattrs
 
@@ -19,6 +19,15 @@ class Data:
     sources: tuple[str, ...]
 
 
+Rhythm = Literal[
+    "af", "flutter", "pac", "s_runs", "sick_sinus", "v_runs", "v_bigeminy",
+    "sinus_arrhythmia", "slow_sinus", "blocked_pac", "av_block",
+]  # fmt: skip
+"""Rhythms that `model_build.augmentation` makes of a patient's own beats."""
+NoiseKind = Literal["em", "ma", "bw", "gaussian"]
+"""nstdb's electrode motion, muscle noise and baseline wander; white noise."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """How a raw recording is altered before it passes the signal path. Pairs are ranges drawn from.
@@ -26,7 +35,15 @@ class View:
     `rate_hz` 0 keeps the archive's rate (as does a higher one); an empty range alters nothing.
     `piece_s` cuts recordings into pieces, each through a path that knows nothing yet: the cold
     start; 0 leaves them whole. `mains_hz` is the path's notch, 0 for none. `channel` is the lead,
-    by position; a recording without it has no such view.
+    by position; a recording without it has no such view. `sources` are the archives that have the
+    view; none named: all.
+
+    Altered before that, annotations following: `rhythm_share` of the time is filled with episodes
+    of the `rhythm`s, one drawn for each; a view with rhythms is of annotated beats only, and of
+    records that hold what the rhythms are made of. `rr_warp` is the largest change (log) of RR by
+    stretched pauses, `time_scale` how much slower everything goes. `noise_share` of the time holds
+    noise of one of `noise_kind` at a ratio of `noise_snr_db`; `wander` is the height of a slow
+    baseline in QRS heights, `drift` the deviation (log) of a slow gain.
     """
 
     name: str
@@ -40,6 +57,17 @@ class View:
     piece_s: float = 0.0
     mains_hz: int = 60
     channel: int = 0
+    sources: tuple[str, ...] = ()
+    rhythm: tuple[Rhythm, ...] = ()
+    rhythm_share: float = 0.6
+    rr_warp: float = 0.0
+    time_scale: tuple[float, ...] = ()
+    noise_kind: tuple[NoiseKind, ...] = ("em", "ma", "bw", "gaussian")
+    noise_snr_db: tuple[float, ...] = ()
+    noise_share: float = 0.6
+    wander: tuple[float, ...] = ()
+    drift: float = 0.0
+    dropouts_per_min: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +103,16 @@ class Segments:
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """What acts on windows: gain (relative), shift in window samples, noise as shares."""
+    """What acts on windows: gain (relative), shift in window samples, noise as shares.
+
+    `inverted_share` of the segments are turned upside down.
+    """
 
     gain_sd: float = 0.0
     jitter_samples: int = 0
     noise_sd: float = 0.0
     feature_noise_sd: float = 0.0
+    inverted_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

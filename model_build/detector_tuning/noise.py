@@ -1,5 +1,6 @@
 """nstdb's noise, the part that may train, mixed into a record as WFDB's `nst` does."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,9 +37,15 @@ class NoisePool:
             self._stretches[kind] = parts
             self.power[kind] = noise_power(np.concatenate(parts))
 
-    def draw(self, rng: np.random.Generator, seconds: float, fs: float) -> tuple[Floats, float]:
-        """Up to `seconds` of some noise at `fs`, beginning at 0, and its power (mV²)."""
-        kind = KINDS[rng.integers(len(KINDS))]
+    def draw(
+        self,
+        rng: np.random.Generator,
+        seconds: float,
+        fs: float,
+        kinds: Sequence[str] = KINDS,
+    ) -> tuple[Floats, float]:
+        """Up to `seconds` of noise of a drawn kind at `fs`, beginning at 0, and its power (mV²)."""
+        kind = kinds[int(rng.integers(len(kinds)))]
         stretch = self._stretches[kind][rng.integers(len(self._stretches[kind]))]
         length = min(int(seconds * NOISE_FS), len(stretch))
         first = int(rng.integers(0, len(stretch) - length + 1))

@@ -21,7 +21,8 @@ class PreparedBeats:
         group: The recording's `Group`.
         view: Name of the recipe's view.
         starts: First beat of every piece (the history is cold there), int64 (pieces,).
-        at: R peaks, in samples of the archive's own rate from the record's start, int64 (k,).
+        at: R peaks, in samples of the archive's own rate from the record's start, int64 (k,); a
+            view that moves beats counts in its own record.
         window, template: float16 (k, 160), scaled by the template.
         features: float32 (k, F), as the path yields them, not standardized.
         valid: Whether the path let the beat into the history, bool (k,).

@@ -1,17 +1,20 @@
 """Which runs of beats an epoch trains on, and their tensors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.signal.features import FEATURES
 from model_build.datasets.recording import Target
 from model_build.recipe import Augmentation, Segments
 from model_build.training.beats import Pool
 from model_build.training.scaling import CLIP, Scaling
 
 _ECTOPIC: Final = (Target.S, Target.V, Target.F)
+_SIGNED: Final = [spec.name for spec in FEATURES].index("polarity_to_template")
+"""The only feature that turns its sign with the lead."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,9 +90,11 @@ def gather(
 def augment(
     batch: Batch, rule: Augmentation, segments: Segments, random: np.random.Generator
 ) -> Batch:
-    """Gain per segment, jitter per beat, noise, and a history cut short in some segments."""
+    """Gain and polarity per segment, jitter per beat, noise, and some histories cut short."""
     n_segments, n_beats, n_samples = batch.window.shape
     gain = np.exp(random.normal(0.0, rule.gain_sd, (n_segments, 1, 1))).astype(np.float32)
+    if rule.inverted_share:
+        batch, gain = _inverted(batch, gain, rule.inverted_share, random)
     shift = random.integers(-rule.jitter_samples, rule.jitter_samples + 1, (n_segments, n_beats))
     window = _shifted(batch.window, shift) * gain
     # Noise is coloured by a two-sample mean: muscle noise that passed a 40 Hz filter.
@@ -106,6 +111,19 @@ def augment(
         target=batch.target,
         weight=batch.weight,
     )
+
+
+def _inverted(
+    batch: Batch, gain: NDArray[np.float32], share: float, random: np.random.Generator
+) -> tuple[Batch, NDArray[np.float32]]:
+    """Negative gains for `share` of the segments, and the one feature that has a sign turned.
+
+    Standardized features turn about their mean, which for a difference is next to zero.
+    """
+    sign = np.where(random.random(gain.shape) < share, -1.0, 1.0).astype(np.float32)
+    features = batch.features.copy()
+    features[..., _SIGNED] *= sign[..., 0]
+    return replace(batch, features=features), gain * sign
 
 
 def _shifted(window: NDArray[np.float32], shift: NDArray[np.int64]) -> NDArray[np.float32]:
