@@ -81,10 +81,14 @@ class CrossValidation:
 def fresh_student(recipe: Recipe, n_features: int, seed: int) -> StudentModels:
     """The recipe's student with random weights drawn from `seed`."""
     keras.utils.set_random_seed(seed)
-    config = StudentConfig(
+    return build_student(student_config(recipe, n_features))
+
+
+def student_config(recipe: Recipe, n_features: int) -> StudentConfig:
+    """Sizes of the recipe's student."""
+    return StudentConfig(
         n_features=n_features, outputs=recipe.segments.beats, **_sizes(recipe.student)
     )
-    return build_student(config)
 
 
 def _sizes(entries: dict[str, Any]) -> dict[str, Any]:

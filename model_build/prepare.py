@@ -99,7 +99,7 @@ def prepare_recording(recording: Recording, view: View, seed: int) -> PreparedBe
     """One recording through one view. `piece_s` of a view restarts the path that often."""
     fs = Fraction(read_header(recording.path).fs_fraction)
     raw = read_physical(recording.path, channels=[view.channel])[:, 0]
-    samples, rate = altered(_whole(raw), fs, view, recording.key, seed)
+    samples, rate = altered(whole(raw), fs, view, recording.key, seed)
     size = round(view.piece_s * rate) or len(samples)
     # A rest shorter than half a piece is joined to the one before.
     firsts = [k for k in range(0, len(samples), size) if k == 0 or len(samples) - k > size / 2]
@@ -137,7 +137,7 @@ def views_of(recording: Recording, views: Iterable[View]) -> list[View]:
     return [view for view in views if view.channel < n_leads]
 
 
-def _whole(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def whole(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Hold the last value over invalid samples: the path itself is tested on gaps, not trained."""
     bad = ~np.isfinite(samples)
     if not bad.any():

@@ -103,6 +103,32 @@ class Quantize:
 
 
 @dataclass(frozen=True, slots=True)
+class Pretrain:
+    """Pre-training of the beat encoder's trunk. Without it the trunk starts from random weights.
+
+    A step takes `batch` beats whose waves are marked, from `delineated`, and as many with stretches
+    masked, from `masked`; an epoch takes all of the former once. `masked_share` of the window is
+    hidden; `masked_loss` and `p_wave_loss` weigh the heads against delineation.
+    """
+
+    delineated: tuple[str, ...] = ("ludb", "qtdb")
+    masked: tuple[str, ...] = (
+        "ludb", "qtdb", "ptbxl", "cinc2015", "cinc2017", "cinc2020", "cinc2021", "cpsc2021",
+    )  # fmt: skip
+    epochs: int = 24
+    batch: int = 128
+    learning_rate: float = 3e-3
+    warmup_share: float = 0.05
+    weight_decay: float = 1e-4
+    masked_share: float = 0.3
+    masked_loss: float = 0.5
+    p_wave_loss: float = 0.2
+    gain_sd: float = 0.15
+    noise_sd: float = 0.05
+    inverted_share: float = 0.15
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """One recipe file. `thresholds` are the least scores at which a class is emitted."""
 
@@ -118,6 +144,7 @@ class Recipe:
     quantize: Quantize
     thresholds: dict[str, float] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
+    pretrain: Pretrain | None = None
     digest: str = ""
 
     @property

@@ -124,6 +124,23 @@ def _beat_network(config: StudentConfig) -> keras.Model:
     window = keras.Input((1, config.window, 1), name="window")
     template = keras.Input((1, config.window, 1), name="template")
     features = keras.Input((config.n_features,), name="features")
+    x = beat_trunk(config, window, template)
+    cam = layers.Conv2D(config.n_classes, 1, name="evidence_map")(x)
+    pooled = layers.GlobalAveragePooling2D(name="pool")(x)
+    dense = layers.Dense(config.feature_units, use_bias=False, name="feature_dense")(features)
+    dense = _activated(dense, "feature_dense")
+    joined = layers.Concatenate(axis=-1, name="join")([pooled, dense])
+    joined = layers.Dropout(config.dropout, name="join_dropout")(joined)
+    embedding = layers.Dense(config.embedding, use_bias=False, name="embedding_dense")(joined)
+    embedding = _activated(embedding, "embedding")
+    return keras.Model([window, template, features], [embedding, cam], name="beat")
+
+
+def beat_trunk(config: StudentConfig, window: Tensor, template: Tensor) -> Tensor:
+    """Window and template (B, 1, L, 1) to the map (B, 1, T, C) before pooling.
+
+    It is what pre-training shares; its layers are found by their names.
+    """
     x = layers.Concatenate(axis=-1, name="pair")([window, template])
     x = layers.Conv2D(
         config.stem,
@@ -136,15 +153,7 @@ def _beat_network(config: StudentConfig) -> keras.Model:
     x = _activated(x, "stem")
     for number, (channels, stride) in enumerate(config.blocks, start=1):
         x = _separable_block(x, f"block{number}", channels, stride, config.kernel)
-    cam = layers.Conv2D(config.n_classes, 1, name="evidence_map")(x)
-    pooled = layers.GlobalAveragePooling2D(name="pool")(x)
-    dense = layers.Dense(config.feature_units, use_bias=False, name="feature_dense")(features)
-    dense = _activated(dense, "feature_dense")
-    joined = layers.Concatenate(axis=-1, name="join")([pooled, dense])
-    joined = layers.Dropout(config.dropout, name="join_dropout")(joined)
-    embedding = layers.Dense(config.embedding, use_bias=False, name="embedding_dense")(joined)
-    embedding = _activated(embedding, "embedding")
-    return keras.Model([window, template, features], [embedding, cam], name="beat")
+    return x
 
 
 def _separable_block(x: Tensor, name: str, channels: int, stride: int, kernel: int) -> Tensor:
