@@ -103,6 +103,18 @@ class Quantize:
 
 
 @dataclass(frozen=True, slots=True)
+class PWaves:
+    """An auxiliary output of the student in training: P present or absent, where it is marked.
+
+    `weight` of its loss, 0 for none. `views` are those whose beats lie where the record's do, on
+    a lead that shows P waves.
+    """
+
+    weight: float = 0.0
+    views: tuple[str, ...] = ("native", "recorder")
+
+
+@dataclass(frozen=True, slots=True)
 class Pretrain:
     """Pre-training of the beat encoder's trunk. Without it the trunk starts from random weights.
 
@@ -145,6 +157,7 @@ class Recipe:
     thresholds: dict[str, float] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
     pretrain: Pretrain | None = None
+    p_wave: PWaves = PWaves()
     digest: str = ""
 
     @property

@@ -16,6 +16,7 @@ from model_build.command_options import (
 )
 
 if TYPE_CHECKING:
+    from model_build.pretraining.prior import Prior
     from model_build.pretraining.run import Pretrained
     from model_build.recipe import Recipe
 
@@ -52,6 +53,16 @@ def command(recipe_name: str, data: Path | None, work: Path, as_json: bool) -> N
         click.echo(f"{name:20}" + ("      -" if value is None else f"{100 * value:7.2f}"))
 
 
+def load_prior(recipe: "Recipe", data: Path | None, work: Path) -> "Prior":
+    """What the recipe's training is given besides beats, made where it is missing."""
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415 - quick help
+    from model_build.pretraining.prior import Prior, read_p_waves  # noqa: PLC0415 - TensorFlow
+
+    trunk = run(recipe, data, work).weights if recipe.pretrain is not None else None
+    marked = read_p_waves(data_directory(data)) if recipe.p_wave.weight else {}
+    return Prior(trunk, marked)
+
+
 def run(recipe: "Recipe", data: Path | None, work: Path) -> "Pretrained":
     """The recipe's pre-training, with progress; one thread. Loads TensorFlow."""
     from model_build.crossval import student_config  # noqa: PLC0415 - loads TensorFlow
@@ -68,7 +79,7 @@ def run(recipe: "Recipe", data: Path | None, work: Path) -> "Pretrained":
         def prepared(name: str, done: int, total: int) -> None:
             shown.update(reading, completed=done, total=total, note=name)
 
-        def trained(epoch: int, done: int, total: int, loss: float) -> None:
+        def trained(epoch: int, done: float, total: float, loss: float) -> None:
             note = f"epoch {epoch + 1}/{epochs} loss {loss:.4f}"
             at = epoch * total + done
             shown.update(training, completed=at, total=epochs * total, note=note)

@@ -16,6 +16,7 @@ from model_build.command_options import (
     recipe_option,
     work_option,
 )
+from model_build.commands.pretrain import load_prior
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -84,10 +85,12 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     one_thread()
+    prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
     folder = student_folder(work, recipe)
     with progress() as shown:
-        fitted = fit(prepared, recipe, folder / "run.npz", _reporter(shown, recipe, "train"))
+        reporter = _reporter(shown, recipe, "train")
+        fitted = fit(prepared, recipe, folder / "run.npz", reporter, prior)
     trained_on = TrainedOn(
         recordings=tuple(recording.key for recording in recordings),
         code=code_digest(),
@@ -113,11 +116,12 @@ def _cross_validate(
     except ValueError as error:
         raise click.BadParameter("a list like 0,1,2", param_hint="--folds") from error
     one_thread()
+    prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
     with progress() as shown:
         result = cross_validate(
             recordings, prepared, recipe, work,
-            lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen,
+            lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen, prior,
         )  # fmt: skip
     folder = student_folder(work, recipe)
     folder.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ _MAINS_HZ: Final = {
 _NO_ECG: Final = ("PLETH", "ABP", "RESP")
 """Other signals of bedside monitors (cinc2015)."""
 _END_S: Final = {"cinc2015": 300.0}
-"""Nothing after 5:00 is read there: that is after the alarm."""
+"""The alarm's time: nothing after it is read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,21 +38,25 @@ def subject(database: str, record: str) -> str:
             return f"mitdb/{record[:3]}"
         case "svdb" | "cinc2017" | "cinc2020" | "ludb":
             return f"{database}/{record}"
-        case "cinc2021":
-            # What begins with HR is a record of PTB-XL.
-            return f"ptbxl/{record[2:]}" if record.startswith("HR") else f"cinc2021/{record}"
-        case "cinc2015":
-            # Nobody is named there; neighbouring numbers are probably one person.
-            return f"cinc2015/{int(record[1:-1]) // 10}x"
-        case "ptbxl":
-            number = record.removesuffix("_hr")
-            return f"ptbxl/{_PTBXL_PERSON.get(number, number)}"
+        case "cinc2015" | "cinc2021" | "ptbxl":
+            return _clinical_subject(database, record)
         case "cpsc2021":
             return f"cpsc2021/{record.split('_')[1]}"
         case "qtdb":
             return _qtdb_subject(record)
         case _:
             raise DataError(f"no rule says who is in {database}/{record}; add one before using it")
+
+
+def _clinical_subject(database: str, record: str) -> str:
+    if database == "cinc2015":
+        # Nobody is named there; neighbouring numbers are probably one person.
+        return f"cinc2015/{int(record[1:-1]) // 10}x"
+    # A record of PTB-XL is "00017_hr" there and "HR00017" in cinc2021.
+    number = record.removesuffix("_hr").removeprefix("HR")
+    if not number.isdigit():
+        return f"{database}/{record}"
+    return f"ptbxl/{_PTBXL_PERSON.get(number, number)}"
 
 
 def _qtdb_subject(record: str) -> str:

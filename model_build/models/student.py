@@ -46,6 +46,8 @@ class StudentConfig:
     context_kernel: int = 3
     dilations: tuple[int, ...] = (1, 2, 4, 8)
     dropout: float = 0.1
+    p_wave: bool = False
+    """Whether the training model says of each beat if it has a P wave; no graph does."""
 
     def __post_init__(self) -> None:
         field = 1 + (self.context_kernel - 1) * sum(self.dilations)
@@ -65,7 +67,8 @@ class StudentModels:
     training_model: `window` and `template` (B, segment, window), `features` (B, segment, F),
         `valid` (B, segment), 1 for a usable beat -> `logits` and `evidence`, both
         (B, outputs, K), for the last `outputs` beats. `evidence` is the average of the class
-        evidence map: a loss on it gives the map its meaning.
+        evidence map: a loss on it gives the map its meaning. With `config.p_wave` also `p_wave`
+        (B, outputs), the logit of "has a P wave".
     encoder: `window` and `template` (1, 1, window, 1), `features` (1, F) ->
         `embedding` (1, E), `cam` (1, 1, T, K).
     context: `history` (1, 1, history, E), masked rows zero, `valid` (1, 1, history, 1) ->
@@ -216,6 +219,9 @@ def _training_model(config: StudentConfig, beat: keras.Model, sequence: keras.Mo
     logits = sequence([rows, mask])[:, 0, -config.outputs :, :]
     evidence = ops.reshape(ops.mean(cam, axis=(1, 2)), (-1, n, config.n_classes))
     outputs = {"logits": logits, "evidence": evidence[:, -config.outputs :, :]}
+    if config.p_wave:
+        p_wave = ops.reshape(layers.Dense(1, name="p_wave")(embedding), (-1, n))
+        outputs["p_wave"] = p_wave[:, -config.outputs :]
     return keras.Model([window, template, features, valid], outputs, name="student")
 
 

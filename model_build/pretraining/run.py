@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from model_build.pretraining.network import (
     trunk_weights,
 )
 from model_build.pretraining.scores import Scores, held_out, score
-from model_build.pretraining.targets import UNKNOWN, PWave
+from model_build.pretraining.targets import UNKNOWN
 from model_build.recipe import Pretrain, Recipe
 from model_build.training import checkpoint
 from model_build.training.loop import Report
+from model_build.training.p_waves import p_wave_loss
 
 _PREDICTED = 256
 """Beats at once when judging."""
@@ -53,10 +55,7 @@ def prepared(
 ) -> dict[str, WaveBeats]:
     """The beats of every archive that the section names; `report` takes archive, done, all."""
     names = dict.fromkeys((*rule.delineated, *rule.masked))
-    return {
-        name: prepare_archive(directory, name, work, lambda d, n, name=name: report(name, d, n))
-        for name in names
-    }
+    return {name: prepare_archive(directory, name, work, partial(report, name)) for name in names}
 
 
 def pretrained_path(directory: Path, recipe: Recipe, config: StudentConfig, work: Path) -> Path:
@@ -116,7 +115,8 @@ def load_pretrained(path: Path) -> Pretrained:
 def _save(made: Pretrained) -> None:
     part = made.path.with_name(f"{made.path.stem}.part.npz")
     summary = json.dumps({"scores": made.scores.as_json(), "losses": made.losses})
-    np.savez(part, summary=np.array(summary), **made.weights)
+    arrays: dict[str, Any] = {"summary": np.array(summary), **made.weights}
+    np.savez(part, **arrays)
     part.replace(made.path)
 
 
@@ -200,9 +200,7 @@ def _optimizer(rule: Pretrain, steps: int) -> keras.optimizers.Optimizer:
 def _train_step(
     model: keras.Model, optimizer: keras.optimizers.Optimizer, rule: Pretrain
 ) -> Callable[..., Any]:
-    def step(
-        inputs: Any, classes: Any, p_wave: Any, true: Any, hidden: Any
-    ) -> Any:
+    def step(inputs: Any, classes: Any, p_wave: Any, true: Any, hidden: Any) -> Any:
         with tf.GradientTape() as tape:
             said = model(inputs, training=True)
             total = _delineation_loss(said["segments"], classes)
@@ -228,13 +226,6 @@ def _masked_loss(said: Any, true: Any, hidden: Any) -> Any:
     # Huber at half a QRS height: an artefact's size is nothing to learn.
     each = tf.where(off < 0.5, off * off, off - 0.25)
     return _mean(each, hidden)
-
-
-def p_wave_loss(logit: Any, p_wave: Any) -> Any:
-    """Mean cross-entropy of "P present" over beats of which it is known; `PWave` integers."""
-    present = tf.cast(tf.equal(p_wave, PWave.PRESENT), tf.float32)
-    known = tf.cast(tf.not_equal(p_wave, PWave.UNKNOWN), tf.float32)
-    return _mean(tf.nn.sigmoid_cross_entropy_with_logits(present, logit), known)
 
 
 def _mean(each: Any, weight: Any) -> Any:

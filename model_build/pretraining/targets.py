@@ -60,9 +60,7 @@ def sample_classes(waves: Waves, consecutive: bool, fs: Fraction, n: int) -> NDA
     return classes
 
 
-def windowed(
-    classes: NDArray[np.uint8], at: NDArray[np.int64], fs: Fraction
-) -> NDArray[np.uint8]:
+def windowed(classes: NDArray[np.uint8], at: NDArray[np.int64], fs: Fraction) -> NDArray[np.uint8]:
     """The classes (n,) of a lead at `fs` in the windows of the peaks `at` (k,): uint8 (k, 160)."""
     offsets = (np.arange(LENGTH) - R_AT) * STEP_S * float(fs)
     index = np.round(at[:, None] + offsets).astype(np.int64)
@@ -111,7 +109,8 @@ def p_of_peaks(
     if not len(p_peaks) or not len(at):
         return found
     reach = at - round(_P_BEFORE_S * fs)
-    before = np.concatenate((reach[:1], at[:-1]))
+    # Before the first there is none: as if it were so far away that the reach decides.
+    before = np.concatenate((2 * reach[:1] - at[:1], at[:-1]))
     nearer = np.maximum(reach, (before + at) // 2)
     clear = at - round(_P_CLEAR_S * fs)
 

@@ -1,0 +1,415 @@
+"""Wave marks, targets of beat windows, pre-training on windows made up here, and its transfer."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from edge_runtime.signal.windows import R_AT
+from firmware_bridge.records import Annotations
+from model_build.datasets import ludb, qtdb
+from model_build.datasets.leads import Lead, unlabelled
+from model_build.datasets.mitdb_pwave import p_wave_files
+from model_build.datasets.waves import UNMARKED, Kind, read_waves, waves_of
+from model_build.errors import RecipeError
+from model_build.pretraining import beats as pretraining_beats
+from model_build.pretraining.batches import gather, plan_epoch
+from model_build.pretraining.beats import PER_LEAD, WaveBeats, beats_of, leads_of
+from model_build.pretraining.scores import held_out, score
+from model_build.pretraining.targets import (
+    NONE,
+    UNKNOWN,
+    PWave,
+    p_of_peaks,
+    p_of_waves,
+    sample_classes,
+    windowed,
+)
+from model_build.recipe import Pretrain, PWaves, read_recipe, recipe_path
+
+FS = Fraction(500)
+RULE = Pretrain(delineated=("made",), masked=("made",), epochs=2, batch=16)
+
+
+def marks(*pairs: tuple[int, str]) -> Annotations:
+    return Annotations.of([sample for sample, _ in pairs], [symbol for _, symbol in pairs])
+
+
+def a_beat(r: int, with_p: bool = True) -> list[tuple[int, str]]:
+    """P -160 to -100, QRS -40 to 40, T 100 to 240, in samples from R."""
+    p = [(r - 160, "("), (r - 130, "p"), (r - 100, ")")] if with_p else []
+    return [
+        *p, (r - 40, "("), (r, "N"), (r + 40, ")"), (r + 100, "("), (r + 180, "t"), (r + 240, ")"),
+    ]  # fmt: skip
+
+
+def test_brackets_bound_the_peak_between_them():
+    waves = waves_of(marks((5, "("), (9, ")"), *a_beat(1000), (1300, "u"), (1350, ")")))
+    assert waves.kind.tolist() == [Kind.P, Kind.QRS, Kind.T, Kind.U]
+    assert waves.onset.tolist() == [840, 960, 1100, UNMARKED]
+    assert waves.peak.tolist() == [870, 1000, 1180, 1300]
+    assert waves.end.tolist() == [900, 1040, 1240, 1350]
+    assert waves.first.tolist() == [840, 960, 1100, 1300]
+
+
+def test_an_end_belongs_to_the_wave_before_it_only():
+    waves = waves_of(marks((10, "N"), (30, "t"), (50, ")"), (60, ")")))
+    assert waves.end.tolist() == [UNMARKED, 50]
+    assert waves.last.tolist() == [10, 50]
+
+
+def test_samples_take_the_class_of_their_wave():
+    waves = waves_of(marks(*a_beat(1000), *a_beat(2000, with_p=False)))
+    classes = sample_classes(waves, consecutive=True, fs=FS, n=3000)
+    assert classes[[839, 840, 900, 901, 960, 1040, 1100, 1240, 1241]].tolist() == [
+        UNKNOWN, Kind.P, Kind.P, NONE, Kind.QRS, Kind.QRS, Kind.T, Kind.T, NONE,
+    ]  # fmt: skip
+    assert (classes[1241:1960] == NONE).all()
+    assert (classes[2241:] == UNKNOWN).all()
+
+
+def test_between_chosen_beats_far_apart_nothing_is_known():
+    waves = waves_of(marks(*a_beat(1000), *a_beat(2000)))
+    classes = sample_classes(waves, consecutive=False, fs=FS, n=3000)
+    assert (classes[1241:1840] == UNKNOWN).all()
+    near = waves_of(marks(*a_beat(1000), *a_beat(1590)))
+    classes = sample_classes(near, consecutive=False, fs=FS, n=3000)
+    assert (classes[1241:1430] == NONE).all()
+
+
+def test_the_side_without_a_boundary_is_unknown():
+    waves = waves_of(marks((100, "("), (120, "N"), (140, ")"), (250, "t"), (300, ")")))
+    classes = sample_classes(waves, consecutive=True, fs=FS, n=400)
+    assert (classes[141:250] == UNKNOWN).all()
+    assert (classes[250:301] == Kind.T).all()
+    u_wave = waves_of(marks((100, "("), (120, "N"), (140, ")"), (250, "u"), (300, ")")))
+    assert (sample_classes(u_wave, True, FS, 400)[141:301] == UNKNOWN).all()
+
+
+def test_a_window_holds_r_in_its_place():
+    classes = np.zeros(2000, np.uint8)
+    classes[1000] = Kind.QRS
+    cut = windowed(classes, np.array([1000, 100]), FS)
+    assert np.flatnonzero(cut[0] == Kind.QRS).tolist() == [R_AT]
+    # 100 samples are 0.2 s: of the 0.704 s before R the first 0.504 s are not there.
+    assert np.flatnonzero(cut[1] == UNKNOWN).tolist() == list(range(63))
+
+
+def test_p_is_present_absent_or_unknown():
+    waves = waves_of(
+        marks(*a_beat(1000), *a_beat(2000, with_p=False), *a_beat(3000), (3700, "("), (3740, "N"))
+    )
+    classes = sample_classes(waves, consecutive=True, fs=FS, n=5000)
+    at = np.array([1004, 2004, 2500, 3000, 4500])
+    assert p_of_waves(waves, classes, at, FS).tolist() == [
+        PWave.PRESENT, PWave.ABSENT, PWave.UNKNOWN, PWave.PRESENT, PWave.UNKNOWN,
+    ]  # fmt: skip
+    # Beats before it may be unmarked: what was before QRS is not known.
+    chosen = sample_classes(waves, consecutive=False, fs=FS, n=5000)
+    assert p_of_waves(waves, chosen, at, FS)[1] == PWave.UNKNOWN
+
+
+def test_a_p_wave_out_of_reach_is_neither():
+    early = [(540, "("), (560, "p"), (580, ")")]
+    waves = waves_of(marks(*a_beat(200), *early, *a_beat(1000, with_p=False)))
+    classes = sample_classes(waves, consecutive=True, fs=FS, n=2000)
+    assert p_of_waves(waves, classes, np.array([1000]), FS).tolist() == [PWave.UNKNOWN]
+
+
+def test_p_of_marked_peaks_alone():
+    at = np.array([1000, 2000, 2400, 3400, 4400, 5400])
+    p_peaks = np.array([870, 1870, 3270, 4060, 5270])
+    assert p_of_peaks(p_peaks, at, FS).tolist() == [
+        PWave.PRESENT, PWave.PRESENT, PWave.ABSENT, PWave.PRESENT, PWave.UNKNOWN, PWave.PRESENT,
+    ]  # fmt: skip
+    assert p_of_peaks(p_peaks, at[:0], FS).tolist() == []
+    assert p_of_peaks(p_peaks[:0], at, FS).tolist() == [PWave.UNKNOWN] * 6
+
+
+def made_up(n: int = 320, seed: int = 0) -> WaveBeats:
+    """A narrow QRS at R, a T after it, and in half the beats a P before it."""
+    random = np.random.default_rng(seed)
+    t = np.arange(160.0)
+    has_p = random.random(n) < 0.5
+    waves = [(R_AT - 20, 5, 0.4, Kind.P), (R_AT, 2, 1.0, Kind.QRS), (R_AT + 36, 8, 0.3, Kind.T)]
+    window = 0.02 * random.standard_normal((n, 160))
+    classes = np.full((n, 160), NONE, np.uint8)
+    for centre, width, height, kind in waves:
+        there = has_p if kind == Kind.P else np.ones(n, bool)
+        window[there] += height * np.exp(-0.5 * ((t - centre) / width) ** 2)
+        classes[np.ix_(there, np.abs(t - centre) <= 2 * width)] = kind
+    return WaveBeats(
+        window=window.astype(np.float16),
+        template=np.tile(window[has_p][0], (n, 1)).astype(np.float16),
+        classes=classes,
+        p_wave=np.where(has_p, PWave.PRESENT, PWave.ABSENT).astype(np.uint8),
+        lead=np.arange(n) % 20,
+        keys=tuple(f"ludb/{k + 1}:0" for k in range(20)),
+        subjects=tuple(f"ludb/{k + 1}" for k in range(20)),
+    )
+
+
+def test_beats_survive_the_disk(tmp_path):
+    before = made_up(40)
+    before.save(tmp_path / "beats.npz")
+    after = WaveBeats.load(tmp_path / "beats.npz")
+    assert (after.keys, after.subjects) == (before.keys, before.subjects)
+    np.testing.assert_array_equal(after.classes, before.classes)
+    twice = WaveBeats.join([before, after])
+    assert twice.lead.max() == 39
+    assert len(twice[twice.lead == 21]) == 2
+
+
+def test_a_batch_hides_stretches_of_the_second_half_only():
+    beats = made_up(32)
+    random = np.random.default_rng(4)
+    ((marked, masked), (also, _)) = plan_epoch(32, 32, RULE, random)
+    assert sorted([*marked, *also]) == list(range(32))
+    batch = gather(beats[marked], beats[masked], RULE, random)
+    assert not batch.hidden[:16].any()
+    assert batch.hidden[16:, :, 0].any(axis=1).all()
+    assert 0.15 < batch.hidden[16:, :, 0].mean() < 0.35
+    assert not batch.window[batch.hidden[..., 0] > 0].any()
+    # Where the template is hidden, the window is.
+    assert not (batch.hidden[..., 1] > batch.hidden[..., 0]).any()
+    np.testing.assert_array_equal(batch.window[:16], batch.true[:16, :, 0])
+    assert (batch.classes[16:] == UNKNOWN).all()
+    assert not batch.p_wave[16:].any()
+
+
+def test_scores_are_of_known_samples():
+    classes = np.array([[0, 1, 2, UNKNOWN]], np.uint8)
+    logits = np.zeros((1, 4, 4), np.float32)
+    logits[0, [0, 1, 2, 3], [0, 1, 1, 3]] = 5
+    found = score(logits, np.array([1.0]), classes, np.array([PWave.PRESENT]))
+    assert found.samples == 3
+    assert found.segments == {"none": 1.0, "P": 2 / 3, "QRS": 0.0, "T": None}
+    assert (found.p_present, found.p_absent) == (1.0, None)
+
+
+def test_every_tenth_record_of_ludb_only_judges():
+    keys = ["ludb/9:0", "ludb/10:3", "ludb/200:11", "qtdb/sel30:0", "ptbxl/00010_hr:1"]
+    assert [held_out(key) for key in keys] == [False, True, True, False, False]
+
+
+@pytest.mark.parametrize("name", ["mitdb", "svdb", "nstdb", "mitdb-pwave"])
+def test_no_signal_of_scored_archives_pretrains(tmp_path, name):
+    with pytest.raises(RecipeError, match="no signal"):
+        leads_of(tmp_path, name)
+
+
+def test_a_tested_person_is_refused(tmp_path, monkeypatch):
+    one = Lead("qtdb", "sel100", "mitdb/100", tmp_path / "sel100", 0, 60)
+    monkeypatch.setattr(pretraining_beats, "unlabelled", lambda directory, name: [one])
+    with pytest.raises(RecipeError, match="mitdb/100"):
+        leads_of(tmp_path, "cinc2020")
+
+
+@pytest.mark.data
+def test_a_lead_of_ludb_yields_its_marks_in_windows(data_dir):
+    leads = ludb.delineated(data_dir)
+    assert len(leads) == 200 * 12
+    lead = leads[1]
+    assert (lead.key, lead.waves, lead.subject) == ("ludb/1:1", "ii", "ludb/1")
+    waves = read_waves(f"{lead.path}.ii")
+    # Looked up by hand: the second beat of lead II of record 1.
+    rows = np.flatnonzero((waves.peak > 1200) & (waves.peak < 1600))
+    assert waves.kind[rows].tolist() == [Kind.P, Kind.QRS, Kind.T]
+    assert waves.onset[rows].tolist() == [1250, 1324, 1458]
+    assert waves.end[rows].tolist() == [1302, 1374, 1572]
+    beats = beats_of(lead)
+    assert len(beats) == 7
+    # Its R is detected at 1343; 4 samples of 500 Hz are one of the window.
+    second = beats.classes[1]
+    for kind, onset, end in ((Kind.P, 1250, 1302), (Kind.QRS, 1324, 1374), (Kind.T, 1458, 1572)):
+        inside = np.flatnonzero(second == kind)
+        first, last = (R_AT + (x - 1343) / 4 for x in (onset, end))
+        inside = inside[(inside > first - 2) & (inside < last + 2)]
+        assert abs(inside[0] - first) <= 1
+        assert abs(inside[-1] - last) <= 1
+    assert beats.p_wave[1] == PWave.PRESENT
+    # Beneath the marked QRS lies the QRS.
+    assert np.abs(beats.window[1]).argmax() in np.flatnonzero(second == Kind.QRS)
+
+
+@pytest.mark.data
+def test_qtdb_has_two_leads_and_nobody_of_mitdb(data_dir):
+    leads = qtdb.delineated(data_dir)
+    assert len(leads) == 27 * 2
+    assert not [lead for lead in leads if lead.subject.startswith(("mitdb", "svdb"))]
+    lead = next(lead for lead in leads if lead.record == "sele0104")
+    beats = beats_of(lead)
+    marked = np.any(beats.classes != UNKNOWN, axis=1)
+    assert 0 < marked.sum() < len(beats) <= PER_LEAD
+    # 30 beats have marks, all of them with P.
+    assert (beats.p_wave == PWave.PRESENT).sum() == 30
+    assert not (beats.p_wave == PWave.ABSENT).any()
+
+
+@pytest.mark.data
+def test_monitors_give_their_ecg_until_the_alarm(data_dir):
+    leads = [lead for lead in unlabelled(data_dir, "cinc2015") if lead.record == "a103l"]
+    assert [lead.channel for lead in leads] == [0, 1]
+    assert {lead.end_s for lead in leads} == {300.0}
+    assert len(beats_of(leads[0])) == PER_LEAD
+
+
+@pytest.mark.data
+def test_p_wave_marks_are_of_training_records_only(data_dir):
+    from model_build.datasets.splits import TRAINING_MITDB
+    from model_build.pretraining.prior import read_p_waves
+
+    assert set(p_wave_files(data_dir)) <= set(TRAINING_MITDB)
+    marked = read_p_waves(data_dir)["mitdb/101"]
+    assert (len(marked.peaks), marked.fs) == (1865, 360)
+
+
+def _config():
+    from model_build.models.student import StudentConfig
+
+    return StudentConfig(n_features=5, blocks=((8, 2), (12, 2)), stem=6, dropout=0.0)
+
+
+def _pretraining(seed: int = 3):
+    import keras
+
+    from model_build.pretraining.network import build_pretraining
+
+    keras.utils.set_random_seed(seed)
+    return build_pretraining(_config())
+
+
+@pytest.mark.tensorflow
+def test_a_tiny_pretraining_learns(tmp_path):
+    from model_build.pretraining.run import judge, train
+
+    rule = replace(RULE, epochs=12, learning_rate=2e-2, p_wave_loss=0.5, inverted_share=0.0)
+    models = _pretraining()
+    losses = train(models, {"made": made_up()}, rule, 1, tmp_path / "run.npz", _silent)
+    assert losses[-1] < 0.5 * losses[0]
+    found = judge(models, made_up(seed=9))
+    assert found.segments["QRS"] > 0.9
+    assert found.segments["T"] > 0.8
+    assert found.p_present > 0.8
+
+
+@pytest.mark.tensorflow
+def test_an_interrupted_pretraining_ends_where_an_unbroken_one_does(tmp_path):
+    from model_build.pretraining.network import trunk_weights
+    from model_build.pretraining.run import train
+
+    archives = {"made": made_up(100)}
+    whole, broken, resumed = (_pretraining() for _ in range(3))
+    losses = train(whole, archives, RULE, 1, tmp_path / "whole.npz", _silent)
+    train(broken, archives, RULE, 1, tmp_path / "broken.npz", _silent, stop_after=1)
+    assert train(resumed, archives, RULE, 1, tmp_path / "broken.npz", _silent) == losses
+    for name, array in trunk_weights(resumed).items():
+        np.testing.assert_array_equal(array, trunk_weights(whole)[name])
+
+
+def _silent(*_):
+    """No progress to show."""
+
+
+@pytest.mark.tensorflow
+def test_the_trunk_moves_into_the_student_and_nothing_else_does():
+    import keras
+
+    from model_build.models.student import build_student
+    from model_build.pretraining.network import start_from, trunk_weights
+
+    source = _pretraining(seed=8)
+    weights = trunk_weights(source)
+    keras.utils.set_random_seed(1)
+    student = build_student(_config())
+    beat = student.training_model.get_layer("beat")
+    kept = beat.get_layer("embedding_dense").get_weights()[0]
+    start_from(student, weights)
+    random = np.random.default_rng(0)
+    pair = [random.standard_normal((3, 1, 160, 1)).astype(np.float32) for _ in range(2)]
+    inside = keras.Model(beat.inputs[:2], beat.get_layer("block2_point_relu").output)
+    np.testing.assert_array_equal(inside(pair), source.trunk(pair))
+    np.testing.assert_array_equal(beat.get_layer("embedding_dense").get_weights()[0], kept)
+
+
+@pytest.mark.tensorflow
+def test_a_trunk_of_other_sizes_is_refused():
+    import keras
+
+    from model_build.models.student import build_student
+    from model_build.pretraining.network import start_from, trunk_weights
+
+    weights = trunk_weights(_pretraining())
+    keras.utils.set_random_seed(1)
+    for other in ({"stem": 8}, {"blocks": ((8, 2),)}):
+        with pytest.raises(RecipeError, match="another trunk"):
+            start_from(build_student(replace(_config(), **other)), weights)
+
+
+@pytest.mark.tensorflow
+def test_p_waves_reach_the_beats_of_the_named_views(beats_and_recipe):
+    from model_build.pretraining.prior import MarkedP, Prior, with_p_waves
+    from model_build.training.beats import pool
+    from model_build.training.p_waves import p_waves_of_plan
+
+    prepared, recipe = beats_and_recipe
+    prior = Prior(p_waves={"mitdb/101": MarkedP(prepared[0].at - 60, Fraction(360))})
+    found = with_p_waves(pool(prepared, recipe.weight), prepared, recipe, prior)
+    sizes = np.cumsum([0, *(len(item) for item in prepared)])
+    assert (found.p_wave[: sizes[1]] == PWave.PRESENT).all()
+    # Neither a view that moves beats nor a record without marks.
+    assert not found.p_wave[sizes[1] :].any()
+    first, last = found.spans[0]
+    plan = np.array([[last - 10, 0], [first - 5, 0]])
+    inside = p_waves_of_plan(found, plan, recipe.segments)
+    assert inside.shape == (2, recipe.segments.beats)
+    assert (inside[0, :10] == PWave.PRESENT).all()
+    assert not inside[0, 10:].any()
+    assert not inside[1, :5].any()
+    assert (inside[1, 5:35] == PWave.PRESENT).all()
+    assert not inside[1, 35:].any()
+
+
+@pytest.mark.tensorflow
+def test_a_student_learns_p_waves_beside_its_classes(beats_and_recipe, tmp_path):
+    from model_build.crossval import fit
+    from model_build.pretraining.prior import MarkedP, Prior
+
+    prepared, recipe = beats_and_recipe
+    with pytest.raises(RecipeError, match="marks"):
+        fit(prepared, recipe, tmp_path / "a.npz", _silent)
+    prior = Prior(p_waves={"mitdb/101": MarkedP(prepared[0].at - 60, Fraction(360))})
+    fitted = fit(prepared, recipe, tmp_path / "a.npz", _silent, prior)
+    head = fitted.student.training_model.get_layer("p_wave")
+    assert head.get_weights()[1].item() > 0  # all marked beats have a P wave
+    assert "p_wave" not in {layer.name for layer in fitted.student.encoder.layers}
+
+
+@pytest.mark.tensorflow
+def test_a_recipe_with_pretraining_does_not_start_without_it(beats_and_recipe, tmp_path):
+    from model_build.crossval import fit
+
+    prepared, recipe = beats_and_recipe
+    wanted = replace(recipe, pretrain=Pretrain(), p_wave=PWaves())
+    with pytest.raises(RecipeError, match="trunk"):
+        fit(prepared, wanted, tmp_path / "a.npz", _silent)
+
+
+@pytest.fixture
+def beats_and_recipe():
+    from tests.model_build.test_training import made_up as student_beats
+
+    prepared = [
+        student_beats("mitdb/101", 60, seed=1),
+        replace(student_beats("mitdb/101", 60, seed=2), view="paced faster"),
+        student_beats("svdb/800", 60, seed=3),
+    ]
+    shipped = read_recipe(recipe_path("beats-first"))
+    recipe = replace(
+        shipped,
+        optimizer=replace(shipped.optimizer, epochs=1, batch_segments=2, ema=0.5),
+        student={"blocks": [[8, 2], [8, 2]], "stem": 4},
+        p_wave=PWaves(weight=1.0),
+    )
+    return prepared, recipe
