@@ -132,6 +132,32 @@ def _silent(*_):
 
 
 @pytest.mark.tensorflow
+def test_a_pretraining_is_made_once_and_kept_by_its_content(
+    beats_and_recipe, tmp_path, monkeypatch
+):
+    from model_build.pretraining import run
+
+    monkeypatch.setattr(run, "leads_of", lambda directory, name: [])
+    monkeypatch.setattr(run, "prepare_archive", lambda *_: made_up(100))
+    recipe = replace(beats_and_recipe[1], pretrain=replace(RULE, epochs=1))
+    made = run.pretrain(tmp_path, recipe, _config(), tmp_path, _silent)
+    monkeypatch.setattr(run, "train", None)
+    again = run.pretrain(tmp_path, recipe, _config(), tmp_path, _silent)
+    assert (again.scores, again.losses) == (made.scores, made.losses)
+    for name, array in made.weights.items():
+        np.testing.assert_array_equal(again.weights[name], array)
+    assert [file.name for file in (tmp_path / "pretrained").iterdir()] == [made.path.name]
+    others = (
+        replace(recipe, seed=recipe.seed + 1),
+        replace(recipe, pretrain=replace(RULE, epochs=2)),
+    )
+    paths = {run.pretrained_path(tmp_path, other, _config(), tmp_path) for other in others}
+    assert len({*paths, made.path}) == 3
+    with pytest.raises(RecipeError, match="no \\[pretrain\\]"):
+        run.pretrain(tmp_path, replace(recipe, pretrain=None), _config(), tmp_path, _silent)
+
+
+@pytest.mark.tensorflow
 def test_the_trunk_moves_into_the_student_and_nothing_else_does():
     import keras
 
