@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from firmware_bridge.records import read_annotations, read_header
 from model_build.datasets.locate import ensure
 from model_build.datasets.mitdb_pwave import p_wave_files
+from model_build.datasets.recording import Target
 from model_build.datasets.splits import require_separate
 from model_build.datasets.subjects import subject
 from model_build.errors import RecipeError
@@ -19,6 +21,8 @@ from model_build.pretraining.network import TrunkWeights, start_from
 from model_build.pretraining.targets import PWave, p_of_peaks
 from model_build.recipe import Recipe
 from model_build.training.beats import Pool, PreparedBeats
+
+_ANNOTATED: Final = (Target.N, Target.S, Target.V, Target.F)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,8 +70,9 @@ def with_p_waves(
 ) -> Pool:
     """The pool of `prepared`, its beats told P present or absent where that is marked.
 
-    Only of the views that the recipe names. Raises `RecipeError` if it wants marks and there are
-    none at all (a fold may hold every marked record of a view: that is no error).
+    Only of the views that the recipe names, and of peaks that are an annotated beat: what else the
+    detector finds has no P wave, and may be one. Raises `RecipeError` if the recipe wants marks and
+    there are none at all (that a fold leaves out every marked record of a view is no error).
     """
     if not recipe.p_wave.weight:
         return pool
@@ -77,5 +82,6 @@ def with_p_waves(
     for part, item in zip(parts, prepared, strict=True):
         marked = prior.p_waves.get(item.key)
         if marked is not None and item.view in recipe.p_wave.views:
-            part[:] = p_of_peaks(marked.peaks, item.at, marked.fs)
+            beats = np.isin(item.target, _ANNOTATED)
+            part[beats] = p_of_peaks(marked.peaks, item.at[beats], marked.fs)
     return replace(pool, p_wave=np.concatenate(parts))
