@@ -77,6 +77,7 @@ def _reporter(shown: "Progress", recipe: "Recipe", name: str) -> Callable[..., N
 def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> None:
     from model_build.crossval import fit  # noqa: PLC0415 - loads TensorFlow
     from model_build.prepare import code_digest  # noqa: PLC0415
+    from model_build.pretraining.prior import records_of  # noqa: PLC0415
     from model_build.student_files import (  # noqa: PLC0415
         TrainedOn,
         save_student,
@@ -92,7 +93,7 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
         reporter = _reporter(shown, recipe, "train")
         fitted = fit(prepared, recipe, folder / "run.npz", reporter, prior)
     trained_on = TrainedOn(
-        recordings=tuple(recording.key for recording in recordings),
+        recordings=tuple(dict.fromkeys((*(r.key for r in recordings), *records_of(recipe)))),
         code=code_digest(),
         n_beats=sum(len(item) for item in prepared),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_bridge.records import read_annotations, read_header
+from model_build.datasets.catalogue import database
 from model_build.datasets.locate import ensure
 from model_build.datasets.mitdb_pwave import p_wave_files
 from model_build.datasets.recording import Target
@@ -55,6 +56,15 @@ def read_p_waves(directory: Path) -> dict[str, MarkedP]:
         )
         for record, file in files.items()
     }
+
+
+def records_of(recipe: Recipe) -> tuple[str, ...]:
+    """ "database/record" of whatever the recipe's prior is made from, for the list of its data."""
+    rule = recipe.pretrain
+    names = dict.fromkeys((*rule.delineated, *rule.masked)) if rule is not None else {}
+    if recipe.p_wave.weight:
+        names["mitdb-pwave"] = None
+    return tuple(f"{name}/{record}" for name in names for record in database(name).records)
 
 
 def begin(student: StudentModels, recipe: Recipe, prior: Prior) -> None:

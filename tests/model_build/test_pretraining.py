@@ -236,6 +236,17 @@ def test_a_student_learns_p_waves_beside_its_classes(beats_and_recipe, tmp_path)
 
 
 @pytest.mark.tensorflow
+def test_a_student_s_data_name_what_its_prior_was_made_from(beats_and_recipe):
+    from model_build.pretraining.prior import records_of
+
+    _, recipe = beats_and_recipe
+    assert records_of(replace(recipe, p_wave=PWaves())) == ()
+    everything = records_of(replace(recipe, pretrain=Pretrain()))
+    assert len(everything) == len(set(everything))
+    assert {"ludb/1", "qtdb/sel30", "ptbxl/00001_hr", "mitdb-pwave/101"} <= set(everything)
+
+
+@pytest.mark.tensorflow
 def test_a_recipe_with_pretraining_does_not_start_without_it(beats_and_recipe, tmp_path):
     from model_build.crossval import fit
 
