@@ -17,6 +17,7 @@ from model_build.evaluate.ec57 import BeatMatrix, compare_beats
 from model_build.evaluate.ec57 import pool as pooled
 from model_build.evaluate.labels import device_labels, emitted
 from model_build.models.student import StudentConfig, StudentModels, build_student
+from model_build.pretraining.prior import NOTHING, Prior, begin, with_p_waves
 from model_build.recipe import Recipe
 from model_build.training.beats import PreparedBeats, pool
 from model_build.training.loop import Report, train
@@ -81,10 +82,17 @@ class CrossValidation:
 def fresh_student(recipe: Recipe, n_features: int, seed: int) -> StudentModels:
     """The recipe's student with random weights drawn from `seed`."""
     keras.utils.set_random_seed(seed)
-    config = StudentConfig(
-        n_features=n_features, outputs=recipe.segments.beats, **_sizes(recipe.student)
+    return build_student(student_config(recipe, n_features))
+
+
+def student_config(recipe: Recipe, n_features: int) -> StudentConfig:
+    """Sizes of the recipe's student."""
+    return StudentConfig(
+        n_features=n_features,
+        outputs=recipe.segments.beats,
+        p_wave=recipe.p_wave.weight > 0,
+        **_sizes(recipe.student),
     )
-    return build_student(config)
 
 
 def _sizes(entries: dict[str, Any]) -> dict[str, Any]:
@@ -104,12 +112,21 @@ class Fitted:
 
 
 def fit(
-    prepared: Sequence[PreparedBeats], recipe: Recipe, checkpoint: Path, report: Report
+    prepared: Sequence[PreparedBeats],
+    recipe: Recipe,
+    checkpoint: Path,
+    report: Report,
+    prior: Prior = NOTHING,
 ) -> Fitted:
-    """Train a student on these recordings, resuming from `checkpoint` if it is of the same run."""
-    beats = pool(prepared, recipe.weight)
+    """Train a student on these recordings, resuming from `checkpoint` if it is of the same run.
+
+    `prior` holds what the recipe's sections `pretrain` and `p_wave` ask for; of the P waves only
+    those of these recordings are used.
+    """
+    beats = with_p_waves(pool(prepared, recipe.weight), prepared, recipe, prior)
     scaling = fit_scaling(beats.features[beats.weight > 0])
     student = fresh_student(recipe, beats.features.shape[1], recipe.seed)
+    begin(student, recipe, prior)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     trained = train(student, beats, scaling, recipe, checkpoint, report)
     return Fitted(student, scaling, trained.losses)
@@ -122,6 +139,7 @@ def cross_validate(
     work: Path,
     report: Callable[[int], Report],
     folds: Sequence[int] = tuple(range(FOLDS)),
+    prior: Prior = NOTHING,
 ) -> CrossValidation:
     """Train once for each fold on the others; score it on its own subjects, first view only.
 
@@ -137,7 +155,7 @@ def cross_validate(
             p for p in prepared if fold_of(p.subject) == fold and p.view == recipe.view[0].name
         ]
         path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
-        fitted = fit(inside, recipe, path, report(fold))
+        fitted = fit(inside, recipe, path, report(fold), prior)
         said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
         ends = np.cumsum([len(one) for one in outside])
         for one, logits in zip(outside, np.split(said, ends[:-1]), strict=True):

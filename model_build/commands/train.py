@@ -16,6 +16,7 @@ from model_build.command_options import (
     recipe_option,
     work_option,
 )
+from model_build.commands.pretrain import load_prior
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -76,6 +77,7 @@ def _reporter(shown: "Progress", recipe: "Recipe", name: str) -> Callable[..., N
 def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> None:
     from model_build.crossval import fit  # noqa: PLC0415 - loads TensorFlow
     from model_build.prepare import code_digest  # noqa: PLC0415
+    from model_build.pretraining.prior import records_of  # noqa: PLC0415
     from model_build.student_files import (  # noqa: PLC0415
         TrainedOn,
         save_student,
@@ -84,12 +86,14 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     one_thread()
+    prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
     folder = student_folder(work, recipe)
     with progress() as shown:
-        fitted = fit(prepared, recipe, folder / "run.npz", _reporter(shown, recipe, "train"))
+        reporter = _reporter(shown, recipe, "train")
+        fitted = fit(prepared, recipe, folder / "run.npz", reporter, prior)
     trained_on = TrainedOn(
-        recordings=tuple(recording.key for recording in recordings),
+        recordings=tuple(dict.fromkeys((*(r.key for r in recordings), *records_of(recipe)))),
         code=code_digest(),
         n_beats=sum(len(item) for item in prepared),
     )
@@ -113,11 +117,12 @@ def _cross_validate(
     except ValueError as error:
         raise click.BadParameter("a list like 0,1,2", param_hint="--folds") from error
     one_thread()
+    prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
     with progress() as shown:
         result = cross_validate(
             recordings, prepared, recipe, work,
-            lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen,
+            lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen, prior,
         )  # fmt: skip
     folder = student_folder(work, recipe)
     folder.mkdir(parents=True, exist_ok=True)

@@ -10,12 +10,14 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from model_build.models.student import StudentModels
-from model_build.recipe import Loss, Recipe
+from model_build.recipe import Recipe
 from model_build.training import checkpoint
 from model_build.training.beats import Pool
 from model_build.training.losses import class_weights, set_cross_entropy
+from model_build.training.p_waves import p_wave_loss, p_waves_of_plan
 from model_build.training.scaling import Scaling
 from model_build.training.segments import Batch, augment, gather, plan_epoch
 
@@ -36,8 +38,11 @@ def one_thread() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def run_name(recipe: Recipe, pool: Pool, scaling: Scaling) -> str:
-    """Identity of a run: recipe, data and code, which must be equal for a checkpoint to resume."""
+def run_name(recipe: Recipe, pool: Pool, scaling: Scaling, *more: bytes) -> str:
+    """Identity of a run: recipe, data and code, which must be equal for a checkpoint to resume.
+
+    `more` is whatever else the run depends on.
+    """
     whole = hashlib.sha256(recipe.digest.encode())
     whole.update(" ".join(pool.subjects).encode())
     for array in (pool.features, pool.target, pool.weight, scaling.centre, scaling.scale):
@@ -45,7 +50,15 @@ def run_name(recipe: Recipe, pool: Pool, scaling: Scaling) -> str:
     here = Path(__file__).parent
     for file in (*sorted(here.glob("*.py")), here.parent / "models" / "student.py"):
         whole.update(file.read_bytes())
+    for part in more:
+        whole.update(part)
     return whole.hexdigest()
+
+
+def _beyond(student: StudentModels, pool: Pool) -> list[bytes]:
+    """What else a student's run depends on: its first weights, random or pre-trained; P waves."""
+    weights = [np.ascontiguousarray(w).tobytes() for w in student.training_model.get_weights()]
+    return weights if pool.p_wave is None else [*weights, pool.p_wave.tobytes()]
 
 
 def _schedule(recipe: Recipe, steps_per_epoch: int) -> Callable[[int], float]:
@@ -62,17 +75,20 @@ def _schedule(recipe: Recipe, steps_per_epoch: int) -> Callable[[int], float]:
 
 
 def _train_step(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, loss: Loss, average: list[Any]
+    model: keras.Model, optimizer: keras.optimizers.Optimizer, recipe: Recipe, average: list[Any]
 ) -> Callable[..., Any]:
+    loss, of_p = recipe.loss, recipe.p_wave.weight
     weights = tf.constant(class_weights(loss.class_weight))
 
-    def step(inputs: Any, target: Any, weight: Any, decay: Any) -> Any:
+    def step(inputs: Any, target: Any, weight: Any, p_wave: Any, decay: Any) -> Any:
         with tf.GradientTape() as tape:
             outputs = model(inputs, training=True)
             each = set_cross_entropy(outputs["logits"], target)
             each += loss.cam * set_cross_entropy(outputs["evidence"], target)
             share = weight * tf.gather(weights, tf.cast(target, tf.int32))
             total = tf.reduce_sum(each * share) / tf.maximum(tf.reduce_sum(share), 1.0)
+            if of_p:
+                total += of_p * p_wave_loss(outputs["p_wave"], p_wave)
         gradients = tape.gradient(total, model.trainable_variables)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         for mean, variable in zip(average, model.weights, strict=True):
@@ -83,14 +99,15 @@ def _train_step(
     return traced
 
 
-def _tensors(batch: Batch, size: int) -> tuple[list[Any], Any, Any]:
+def _tensors(batch: Batch, p_wave: NDArray[np.uint8], size: int) -> tuple[Any, ...]:
     """Tensors of a batch, filled up with weightless segments to `size` (one traced shape)."""
 
     def full(array: Any) -> Any:
         missing = [(0, size - len(array))] + [(0, 0)] * (array.ndim - 1)
         return tf.constant(np.pad(array, missing))
 
-    return [full(a) for a in batch.inputs], full(batch.target), full(batch.weight)
+    labels = (batch.target, batch.weight, p_wave)
+    return [full(a) for a in batch.inputs], *(full(a) for a in labels)
 
 
 def train(
@@ -112,14 +129,14 @@ def train(
     optimizer = keras.optimizers.AdamW(rule.learning_rate, weight_decay=rule.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     optimizer.build(model.trainable_variables)
-    run = run_name(recipe, pool, scaling)
+    run = run_name(recipe, pool, scaling, *_beyond(student, pool))
     found = checkpoint.restore(path, run, model, optimizer)
     progress, arrays = found or (
         checkpoint.Progress(run, 0, ()),
         [w.numpy() for w in model.weights],
     )
     average = [tf.Variable(a, trainable=False) for a in arrays]
-    step = _train_step(model, optimizer, recipe.loss, average)
+    step = _train_step(model, optimizer, recipe, average)
     expected = len(plan_epoch(pool, recipe.segments, np.random.default_rng((recipe.seed, 0))))
     rate = _schedule(recipe, max(1, math.ceil(expected / rule.batch_segments)))
     for epoch in range(progress.epoch, min(rule.epochs, stop_after or rule.epochs)):
@@ -134,8 +151,9 @@ def train(
             optimizer.learning_rate.assign(rate(done))
             # A young average must not remember the random start.
             decay = min(rule.ema, (1.0 + done) / (10.0 + done))
-            inputs, target, weight = _tensors(batch, rule.batch_segments)
-            losses.append(float(step(inputs, target, weight, tf.constant(decay, tf.float32))))
+            p_wave = p_waves_of_plan(pool, chosen, recipe.segments)
+            tensors = _tensors(batch, p_wave, rule.batch_segments)
+            losses.append(float(step(*tensors, tf.constant(decay, tf.float32))))
             report(epoch, first + len(chosen), len(plan), float(np.mean(losses)))
         mean = float(np.mean(losses)) if losses else 0.0
         progress = checkpoint.Progress(run, epoch + 1, (*progress.losses, mean))
