@@ -21,7 +21,7 @@ from model_build.commands.pretrain import load_prior
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from model_build.crossval import CrossValidation
+    from model_build.evaluate.out_of_fold import CrossValidation
     from model_build.recipe import Recipe
 
 
