@@ -117,8 +117,12 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """Adam with decoupled weight decay, cosine decay after a linear warm-up, averaged weights."""
+    """Adam, cosine decay after a linear warm-up, averaged weights.
 
+    `kind` "adamw" decays weights apart from the gradient; "adam" decays none.
+    """
+
+    kind: Literal["adam", "adamw"] = "adamw"
     epochs: int = 16
     batch_segments: int = 16
     learning_rate: float = 3e-3

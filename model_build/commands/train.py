@@ -90,8 +90,8 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
     recordings, prepared = load_training(recipe, data, work)
     folder = student_folder(work, recipe)
     with progress() as shown:
-        reporter = _reporter(shown, recipe, "train")
-        fitted = fit(prepared, recipe, folder / "run.npz", reporter, prior)
+        checkpoint = work / "runs" / f"{recipe.name}-{recipe.short}.npz"
+        fitted = fit(prepared, recipe, checkpoint, _reporter(shown, recipe, "train"), prior)
     trained_on = TrainedOn(
         recordings=tuple(dict.fromkeys((*(r.key for r in recordings), *records_of(recipe)))),
         code=code_digest(),
