@@ -2,6 +2,7 @@
 
 BuildError
 ├── DataError      an archive is absent, damaged or cannot be fetched: name its folder
+├── JobError       jobs failed: their logs say why
 ├── QuantizeError  the converter refused the model: its own words are in the message
 ├── ExportError    what was to be exported contradicts itself; nothing was written
 ├── RecipeError    a recipe asks for something that does not exist: correct the recipe
@@ -31,3 +32,7 @@ class ExportError(BuildError):
 
 class StoppedError(BuildError):
     """Work ended before it was done, with everything so far saved."""
+
+
+class JobError(BuildError):
+    """Jobs failed, or ask for one another in a circle."""

@@ -1,8 +1,9 @@
 """A recipe: everything a training run depends on besides the data and the code."""
 
 import hashlib
+import json
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -10,13 +11,19 @@ from typing import Any, Literal
 import cattrs
 
 from model_build.errors import RecipeError
+from model_build.recipe_changes import Change, changed
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Which archives train (names of modules in `model_build.datasets`)."""
+    """Which archives train (names of modules in `model_build.datasets`).
+
+    `only` and `exclude` name subjects ("mitdb/118"): those alone, and all but those.
+    """
 
     sources: tuple[str, ...]
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 Rhythm = Literal[
@@ -222,14 +229,19 @@ def calibration_path(name_or_path: str) -> Path:
     return recipe_path(name_or_path).with_suffix(".calibration.txt")
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Read a recipe. Raises `RecipeError` listing every unknown key and wrong value."""
+def read_recipe(path: Path, change: Change | None = None) -> Recipe:
+    """Read a recipe, changed if that is wished; a changed one has a digest of its own.
+
+    Raises `RecipeError` listing every unknown key and wrong value.
+    """
     content = path.read_bytes()
+    digest = hashlib.sha256(content)
     try:
         entries = tomllib.loads(content.decode("utf-8"))
-        recipe = _converter.structure(
-            {**entries, "digest": hashlib.sha256(content).hexdigest()}, Recipe
-        )
+        if change is not None and not change.is_empty:
+            entries = changed(entries, change)
+            digest.update(json.dumps(asdict(change), sort_keys=True).encode())
+        recipe = _converter.structure({**entries, "digest": digest.hexdigest()}, Recipe)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: {error}") from error
     except cattrs.BaseValidationError as error:

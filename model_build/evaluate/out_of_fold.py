@@ -130,7 +130,7 @@ class OutOfFold:
     """A recipe's cross-validations by seed; calibration and worst beats are of the lowest seed."""
 
     by_seed: Mapping[int, CrossValidation]
-    folds: tuple[int, ...]
+    folds: tuple[int | str, ...]
     reliability: Reliability | None = None
     worst: tuple[WrongBeat, ...] = ()
 

@@ -75,9 +75,9 @@ def out_of_fold(results: Sequence[CellResult], recipe: str) -> OutOfFold | None:
     """
     own = [r for r in results if r.recipe == recipe and isinstance(r.fold, int)]
     own = [r for r in own if r.stage == own[-1].stage and r.code == own[-1].code]
-    by_seed: dict[int, dict[int, CellResult]] = {}
+    by_seed: dict[int, dict[int | str, CellResult]] = {}
     for result in own:
-        by_seed.setdefault(result.seed, {})[int(result.fold)] = result
+        by_seed.setdefault(result.seed, {})[result.fold] = result
     if not by_seed:
         return None
     folds = max((tuple(sorted(cells)) for cells in by_seed.values()), key=len)

@@ -142,8 +142,8 @@ def train(
     """Train `student` on `pool`, resuming from the checkpoint at `path` if it is of this run.
 
     `stop_after` ends the run after that many epochs in all (the schedule stays that of the
-    recipe), so that an interruption can be told from a crash in tests. Raises `StoppedError` after a
-    checkpoint if that is wished (`model_build.stopping`).
+    recipe), so that an interruption can be told from a crash in tests. Raises `StoppedError`
+    after a checkpoint if that is wished (`model_build.stopping`).
     """
     rule, history = recipe.optimizer, student.config.history
     model = student.training_model

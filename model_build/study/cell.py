@@ -1,0 +1,92 @@
+"""The task of a cell's job: prepare (from the cache), train, score, write `result.json`."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from model_build.jobs.job import Job, Tell
+from model_build.prepare import prepare, training_recordings
+from model_build.recipe import Recipe, read_recipe, recipe_path
+from model_build.recipe_changes import Change
+from model_build.study import stages
+from model_build.study.plan import Cell
+from model_build.study.results import CellResult
+
+_TASK: Final = "model_build.study.cell:run"
+
+
+def job_of(cell: Cell, data: Path, work: Path) -> Job:
+    """The job of a cell, in WORK/study."""
+    arguments = {
+        "recipe": str(recipe_path(cell.base)),
+        "set": cell.change.set,
+        "drop": list(cell.change.drop),
+        "add": {path: list(tables) for path, tables in cell.change.add.items()},
+        "stage": cell.stage,
+        "seed": cell.seed,
+        "fold": cell.fold,
+        "cell": cell.identity,
+        "data": str(data),
+        "work": str(work),
+    }
+    return Job(cell.name, work / "study" / cell.identity[:16], _TASK, arguments)
+
+
+def result_of(cell: Cell, job: Job) -> CellResult:
+    """What the job has left."""
+    scores = json.loads((job.folder / "result.json").read_text())
+    return CellResult.of_json(
+        {
+            "cell": cell.identity,
+            "study": cell.study,
+            "switch": cell.switch,
+            "stage": cell.stage,
+            "base": cell.base_digest,
+            "recipe": cell.recipe.digest,
+            "code": cell.code,
+            "seed": cell.seed,
+            "fold": cell.fold,
+            "wall_s": round(job.spent_s(), 1),
+            "scores": scores,
+        }
+    )
+
+
+def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
+    """Train and score; the checkpoint and the log for TensorBoard lie in WORK/runs."""
+    from model_build.training.loop import one_thread  # noqa: PLC0415 - loads TensorFlow
+
+    one_thread()
+    change = Change(
+        arguments["set"],
+        tuple(arguments["drop"]),
+        {path: tuple(tables) for path, tables in arguments["add"].items()},
+    )
+    recipe = read_recipe(Path(arguments["recipe"]), change)
+    work = Path(arguments["work"])
+    tell("preparing", 0.0)
+    recordings = training_recordings(Path(arguments["data"]), recipe)
+    # Views are drawn by the recipe's own seed: the cell's is for weights and order alone.
+    prepared = list(prepare(recordings, recipe.view, recipe.seed, work))
+    own = replace(recipe, seed=arguments["seed"], digest=arguments["cell"])
+    module, _, name = stages.STAGES[arguments["stage"]].partition(":")
+    score = getattr(import_module(module), name)
+    checkpoint = work / "runs" / f"{recipe.name}-{arguments['cell'][:16]}.npz"
+    scores = score(recordings, prepared, own, arguments["fold"], checkpoint, reporter(recipe, tell))
+    part = folder / "result.part.json"
+    part.write_text(json.dumps(scores.as_json()))
+    part.replace(folder / "result.json")
+
+
+def reporter(recipe: Recipe, tell: Tell) -> Callable[[int, int, int, float], None]:
+    """A training loop's report as a job's progress."""
+    epochs = recipe.optimizer.epochs
+
+    def report(epoch: int, done: int, total: int, loss: float) -> None:
+        share = (epoch + done / max(1, total)) / epochs
+        tell(f"epoch {epoch + 1}/{epochs} loss {loss:.4f}", share)
+
+    return report
