@@ -6,7 +6,7 @@ An element of a path is a key, or in a list of tables the `name` of one.
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from model_build.errors import RecipeError
 
@@ -23,6 +23,10 @@ class Change:
     def is_empty(self) -> bool:
         """Whether nothing changes."""
         return not (self.set or self.drop or self.add)
+
+
+NO_CHANGE: Final = Change()
+"""The recipe as it is."""
 
 
 def changed(entries: Mapping[str, Any], change: Change) -> dict[str, Any]:

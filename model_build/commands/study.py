@@ -77,7 +77,7 @@ def command(
     from model_build.jobs.display import display  # noqa: PLC0415
     from model_build.jobs.runner import run_all  # noqa: PLC0415
     from model_build.study import ablation, results  # noqa: PLC0415
-    from model_build.study.cell import job_of, result_of  # noqa: PLC0415
+    from model_build.study.cell import jobs_of_cells, result_of  # noqa: PLC0415
     from model_build.study.plan import cells, read_study, study_path  # noqa: PLC0415
 
     deadline = None if stop_after_s is None else time.monotonic() + stop_after_s
@@ -85,16 +85,16 @@ def command(
     planned = cells(study, only)
     where = ledger or results.RESULTS / f"{study.name}.jsonl"
     known = {result.cell for result in results.read(where)}
-    by_name = {cell.name: cell for cell in planned}
-    waiting = [
-        job_of(cell, data_directory(data), work) for cell in planned if cell.identity not in known
-    ]
+    missing = [cell for cell in planned if cell.identity not in known]
+    by_name = {cell.name: cell for cell in missing}
+    waiting = jobs_of_cells(missing, data_directory(data), work)
     if listing:
         _list(planned, known, as_json)
         return
 
     def keep(job: "Job") -> None:
-        results.append(where, [result_of(by_name[job.name], job)])
+        if job.name in by_name:
+            results.append(where, [result_of(by_name[job.name], job)])
 
     if not table:
         for job in waiting:

@@ -1,16 +1,18 @@
 """The task of a cell's job: prepare (from the cache), train, score, write `result.json`."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 from model_build.jobs.job import Job, Tell
+from model_build.pipeline.stage import jobs_of
+from model_build.pipeline.stages import PREPARE
 from model_build.prepare import prepare, training_recordings
-from model_build.recipe import Recipe, read_recipe, recipe_path
-from model_build.recipe_changes import Change
+from model_build.recipe import Recipe, recipe_path
+from model_build.recipe_arguments import recipe_arguments, recipe_from
 from model_build.study import stages
 from model_build.study.plan import Cell
 from model_build.study.results import CellResult
@@ -18,21 +20,27 @@ from model_build.study.results import CellResult
 _TASK: Final = "model_build.study.cell:run"
 
 
-def job_of(cell: Cell, data: Path, work: Path) -> Job:
-    """The job of a cell, in WORK/study."""
-    arguments = {
-        "recipe": str(recipe_path(cell.base)),
-        "set": cell.change.set,
-        "drop": list(cell.change.drop),
-        "add": {path: list(tables) for path, tables in cell.change.add.items()},
-        "stage": cell.stage,
-        "seed": cell.seed,
-        "fold": cell.fold,
-        "cell": cell.identity,
-        "data": str(data),
-        "work": str(work),
-    }
-    return Job(cell.name, work / "study" / cell.identity[:16], _TASK, arguments)
+def jobs_of_cells(cells: Sequence[Cell], data: Path, work: Path) -> list[Job]:
+    """The jobs of cells, in WORK/study, each after that which prepares its recipe's tensors."""
+    preparing: dict[Path, Job] = {}
+    jobs = []
+    for cell in cells:
+        path = recipe_path(cell.base).resolve()
+        (first,) = jobs_of([PREPARE], path, data, work, cell.change)
+        first = replace(first, name=first.folder.name)
+        preparing[first.folder] = first
+        arguments = {
+            **recipe_arguments(path, cell.change),
+            "stage": cell.stage,
+            "seed": cell.seed,
+            "fold": cell.fold,
+            "cell": cell.identity,
+            "data": str(data),
+            "work": str(work),
+        }
+        folder = work / "study" / cell.identity[:16]
+        jobs.append(Job(cell.name, folder, _TASK, arguments, (first.name,)))
+    return [*preparing.values(), *jobs]
 
 
 def result_of(cell: Cell, job: Job) -> CellResult:
@@ -60,12 +68,7 @@ def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
     from model_build.training.loop import one_thread  # noqa: PLC0415 - loads TensorFlow
 
     one_thread()
-    change = Change(
-        arguments["set"],
-        tuple(arguments["drop"]),
-        {path: tuple(tables) for path, tables in arguments["add"].items()},
-    )
-    recipe = read_recipe(Path(arguments["recipe"]), change)
+    recipe = recipe_from(arguments)
     work = Path(arguments["work"])
     tell("preparing", 0.0)
     recordings = training_recordings(Path(arguments["data"]), recipe)

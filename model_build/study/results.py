@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from model_build.datasets.splits import FOLDS
 from model_build.evaluate.out_of_fold import FoldScores, OutOfFold, join
+from model_build.recipe import Recipe
 
 RESULTS: Final = Path(__file__).parents[1] / "studies" / "results"
 """Ledgers, one of each study: NAME.jsonl."""
@@ -66,6 +68,13 @@ def append(ledger: Path, results: Iterable[CellResult]) -> None:
                 known.add(result.cell)
         file.flush()
         os.fsync(file.fileno())
+
+
+def own_results(recipe: Recipe) -> OutOfFold | None:
+    """The whole cross-validation (all folds) of a recipe in the committed ledgers, if any is."""
+    results = [result for ledger in sorted(RESULTS.glob("*.jsonl")) for result in read(ledger)]
+    found = out_of_fold(results, recipe.digest)
+    return found if found is not None and len(found.folds) == FOLDS else None
 
 
 def out_of_fold(results: Sequence[CellResult], recipe: str) -> OutOfFold | None:

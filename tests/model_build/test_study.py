@@ -139,6 +139,7 @@ def faked(monkeypatch):
     monkeypatch.setattr("model_build.study.plan.code_of", lambda _: "code")
     monkeypatch.setattr("model_build.study.cell.training_recordings", lambda *_: [])
     monkeypatch.setattr("model_build.study.cell.prepare", lambda *_: [])
+    monkeypatch.setattr("model_build.pipeline.prepare.training_recordings", lambda *_: [])
 
 
 @pytest.mark.tensorflow
