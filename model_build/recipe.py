@@ -215,13 +215,18 @@ _converter = cattrs.Converter(forbid_extra_keys=True)
 
 def recipe_path(name_or_path: str) -> Path:
     """A shipped recipe by name, or any other by its path. Raises `RecipeError` if absent."""
+    return shipped_toml("recipe", "model_build.recipes", name_or_path)
+
+
+def shipped_toml(what: str, package: str, name_or_path: str) -> Path:
+    """A .toml of a package by name, or any by its path. Raises `RecipeError` if absent."""
     path = Path(name_or_path)
     if path.suffix == ".toml" and path.is_file():
         return path
-    shipped = resources.files("model_build.recipes").joinpath(f"{name_or_path}.toml")
+    shipped = resources.files(package).joinpath(f"{name_or_path}.toml")
     if shipped.is_file():
         return Path(str(shipped))
-    raise RecipeError(f"no recipe {name_or_path!r}: give a shipped name or the path of a .toml")
+    raise RecipeError(f"no {what} {name_or_path!r}: give a shipped name or the path of a .toml")
 
 
 def calibration_path(name_or_path: str) -> Path:

@@ -48,7 +48,7 @@ def command(
 
     Each stage's outputs lie in WORK/stages in a folder named by everything they depend on: recipe,
     code, data, the stages before. What is there is not made again, and an interrupted stage goes
-    on where it stood: with --stop-after the command ends (exit status 1, saying so) after the
+    on where it stood: with --stop-after the command ends (exit status 3) after the
     present epoch, and the same command later ends with the same bytes as an unbroken run.
 
     Stages that do not need each other run side by side. `evaluate` finds the float student and

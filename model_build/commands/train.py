@@ -52,9 +52,11 @@ def command(
     stood and ends with the same weights. The student lies in the work directory under the recipe's
     name and digest, where `quantize` and `export` find it.
 
-    With --cross-validate only scores are kept, for the bundle's manifest: VEB and SVEB by EC57 at
-    the detector's own peaks, pooled over the left-out subjects, false S in atrial fibrillation,
-    and the selection score J. Recipes are chosen by these; the test half of mitdb is never read.
+    With --cross-validate only scores are kept: VEB and SVEB by EC57 at the detector's own peaks,
+    pooled over the left-out subjects, false S in atrial fibrillation, and the selection score J.
+    That is a quick look with one seed; recipes are chosen, and manifests filled, by `study`. The
+    test half of mitdb is never read. Loss, rate and recalls of every epoch are in WORK/runs, for
+    TensorBoard.
     """
     recipe = load_recipe(recipe_name)
     if cross_validate:

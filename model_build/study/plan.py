@@ -5,7 +5,6 @@ import json
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import cattrs
 from model_build.code_digest import digest_of
 from model_build.errors import RecipeError
 from model_build.prepare import code_digest as preparation_digest
-from model_build.recipe import Recipe, read_recipe, recipe_path
+from model_build.recipe import Recipe, read_recipe, recipe_path, shipped_toml
 from model_build.recipe_changes import Change
 from model_build.study import stages
 from model_build.study.results import BASE
@@ -96,13 +95,7 @@ def _converter() -> cattrs.Converter:
 
 def study_path(name_or_path: str) -> Path:
     """A shipped study by name, or any other by its path. Raises `RecipeError` if absent."""
-    path = Path(name_or_path)
-    if path.suffix == ".toml" and path.is_file():
-        return path
-    shipped = resources.files("model_build.studies").joinpath(f"{name_or_path}.toml")
-    if shipped.is_file():
-        return Path(str(shipped))
-    raise RecipeError(f"no study {name_or_path!r}: give a shipped name or the path of a .toml")
+    return shipped_toml("study", "model_build.studies", name_or_path)
 
 
 def read_study(path: Path) -> Study:

@@ -91,7 +91,7 @@ def test_an_interrupted_chain_ends_with_the_bytes_of_an_unbroken_one(
     words = ["all", "--recipe", str(tiny), "--data", str(data_dir), "--work", str(broken)]
     words += ["--jobs", "0", "--out", str(broken / "set"), "--stop-after", "0.5s"]
     stopped = CliRunner().invoke(main, words)
-    assert stopped.exit_code == 1
+    assert stopped.exit_code == 3
     assert "goes on from there" in stopped.output
     assert not (broken / "set").exists()
     monkeypatch.undo()
