@@ -1,6 +1,7 @@
 """The training loop: seeded, resumable after every epoch, averaged weights at the end."""
 
 import hashlib
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from model_build.training.p_waves import p_wave_loss, p_waves_of_plan
 from model_build.training.scaling import Scaling
 from model_build.training.segments import Batch, augment, gather, plan_epoch
 
+_log = logging.getLogger(__name__)
+
 Report = Callable[[int, int, float, float], None]
 """Called after each step: epoch, segments done, segments of the epoch, loss so far."""
 
@@ -38,15 +41,19 @@ class Trained:
 def one_thread() -> None:
     """Keep TensorFlow to one thread: two one-thread runs beat one two-thread run.
 
-    A GPU, if there is one, is used and shared instead: its host threads are left alone.
+    A GPU, if there is one, is used and shared instead: its host threads are left alone. To be
+    called before anything runs; later it changes nothing.
     """
     gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
-    if gpus:
-        return
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    try:
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        if not gpus:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        # It has run something in this process already, and keeps what it has.
+        _log.debug("TensorFlow keeps its threads and memory")
 
 
 def run_name(recipe: Recipe, pool: Pool, scaling: Scaling, *more: bytes) -> str:

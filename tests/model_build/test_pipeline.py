@@ -29,7 +29,7 @@ name = "native"
 [weight]
 
 [loss]
-class_weight = { N = 1.0, S = 1.2, V = 1.2, F = 0.5 }
+class_weight = { N = 1.0, S = 1.2, V = 1.2, F = 0.5, X = 1.0 }
 
 [segments]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model_build.datasets.recording import Target
+from model_build.datasets.recording import CLASSES, Target
 from model_build.recipe import Recipe, Weight, read_recipe, recipe_path
 from model_build.training.beats import Pool, PreparedBeats, pool
 from model_build.training.scaling import fit_scaling
@@ -217,7 +217,7 @@ def test_a_wish_to_stop_is_granted_after_the_epoch_and_then_gone_on_from(beats, 
 def test_hits_are_counted_by_class():
     from model_build.training.losses import class_hits
 
-    logits = np.eye(4, dtype=np.float32)[[0, 1, 2, 2, 0, 1]]
+    logits = np.eye(len(CLASSES), dtype=np.float32)[[0, 1, 2, 2, 0, 1]]
     target = np.array([Target.N, Target.S, Target.V, Target.N, Target.NOT_S, Target.S], np.uint8)
     weight = np.array([1, 1, 1, 1, 1, 0], np.float32)
     hits, beats = class_hits(logits, target, weight).numpy()
