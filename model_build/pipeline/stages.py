@@ -23,6 +23,18 @@ PREPARE: Final = Stage(
 )
 
 
+PRETRAIN: Final = Stage(
+    "pretrain",
+    "model_build.pipeline.pretrain:run",
+    ignores=frozenset(Recipe.__slots__) - {"pretrain", "p_wave", "student", "seed"},
+)
+
+
+def tensors_and_trunk(recipe: Recipe) -> list[Stage]:
+    """What every training of the recipe, and each of its folds, begins with."""
+    return [PREPARE] if recipe.pretrain is None else [PREPARE, PRETRAIN]
+
+
 def stages_of(recipe: Recipe, calibration: Path, version: str) -> list[Stage]:
     """From archives to a bundle set, measured.
 
@@ -31,9 +43,11 @@ def stages_of(recipe: Recipe, calibration: Path, version: str) -> list[Stage]:
         calibration: The committed calibration list; where it is absent one is drawn.
         version: Of the set.
     """
+    first = tensors_and_trunk(recipe)
     student = Stage(
-        "student", "model_build.pipeline.student:run", needs=("prepare",), ignores=_NOT_TRAINED
-    )
+        "student", "model_build.pipeline.student:run", needs=tuple(stage.name for stage in first),
+        ignores=_NOT_TRAINED,
+    )  # fmt: skip
     quantize = Stage(
         "quantize", "model_build.pipeline.quantize:run", needs=("prepare", "student"),
         ignores=frozenset({"name", "thresholds"}), files=(calibration,),
@@ -46,4 +60,4 @@ def stages_of(recipe: Recipe, calibration: Path, version: str) -> list[Stage]:
         arguments={"version": version, "recipe": recipe.digest},
         files=tuple(sorted(RESULTS.glob("*.jsonl"))),
     )  # fmt: skip
-    return [PREPARE, student, quantize, measure, export]
+    return [*first, student, quantize, measure, export]

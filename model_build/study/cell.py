@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from model_build.jobs.job import Job, Tell
 from model_build.pipeline.stage import jobs_of
-from model_build.pipeline.stages import PREPARE
+from model_build.pipeline.stages import tensors_and_trunk
 from model_build.prepare import prepare, training_recordings
 from model_build.recipe import Recipe, recipe_path
 from model_build.recipe_arguments import recipe_arguments, recipe_from
 from model_build.study import stages
 from model_build.study.plan import Cell
 from model_build.study.results import CellResult
+from model_build.study.trial import Trial
 
 _TASK: Final = "model_build.study.cell:run"
 
@@ -26,9 +27,10 @@ def jobs_of_cells(cells: Sequence[Cell], data: Path, work: Path) -> list[Job]:
     jobs = []
     for cell in cells:
         path = recipe_path(cell.base).resolve()
-        (first,) = jobs_of([PREPARE], path, data, work, cell.change)
-        first = replace(first, name=first.folder.name)
-        preparing[first.folder] = first
+        stages_before = tensors_and_trunk(cell.recipe)
+        before = jobs_of(stages_before, path, data, work, cell.change)
+        before = [replace(job, name=job.folder.name) for job in before]
+        preparing |= {job.folder: job for job in before}
         arguments = {
             **recipe_arguments(path, cell.change),
             "stage": cell.stage,
@@ -39,7 +41,7 @@ def jobs_of_cells(cells: Sequence[Cell], data: Path, work: Path) -> list[Job]:
             "work": str(work),
         }
         folder = work / "study" / cell.identity[:16]
-        jobs.append(Job(cell.name, folder, _TASK, arguments, (first.name,)))
+        jobs.append(Job(cell.name, folder, _TASK, arguments, tuple(job.name for job in before)))
     return [*preparing.values(), *jobs]
 
 
@@ -78,17 +80,19 @@ def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
     module, _, name = stages.STAGES[arguments["stage"]].partition(":")
     score = getattr(import_module(module), name)
     checkpoint = work / "runs" / f"{recipe.name}-{arguments['cell'][:16]}.npz"
-    scores = score(recordings, prepared, own, arguments["fold"], checkpoint, reporter(recipe, tell))
+    report, data = reporter(recipe, tell), Path(arguments["data"])
+    place = (arguments["fold"], checkpoint, report, data, work)
+    scores = score(Trial(recordings, prepared, recipe, own, *place))
     part = folder / "result.part.json"
     part.write_text(json.dumps(scores.as_json()))
     part.replace(folder / "result.json")
 
 
-def reporter(recipe: Recipe, tell: Tell) -> Callable[[int, int, int, float], None]:
+def reporter(recipe: Recipe, tell: Tell) -> Callable[[int, int, float, float], None]:
     """A training loop's report as a job's progress."""
     epochs = recipe.optimizer.epochs
 
-    def report(epoch: int, done: int, total: int, loss: float) -> None:
+    def report(epoch: int, done: int, total: float, loss: float) -> None:
         share = (epoch + done / max(1, total)) / epochs
         tell(f"epoch {epoch + 1}/{epochs} loss {loss:.4f}", share)
 

@@ -126,10 +126,10 @@ def scored(seed: int, fold: int | str, missed: float) -> FoldScores:
     return FoldScores(matrices, af, {key: key for key in matrices}, none)
 
 
-def fake_stage(recordings, prepared, recipe, fold, checkpoint, report):
-    missed = {0.9: 0.1}.get(recipe.optimizer.ema, 0.3)
-    report(0, 1, 1, 0.5)
-    return scored(recipe.seed, fold, missed)
+def fake_stage(trial):
+    missed = {0.9: 0.1}.get(trial.own.optimizer.ema, 0.3)
+    trial.report(0, 1, 1, 0.5)
+    return scored(trial.own.seed, trial.fold, missed)
 
 
 @pytest.fixture
