@@ -1,12 +1,13 @@
 """Choosing without peeking: five folds by subject over the training recordings, scored by EC57."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.rules.beat_label import LabelPolicy
 from firmware_bridge.records import read_annotations, read_header
@@ -17,7 +18,7 @@ from model_build.evaluate.ec57 import BeatMatrix, compare_beats
 from model_build.evaluate.ec57 import pool as pooled
 from model_build.evaluate.labels import device_labels, emitted
 from model_build.models.student import StudentConfig, StudentModels, build_student
-from model_build.recipe import Recipe
+from model_build.recipe import Recipe, sizes
 from model_build.training.beats import PreparedBeats, pool
 from model_build.training.loop import Report, train
 from model_build.training.predict import Predictor
@@ -82,16 +83,9 @@ def fresh_student(recipe: Recipe, n_features: int, seed: int) -> StudentModels:
     """The recipe's student with random weights drawn from `seed`."""
     keras.utils.set_random_seed(seed)
     config = StudentConfig(
-        n_features=n_features, outputs=recipe.segments.beats, **_sizes(recipe.student)
+        n_features=n_features, outputs=recipe.segments.beats, **sizes(recipe.student)
     )
     return build_student(config)
-
-
-def _sizes(entries: dict[str, Any]) -> dict[str, Any]:
-    def fixed(value: Any) -> Any:
-        return tuple(map(fixed, value)) if isinstance(value, list) else value
-
-    return {name: fixed(value) for name, value in entries.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,28 +117,38 @@ def cross_validate(
     report: Callable[[int], Report],
     folds: Sequence[int] = tuple(range(FOLDS)),
 ) -> CrossValidation:
-    """Train once for each fold on the others; score it on its own subjects, first view only.
+    """Train once for each fold on the others; score it on its own subjects, first view only."""
 
-    Beats are labelled as the device labels them, by the recipe's thresholds.
-    """
-    policy = LabelPolicy(CLASSES, recipe.thresholds)
+    def said() -> Iterator[tuple[PreparedBeats, NDArray[np.float32]]]:
+        for fold in folds:
+            inside = [p for p in prepared if fold_of(p.subject) != fold]
+            outside = [
+                p for p in prepared if fold_of(p.subject) == fold and p.view == recipe.view[0].name
+            ]
+            path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
+            fitted = fit(inside, recipe, path, report(fold))
+            logits = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
+            ends = np.cumsum([len(one) for one in outside])
+            yield from zip(outside, np.split(logits, ends[:-1]), strict=True)
+
+    return score(recordings, said(), recipe.thresholds)
+
+
+def score(
+    recordings: Iterable[Recording],
+    said: Iterable[tuple[PreparedBeats, NDArray[np.float32]]],
+    thresholds: Mapping[str, float],
+) -> CrossValidation:
+    """Score out-of-fold logits (k, K) of beats, labelled as the device labels them."""
+    policy = LabelPolicy(CLASSES, thresholds)
     by_key = {recording.key: recording for recording in recordings}
     matrices: dict[str, BeatMatrix] = {}
     af = AfErrors(0, 0)
-    for fold in folds:
-        inside = [p for p in prepared if fold_of(p.subject) != fold]
-        outside = [
-            p for p in prepared if fold_of(p.subject) == fold and p.view == recipe.view[0].name
-        ]
-        path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
-        fitted = fit(inside, recipe, path, report(fold))
-        said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
-        ends = np.cumsum([len(one) for one in outside])
-        for one, logits in zip(outside, np.split(said, ends[:-1]), strict=True):
-            labels = device_labels(policy, logits, one.valid, one.tentative)
-            score_recording(by_key[one.key], one, labels, matrices)
-            found = af_errors(by_key[one.key], one, labels)
-            af = AfErrors(af.beats + found.beats, af.false_s + found.false_s)
+    for beats, logits in said:
+        labels = device_labels(policy, logits, beats.valid, beats.tentative)
+        score_recording(by_key[beats.key], beats, labels, matrices)
+        found = af_errors(by_key[beats.key], beats, labels)
+        af = AfErrors(af.beats + found.beats, af.false_s + found.false_s)
     return CrossValidation(matrices, af)
 
 

@@ -62,7 +62,8 @@ def command(
         _train(recipe, data, work, as_json)
 
 
-def _reporter(shown: "Progress", recipe: "Recipe", name: str) -> Callable[..., None]:
+def reporter(shown: "Progress", recipe: "Recipe", name: str) -> Callable[..., None]:
+    """A task of the bar for one training."""
     epochs = recipe.optimizer.epochs
     task = shown.add_task(name, total=None, note="")
 
@@ -87,7 +88,7 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
     recordings, prepared = load_training(recipe, data, work)
     folder = student_folder(work, recipe)
     with progress() as shown:
-        fitted = fit(prepared, recipe, folder / "run.npz", _reporter(shown, recipe, "train"))
+        fitted = fit(prepared, recipe, folder / "run.npz", reporter(shown, recipe, "train"))
     trained_on = TrainedOn(
         recordings=tuple(recording.key for recording in recordings),
         code=code_digest(),
@@ -117,15 +118,16 @@ def _cross_validate(
     with progress() as shown:
         result = cross_validate(
             recordings, prepared, recipe, work,
-            lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen,
+            lambda fold: reporter(shown, recipe, f"fold {fold}"), chosen,
         )  # fmt: skip
     folder = student_folder(work, recipe)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "cross-validation.json").write_text(json.dumps(result.as_json()))
-    click.echo(json.dumps(result.as_json()) if as_json else _lines(result))
+    click.echo(json.dumps(result.as_json()) if as_json else score_lines(result))
 
 
-def _lines(result: "CrossValidation") -> str:
+def score_lines(result: "CrossValidation") -> str:
+    """The scores as a table for people."""
     total = result.total
     rows = [
         (name, rates.se, rates.ppv, rates.f1)

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from model_build.models.student import StudentModels
 from model_build.recipe import Loss, Recipe
@@ -17,7 +18,7 @@ from model_build.training import checkpoint
 from model_build.training.beats import Pool
 from model_build.training.losses import class_weights, set_cross_entropy
 from model_build.training.scaling import Scaling
-from model_build.training.segments import Batch, augment, gather, plan_epoch
+from model_build.training.segments import augment, gather, plan_epoch
 
 Report = Callable[[int, int, float, float], None]
 """Called after each step: epoch, segments done, segments of the epoch, loss so far."""
@@ -36,8 +37,31 @@ def one_thread() -> None:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-def run_name(recipe: Recipe, pool: Pool, scaling: Scaling) -> str:
-    """Identity of a run: recipe, data and code, which must be equal for a checkpoint to resume."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What a run trains: a model, the segments of an epoch, their tensors, and the loss.
+
+    Attributes:
+        model: Called with `inputs`.
+        plan: Segments of an epoch, (segments, 2), drawn with the epoch's random numbers.
+        tensors: `(inputs, labels)` of some rows of the plan. The loop fills nothing up: shapes
+            that change cost a new trace, unless `signature` leaves them open.
+        loss: Of `(outputs, *labels)`, a scalar.
+        signature: Tensor specifications of `(inputs, labels)`; None takes what comes.
+    """
+
+    model: keras.Model
+    plan: Callable[[np.random.Generator], NDArray[np.int64]]
+    tensors: Callable[[NDArray[np.int64], np.random.Generator], tuple[Any, Any]]
+    loss: Callable[..., Any]
+    signature: tuple[Any, Any] | None = None
+
+
+def run_name(recipe: Recipe, pool: Pool, scaling: Scaling, *more: bytes) -> str:
+    """Identity of a run: recipe, data and code, which must be equal for a checkpoint to resume.
+
+    `more` is whatever else the run depends on.
+    """
     whole = hashlib.sha256(recipe.digest.encode())
     whole.update(" ".join(pool.subjects).encode())
     for array in (pool.features, pool.target, pool.weight, scaling.centre, scaling.scale):
@@ -45,6 +69,8 @@ def run_name(recipe: Recipe, pool: Pool, scaling: Scaling) -> str:
     here = Path(__file__).parent
     for file in (*sorted(here.glob("*.py")), here.parent / "models" / "student.py"):
         whole.update(file.read_bytes())
+    for part in more:
+        whole.update(part)
     return whole.hexdigest()
 
 
@@ -62,35 +88,63 @@ def _schedule(recipe: Recipe, steps_per_epoch: int) -> Callable[[int], float]:
 
 
 def _train_step(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, loss: Loss, average: list[Any]
+    lesson: Lesson, optimizer: keras.optimizers.Optimizer, average: list[Any]
 ) -> Callable[..., Any]:
-    weights = tf.constant(class_weights(loss.class_weight))
+    model = lesson.model
 
-    def step(inputs: Any, target: Any, weight: Any, decay: Any) -> Any:
+    def step(inputs: Any, labels: Any, decay: Any) -> Any:
         with tf.GradientTape() as tape:
-            outputs = model(inputs, training=True)
-            each = set_cross_entropy(outputs["logits"], target)
-            each += loss.cam * set_cross_entropy(outputs["evidence"], target)
-            share = weight * tf.gather(weights, tf.cast(target, tf.int32))
-            total = tf.reduce_sum(each * share) / tf.maximum(tf.reduce_sum(share), 1.0)
+            total = lesson.loss(model(inputs, training=True), *labels)
         gradients = tape.gradient(total, model.trainable_variables)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         for mean, variable in zip(average, model.weights, strict=True):
             mean.assign(decay * mean + (1.0 - decay) * variable)
         return total
 
-    traced: Callable[..., Any] = tf.function(step, reduce_retracing=True)
+    traced: Callable[..., Any]
+    if lesson.signature is None:
+        traced = tf.function(step, reduce_retracing=True)
+    else:
+        decay = tf.TensorSpec((), tf.float32)
+        traced = tf.function(step, input_signature=(*lesson.signature, decay))
     return traced
 
 
-def _tensors(batch: Batch, size: int) -> tuple[list[Any], Any, Any]:
-    """Tensors of a batch, filled up with weightless segments to `size` (one traced shape)."""
+def hard_loss(loss: Loss) -> Callable[..., Any]:
+    """Weighted cross-entropy of `logits` and, less, `evidence`: of (outputs, target, weight)."""
+    weights = tf.constant(class_weights(loss.class_weight))
 
-    def full(array: Any) -> Any:
-        missing = [(0, size - len(array))] + [(0, 0)] * (array.ndim - 1)
-        return tf.constant(np.pad(array, missing))
+    def of(outputs: Any, target: Any, weight: Any) -> Any:
+        each = set_cross_entropy(outputs["logits"], target)
+        each += loss.cam * set_cross_entropy(outputs["evidence"], target)
+        share = weight * tf.gather(weights, tf.cast(target, tf.int32))
+        return tf.reduce_sum(each * share) / tf.maximum(tf.reduce_sum(share), 1.0)
 
-    return [full(a) for a in batch.inputs], full(batch.target), full(batch.weight)
+    return of
+
+
+def filled_up(array: NDArray[Any], size: int) -> Any:
+    """The array as a tensor, with zeros (weightless segments) after it up to `size` rows."""
+    missing = [(0, size - len(array))] + [(0, 0)] * (array.ndim - 1)
+    return tf.constant(np.pad(array, missing))
+
+
+def student_lesson(student: StudentModels, pool: Pool, scaling: Scaling, recipe: Recipe) -> Lesson:
+    """Segments of `pool` with their hard labels."""
+    size, history = recipe.optimizer.batch_segments, student.config.history
+
+    def tensors(chosen: NDArray[np.int64], random: np.random.Generator) -> tuple[Any, Any]:
+        batch = gather(pool, chosen, recipe.segments, history, scaling)
+        batch = augment(batch, recipe.augmentation, recipe.segments, random)
+        labels = (batch.target, batch.weight)
+        return [filled_up(a, size) for a in batch.inputs], [filled_up(a, size) for a in labels]
+
+    return Lesson(
+        model=student.training_model,
+        plan=lambda random: plan_epoch(pool, recipe.segments, random),
+        tensors=tensors,
+        loss=hard_loss(recipe.loss),
+    )
 
 
 def train(
@@ -107,35 +161,45 @@ def train(
     `stop_after` ends the run after that many epochs in all (the schedule stays that of the
     recipe), so that an interruption can be told from a crash in tests.
     """
-    rule, history = recipe.optimizer, student.config.history
-    model = student.training_model
+    lesson = student_lesson(student, pool, scaling, recipe)
+    run = run_name(recipe, pool, scaling)
+    return train_lesson(lesson, recipe, run, path, report, stop_after)
+
+
+def train_lesson(
+    lesson: Lesson,
+    recipe: Recipe,
+    run: str,
+    path: Path,
+    report: Report = lambda *_: None,
+    stop_after: int | None = None,
+) -> Trained:
+    """Train the lesson's model by the recipe's optimizer; `run` is its identity (`run_name`)."""
+    rule, model = recipe.optimizer, lesson.model
     optimizer = keras.optimizers.AdamW(rule.learning_rate, weight_decay=rule.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     optimizer.build(model.trainable_variables)
-    run = run_name(recipe, pool, scaling)
     found = checkpoint.restore(path, run, model, optimizer)
     progress, arrays = found or (
         checkpoint.Progress(run, 0, ()),
         [w.numpy() for w in model.weights],
     )
     average = [tf.Variable(a, trainable=False) for a in arrays]
-    step = _train_step(model, optimizer, recipe.loss, average)
-    expected = len(plan_epoch(pool, recipe.segments, np.random.default_rng((recipe.seed, 0))))
+    step = _train_step(lesson, optimizer, average)
+    expected = len(lesson.plan(np.random.default_rng((recipe.seed, 0))))
     rate = _schedule(recipe, max(1, math.ceil(expected / rule.batch_segments)))
     for epoch in range(progress.epoch, min(rule.epochs, stop_after or rule.epochs)):
         random = np.random.default_rng((recipe.seed, epoch))
-        plan = plan_epoch(pool, recipe.segments, random)
+        plan = lesson.plan(random)
         losses = []
         for first in range(0, len(plan), rule.batch_segments):
             chosen = plan[first : first + rule.batch_segments]
-            batch = gather(pool, chosen, recipe.segments, history, scaling)
-            batch = augment(batch, recipe.augmentation, recipe.segments, random)
+            inputs, labels = lesson.tensors(chosen, random)
             done = int(optimizer.iterations.numpy())
             optimizer.learning_rate.assign(rate(done))
             # A young average must not remember the random start.
             decay = min(rule.ema, (1.0 + done) / (10.0 + done))
-            inputs, target, weight = _tensors(batch, rule.batch_segments)
-            losses.append(float(step(inputs, target, weight, tf.constant(decay, tf.float32))))
+            losses.append(float(step(inputs, labels, tf.constant(decay, tf.float32))))
             report(epoch, first + len(chosen), len(plan), float(np.mean(losses)))
         mean = float(np.mean(losses)) if losses else 0.0
         progress = checkpoint.Progress(run, epoch + 1, (*progress.losses, mean))

@@ -1,0 +1,147 @@
+"""Cross-fitting: which teachers may speak about whom, and what they say.
+
+Nothing used for fold k has seen fold k's labels. About the subjects of fold j speak teachers
+trained without j; while fold k is scored, teachers trained without j and k.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_build.crossval import CrossValidation, score
+from model_build.datasets.recording import Recording
+from model_build.datasets.splits import FOLDS, fold_of
+from model_build.errors import RecipeError
+from model_build.recipe import Recipe
+from model_build.teacher.beats import whole_beats
+from model_build.teacher.members import Membership, Roll, folder_of, load_member, rule_of
+from model_build.teacher.predict import Opinion
+from model_build.training.beats import PreparedBeats
+
+Opinions = Mapping[tuple[str, str], Opinion]
+"""By key and view."""
+
+
+def singles() -> list[frozenset[int]]:
+    """What the teachers of the shipped student are trained without: each fold."""
+    return [frozenset({fold}) for fold in range(FOLDS)]
+
+
+def pairs() -> list[frozenset[int]]:
+    """What the teachers of the scored students are trained without: each pair of folds."""
+    return [frozenset(pair) for pair in combinations(range(FOLDS), 2)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ensembles:
+    """The trained members of a recipe: one ensemble for every set of folds left out."""
+
+    recipe: Recipe
+    roll: Roll
+    work: Path
+
+    def opinions(self, prepared: Sequence[PreparedBeats], scored: int | None) -> Opinions:
+        """On beats that a student trains on, while fold `scored` (or none) is left for scoring.
+
+        Raises `BuildError` where a member is not trained, `RecipeError` where a subject of the
+        scored fold is among `prepared`: nothing may be said about those.
+        """
+        pupils: dict[frozenset[int], list[PreparedBeats]] = {}
+        for item in prepared:
+            pupils.setdefault(left_out(fold_of(item.subject), scored), []).append(item)
+        return {
+            (item.key, item.view): opinion
+            for without, items in pupils.items()
+            for item, opinion in zip(items, self.speak(items, without), strict=True)
+        }
+
+    def speak(self, pupils: Sequence[PreparedBeats], without: frozenset[int]) -> list[Opinion]:
+        """The mean probability of the ensemble trained without these folds.
+
+        The representation is that of the first member: those of two members have no axes in
+        common.
+        """
+        each = [
+            self._member_says(pupils, Membership(self.recipe, without, seed))
+            for seed in rule_of(self.recipe).seeds
+        ]
+        return [averaged(said) for said in zip(*each, strict=True)]
+
+    def _member_says(self, pupils: Sequence[PreparedBeats], which: Membership) -> list[Opinion]:
+        folder = folder_of(which, self.roll, self.work)
+        path = folder / f"opinions-{_content(pupils)}.npz"
+        if not path.is_file():
+            said = load_member(which, self.roll, self.work).opinions(list(map(whole_beats, pupils)))
+            _save(path, said)
+        return _load(path, pupils)
+
+
+def left_out(fold: int, scored: int | None) -> frozenset[int]:
+    """What a teacher for pupils of `fold` is trained without. Raises `RecipeError` if scored."""
+    if fold == scored:
+        raise RecipeError(f"fold {fold} is scored: no student may learn from its subjects")
+    return frozenset({fold} if scored is None else {fold, scored})
+
+
+def averaged(said: Sequence[Opinion]) -> Opinion:
+    """Mean probabilities of members on the same beats."""
+    mean = np.mean([np.exp(one.log_probability) for one in said], axis=0)
+    return Opinion(np.log(np.maximum(mean, 1e-9)).astype(np.float32), said[0].representation)
+
+
+def cross_validate_teachers(
+    recordings: Iterable[Recording],
+    prepared: Sequence[PreparedBeats],
+    ensembles: Ensembles,
+    folds: Sequence[int],
+) -> CrossValidation:
+    """Score the ensemble trained without each fold on that fold's subjects, first view only.
+
+    The other views are seen as far as they show the second lead.
+    """
+    said = _out_of_fold(prepared, ensembles, folds)
+    return score(recordings, said, ensembles.recipe.thresholds)
+
+
+def _out_of_fold(
+    prepared: Sequence[PreparedBeats], ensembles: Ensembles, folds: Sequence[int]
+) -> Iterator[tuple[PreparedBeats, NDArray[np.float32]]]:
+    first = ensembles.recipe.view[0].name
+    for fold in folds:
+        outside = [item for item in prepared if fold_of(item.subject) == fold]
+        said = ensembles.speak(outside, frozenset({fold}))
+        for item, opinion in zip(outside, said, strict=True):
+            if item.view == first:
+                yield item, opinion.log_probability
+
+
+def _content(pupils: Sequence[PreparedBeats]) -> str:
+    """Name of what is asked about: beats and how they were prepared, not their labels."""
+    digest = hashlib.sha256()
+    for item in pupils:
+        digest.update(f"{item.key} {item.view} {len(item)}\n".encode())
+        for array in (item.at, item.window, item.template, item.features, item.valid):
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()[:12]
+
+
+def _save(path: Path, said: Sequence[Opinion]) -> None:
+    part = path.with_name(f"{path.stem}.part.npz")
+    np.savez(
+        part,
+        log_probability=np.concatenate([one.log_probability for one in said]),
+        representation=np.concatenate([one.representation for one in said]),
+    )
+    part.replace(path)
+
+
+def _load(path: Path, pupils: Sequence[PreparedBeats]) -> list[Opinion]:
+    ends = np.cumsum([len(item) for item in pupils])[:-1]
+    with np.load(path) as stored:
+        parts = (np.split(stored[name], ends) for name in Opinion.__slots__)
+        return [Opinion(*part) for part in zip(*parts, strict=True)]
