@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import layers, ops
 
 Tensor = Any
@@ -20,6 +22,9 @@ Tensor = Any
 
 _MOMENTUM = 0.98
 """Statistics over thousands of beats a step settle in a few hundred steps."""
+
+_CLOSED = -100.0
+"""Before its sigmoid: a gate that lets nothing through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +113,65 @@ class BeatEncoder(layers.Layer):  # type: ignore[misc] # keras ships no types
 
 
 @keras.saving.register_keras_serializable("model_build")
+class BothWays(layers.Layer):  # type: ignore[misc] # keras ships no types
+    """An LSTM in each direction, its state zero wherever there is no beat.
+
+    TensorFlow's kernel for whole sequences: three times as fast as Keras's loop over steps, and
+    traced in a tenth of the time. It knows no mask, so an input of its own, one where there is no
+    beat, closes the gates of input and memory.
+    """
+
+    def __init__(self, units: int, **options: Any) -> None:
+        super().__init__(**options)
+        self._units = units
+
+    def build(self, shape: tuple[int | None, ...]) -> None:
+        """Make the weights for (B, n, channels); gates in the order input, memory, cell, output."""
+        units = self._units
+        closed = np.repeat(np.array([_CLOSED, _CLOSED, 0.0, 0.0], np.float32), units)
+        self._closing = closed[None]
+        remembering = np.repeat(np.array([0.0, 1.0, 0.0, 0.0], np.float32), units)
+        self._ways = []
+        for way in ("forward", "backward"):
+            kernel = self.add_weight(shape=(shape[-1], 4 * units), name=f"{way}_kernel")
+            recurrent = self.add_weight(
+                shape=(units, 4 * units), initializer="orthogonal", name=f"{way}_recurrent"
+            )
+            bias = self.add_weight(
+                shape=(4 * units,), initializer=lambda *_, **__: remembering, name="bias"
+            )
+            self._ways.append((kernel, recurrent, bias))
+        self.built = True
+
+    def call(self, x: Tensor, inside: Tensor) -> Tensor:
+        """(B, n, channels) and (B, n), 1 where there is a beat, to (B, n, 2 units)."""
+        steps = tf.transpose(tf.concat([x, 1.0 - inside[..., None]], axis=-1), (1, 0, 2))
+        forward = self._run(steps, *self._ways[0])
+        backward = tf.reverse(self._run(tf.reverse(steps, [0]), *self._ways[1]), [0])
+        return tf.transpose(tf.concat([forward, backward], axis=-1), (1, 0, 2))
+
+    def _run(self, steps: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> Tensor:
+        n, batch = tf.shape(steps)[0], tf.shape(steps)[1]
+        rest, none = tf.zeros((batch, self._units)), tf.zeros(self._units)
+        return tf.raw_ops.BlockLSTMV2(
+            seq_len_max=tf.cast(n, tf.int64),
+            x=steps,
+            cs_prev=rest,
+            h_prev=rest,
+            w=tf.concat([kernel, self._closing, recurrent], axis=0),
+            wci=none,
+            wcf=none,
+            wco=none,
+            b=tf.convert_to_tensor(bias),
+        ).h
+
+
+@keras.saving.register_keras_serializable("model_build")
 class Neighbours(layers.Layer):  # type: ignore[misc] # keras ships no types
     """Attention of every beat over those within `reach`, with a learnt weight of each distance."""
 
     def __init__(self, units: int, reach: int, **options: Any) -> None:
         super().__init__(**options)
-        self.supports_masking = True
         self._reach = reach
         self._units = units
         self._ask, self._key, self._value = (layers.Dense(units) for _ in range(3))
@@ -156,10 +214,7 @@ class Teacher(keras.Model):  # type: ignore[misc] # keras ships no types
         self._encoder = BeatEncoder(config)
         self._lead = layers.Dense(1)
         self._evidence = layers.Dense(config.n_classes)
-        self._sequence = [
-            layers.Bidirectional(layers.LSTM(config.lstm_units, return_sequences=True))
-            for _ in range(2)
-        ]
+        self._sequence = [BothWays(config.lstm_units) for _ in range(2)]
         self._drop = [layers.Dropout(config.dropout) for _ in range(3)]
         self._neighbours = Neighbours(config.neighbour_units, config.reach)
         self._head = layers.Dense(config.n_classes)
@@ -169,9 +224,8 @@ class Teacher(keras.Model):  # type: ignore[misc] # keras ships no types
         beats, features, index, inside = inputs
         seen, there = self._beats(beats, features, index, training)
         x = ops.concatenate([seen, there], axis=-1)
-        mask = inside > 0
         for lstm, drop in zip(self._sequence, self._drop, strict=False):
-            x = lstm(drop(x, training=training), mask=mask, training=training)
+            x = lstm(drop(x, training=training), inside)
         x = ops.concatenate([x, self._neighbours(x, inside), seen], axis=-1)
         return {
             "logits": self._head(self._drop[-1](x, training=training)),
