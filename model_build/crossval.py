@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import keras
@@ -14,15 +15,20 @@ from firmware_bridge.records import read_annotations, read_header
 from model_build.datasets.census import within
 from model_build.datasets.recording import CLASSES, Group, Recording, Target
 from model_build.datasets.splits import FOLDS, fold_of
+from model_build.distil import cleaned, distillation, soft_labels
 from model_build.evaluate.ec57 import BeatMatrix, compare_beats
 from model_build.evaluate.ec57 import pool as pooled
 from model_build.evaluate.labels import device_labels, emitted
 from model_build.models.student import StudentConfig, StudentModels, build_student
 from model_build.recipe import Recipe, sizes
+from model_build.teacher.predict import Opinions
 from model_build.training.beats import PreparedBeats, pool
 from model_build.training.loop import Report, train
 from model_build.training.predict import Predictor
 from model_build.training.scaling import Scaling, fit_scaling
+
+Advice = Mapping[str, Opinions]
+"""What the teachers say, by the name of their recipe."""
 
 AF_COST: Final = 0.002
 """What one false S per 1,000 beats in AF costs in J."""
@@ -98,14 +104,27 @@ class Fitted:
 
 
 def fit(
-    prepared: Sequence[PreparedBeats], recipe: Recipe, checkpoint: Path, report: Report
+    prepared: Sequence[PreparedBeats],
+    recipe: Recipe,
+    checkpoint: Path,
+    report: Report,
+    advice: Advice = MappingProxyType({}),
 ) -> Fitted:
-    """Train a student on these recordings, resuming from `checkpoint` if it is of the same run."""
+    """Train a student on these recordings, resuming from `checkpoint` if it is of the same run.
+
+    `advice` holds what the teachers that the recipe names say about every one of `prepared`.
+    """
     beats = pool(prepared, recipe.weight)
+    if recipe.cleaning is not None:
+        beats = cleaned(beats, prepared, advice[recipe.cleaning.teacher], recipe.cleaning)
     scaling = fit_scaling(beats.features[beats.weight > 0])
     student = fresh_student(recipe, beats.features.shape[1], recipe.seed)
+    more = None
+    if recipe.distil is not None:
+        said = soft_labels(prepared, advice[recipe.distil.teacher])
+        more = distillation(student, beats, said, recipe)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    trained = train(student, beats, scaling, recipe, checkpoint, report)
+    trained = train(student, beats, scaling, recipe, checkpoint, report, more=more)
     return Fitted(student, scaling, trained.losses)
 
 
@@ -116,8 +135,13 @@ def cross_validate(
     work: Path,
     report: Callable[[int], Report],
     folds: Sequence[int] = tuple(range(FOLDS)),
+    advise: Callable[[Sequence[PreparedBeats], int], Advice] = lambda *_: MappingProxyType({}),
 ) -> CrossValidation:
-    """Train once for each fold on the others; score it on its own subjects, first view only."""
+    """Train once for each fold on the others; score it on its own subjects, first view only.
+
+    `advise` gives what teachers say about beats that train while a fold is scored: teachers that
+    have seen neither the beats' subjects nor the fold's.
+    """
 
     def said() -> Iterator[tuple[PreparedBeats, NDArray[np.float32]]]:
         for fold in folds:
@@ -126,7 +150,7 @@ def cross_validate(
                 p for p in prepared if fold_of(p.subject) == fold and p.view == recipe.view[0].name
             ]
             path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
-            fitted = fit(inside, recipe, path, report(fold))
+            fitted = fit(inside, recipe, path, report(fold), advise(inside, fold))
             logits = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
             ends = np.cumsum([len(one) for one in outside])
             yield from zip(outside, np.split(logits, ends[:-1]), strict=True)

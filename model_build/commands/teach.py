@@ -74,10 +74,13 @@ def command(
     chosen = [_folds(words) for words in without] or (all_pairs() if pairs else singles())
     if cross_validate and any(len(folds) != 1 for folds in chosen):
         raise click.UsageError("--cross-validate scores teachers trained without one fold each")
-    members = [seed for seed in rule_of(recipe).seeds if not seeds or seed in seeds]
+    ensemble = rule_of(recipe).seeds
+    for seed in seeds:
+        if seed not in ensemble:
+            raise click.BadParameter(f"the recipe has no member {seed}", param_hint="--seed")
     one_thread()
     recordings, prepared = load_training(recipe, data, work)
-    folders = _train(recipe, prepared, chosen, members, work)
+    folders = _train(recipe, prepared, chosen, seeds or ensemble, work)
     if not cross_validate:
         click.echo(json.dumps({"teachers": folders}) if as_json else "\n".join(folders))
         return

@@ -76,19 +76,22 @@ def reporter(shown: "Progress", recipe: "Recipe", name: str) -> Callable[..., No
 
 def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> None:
     from model_build.crossval import fit  # noqa: PLC0415 - loads TensorFlow
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.prepare import code_digest  # noqa: PLC0415
     from model_build.student_files import (  # noqa: PLC0415
         TrainedOn,
         save_student,
         student_folder,
     )
+    from model_build.teacher.crossfit import advice, advisers  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     one_thread()
     recordings, prepared = load_training(recipe, data, work)
     folder = student_folder(work, recipe)
     with progress() as shown:
-        fitted = fit(prepared, recipe, folder / "run.npz", reporter(shown, recipe, "train"))
+        heard = advice(advisers(recipe, data_directory(data), work), prepared, None)
+        fitted = fit(prepared, recipe, folder / "run.npz", reporter(shown, recipe, "train"), heard)
     trained_on = TrainedOn(
         recordings=tuple(recording.key for recording in recordings),
         code=code_digest(),
@@ -106,7 +109,9 @@ def _cross_validate(
     recipe: "Recipe", data: Path | None, work: Path, folds: str, as_json: bool
 ) -> None:
     from model_build.crossval import cross_validate  # noqa: PLC0415 - loads TensorFlow
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.student_files import student_folder  # noqa: PLC0415
+    from model_build.teacher.crossfit import advice, advisers  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     try:
@@ -115,10 +120,12 @@ def _cross_validate(
         raise click.BadParameter("a list like 0,1,2", param_hint="--folds") from error
     one_thread()
     recordings, prepared = load_training(recipe, data, work)
+    teachers = advisers(recipe, data_directory(data), work)
     with progress() as shown:
         result = cross_validate(
             recordings, prepared, recipe, work,
             lambda fold: reporter(shown, recipe, f"fold {fold}"), chosen,
+            lambda inside, fold: advice(teachers, inside, fold),
         )  # fmt: skip
     folder = student_folder(work, recipe)
     folder.mkdir(parents=True, exist_ok=True)

@@ -102,7 +102,8 @@ def _kept_leads(
     kept = np.ones(there.shape, bool)
     kept[np.flatnonzero(lost), which[lost]] = False
     # Where only one lead shows a beat it stays.
-    return np.logical_or(kept, there.sum(axis=1, keepdims=True) < LEADS)
+    alone: NDArray[np.bool_] = there.sum(axis=1, keepdims=True) < LEADS
+    return kept | alone
 
 
 def weightless(batch: TeacherBatch, size: int) -> TeacherBatch:

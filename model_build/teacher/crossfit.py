@@ -13,18 +13,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model_build.crossval import CrossValidation, score
+from model_build.crossval import Advice, CrossValidation, score
 from model_build.datasets.recording import Recording
 from model_build.datasets.splits import FOLDS, fold_of
 from model_build.errors import RecipeError
-from model_build.recipe import Recipe
+from model_build.prepare import training_recordings
+from model_build.recipe import Recipe, read_recipe, recipe_path
 from model_build.teacher.beats import whole_beats
-from model_build.teacher.members import Membership, Roll, folder_of, load_member, rule_of
-from model_build.teacher.predict import Opinion
+from model_build.teacher.members import Membership, Roll, folder_of, load_member, roll_of, rule_of
+from model_build.teacher.predict import Opinion, Opinions
 from model_build.training.beats import PreparedBeats
-
-Opinions = Mapping[tuple[str, str], Opinion]
-"""By key and view."""
 
 
 def singles() -> list[frozenset[int]]:
@@ -79,6 +77,24 @@ class Ensembles:
             said = load_member(which, self.roll, self.work).opinions(list(map(whole_beats, pupils)))
             _save(path, said)
         return _load(path, pupils)
+
+
+def advisers(recipe: Recipe, directory: Path, work: Path) -> dict[str, Ensembles]:
+    """The ensembles that a student's recipe learns from or is cleaned by; none if it does not."""
+    wanted = {part.teacher for part in (recipe.distil, recipe.cleaning) if part is not None}
+    found = {}
+    for name in sorted(wanted):
+        theirs = read_recipe(recipe_path(name))
+        roll = roll_of(training_recordings(directory, theirs), theirs)
+        found[name] = Ensembles(theirs, roll, work)
+    return found
+
+
+def advice(
+    by_name: Mapping[str, Ensembles], prepared: Sequence[PreparedBeats], scored: int | None
+) -> Advice:
+    """What each of the ensembles says about the beats of a student's training."""
+    return {name: one.opinions(prepared, scored) for name, one in by_name.items()}
 
 
 def left_out(fold: int, scored: int | None) -> frozenset[int]:

@@ -1,6 +1,6 @@
 """What a teacher says about every beat of recordings: overlapping segments, middles kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from model_build.models.teacher import Teacher
 from model_build.recipe import Teacher as Rule
 from model_build.recipe import Weight
-from model_build.teacher.batches import TeacherBatch, gather, packed
+from model_build.teacher.batches import TeacherBatch, gather, packed, weightless
 from model_build.teacher.beats import TeacherPool, WholeBeats, teacher_pool
 from model_build.training.scaling import Scaling
 
 _SEGMENTS = 8
-"""Segments at once; shapes may differ, they are traced once with unknown sizes."""
+"""Segments at once; the LSTM kernel is slow on odd numbers of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +28,10 @@ class Opinion:
 
     log_probability: NDArray[np.float32]
     representation: NDArray[np.float16]
+
+
+Opinions = Mapping[tuple[str, str], Opinion]
+"""By key and view of the recording."""
 
 
 class TeacherPredictor:
@@ -77,7 +81,8 @@ class TeacherPredictor:
     def _batch(self, pool: TeacherPool, chosen: NDArray[np.int64]) -> TeacherBatch:
         rule = self._rule
         earlier = chosen - np.array([rule.overlap, 0])
-        return packed(*gather(pool, earlier, rule.predict_beats + 2 * rule.overlap, self._scaling))
+        n_beats = rule.predict_beats + 2 * rule.overlap
+        return weightless(packed(*gather(pool, earlier, n_beats, self._scaling)), _SEGMENTS)
 
 
 def signature(teacher: Teacher) -> tuple[Any, ...]:

@@ -129,6 +129,14 @@ def filled_up(array: NDArray[Any], size: int) -> Any:
     return tf.constant(np.pad(array, missing))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Enrichment:
+    """What is added to a student's lesson, and bytes that tell a run with it from others."""
+
+    enrich: Callable[[Lesson], Lesson]
+    identity: bytes
+
+
 def student_lesson(student: StudentModels, pool: Pool, scaling: Scaling, recipe: Recipe) -> Lesson:
     """Segments of `pool` with their hard labels."""
     size, history = recipe.optimizer.batch_segments, student.config.history
@@ -155,14 +163,17 @@ def train(
     path: Path,
     report: Report = lambda *_: None,
     stop_after: int | None = None,
+    more: Enrichment | None = None,
 ) -> Trained:
     """Train `student` on `pool`, resuming from the checkpoint at `path` if it is of this run.
 
-    `stop_after` ends the run after that many epochs in all (the schedule stays that of the
-    recipe), so that an interruption can be told from a crash in tests.
+    `more` adds to the hard labels. `stop_after` ends the run after that many epochs in all (the
+    schedule stays that of the recipe), so that an interruption can be told from a crash in tests.
     """
     lesson = student_lesson(student, pool, scaling, recipe)
-    run = run_name(recipe, pool, scaling)
+    if more is not None:
+        lesson = more.enrich(lesson)
+    run = run_name(recipe, pool, scaling, more.identity if more else b"")
     return train_lesson(lesson, recipe, run, path, report, stop_after)
 
 
