@@ -147,7 +147,7 @@ class Teacher:
     seeds: tuple[int, ...]
     pairs: tuple[tuple[str, str], ...] = ()
     lead_dropout: float = 0.3
-    predict_beats: int = 384
+    predict_beats: int = 896
     overlap: int = 64
     sizes: dict[str, Any] = field(default_factory=dict)
 

@@ -21,7 +21,7 @@ from model_build.prepare import training_recordings
 from model_build.recipe import Recipe, read_recipe, recipe_path
 from model_build.teacher.beats import whole_beats
 from model_build.teacher.members import Membership, Roll, folder_of, load_member, roll_of, rule_of
-from model_build.teacher.predict import Opinion, Opinions
+from model_build.teacher.predict import Opinion, Opinions, code_of_predictions
 from model_build.training.beats import PreparedBeats
 
 
@@ -137,8 +137,8 @@ def _out_of_fold(
 
 
 def _content(pupils: Sequence[PreparedBeats]) -> str:
-    """Name of what is asked about: beats and how they were prepared, not their labels."""
-    digest = hashlib.sha256()
+    """Name of what is asked about, and how: beats as they were prepared, not their labels."""
+    digest = hashlib.sha256(code_of_predictions())
     for item in pupils:
         digest.update(f"{item.key} {item.view} {len(item)}\n".encode())
         for array in (item.at, item.window, item.template, item.features, item.valid):

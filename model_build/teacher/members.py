@@ -1,7 +1,7 @@
 """Members of a teacher ensemble: trained once, kept by content, never asked about their pupils.
 
-A member is named by everything it depends on: recipe, seed, the teacher's code, the recordings it
-trains on and how they were prepared. The same question finds the same file again.
+A member is named by what it depends on: recipe, seed, the teacher's code, the recordings it trains
+on and how they were prepared. The same question finds the same file again.
 """
 
 import hashlib
@@ -34,6 +34,7 @@ from model_build.training.segments import plan_epoch
 Roll = Sequence[tuple[str, str, str]]
 """Key, subject and view of everything that a recipe trains on."""
 
+_CODE: Final = ("batches.py", "beats.py", "members.py", "record_view.py")
 _TEACHER_FILE: Final = "teacher.npz"
 _LABELS: Final = (tf.TensorSpec((None, None), tf.uint8), tf.TensorSpec((None, None), tf.float32))
 
@@ -94,16 +95,19 @@ def roll_of_beats(prepared: Iterable[PreparedBeats]) -> Roll:
     return [(item.key, item.subject, item.view) for item in prepared]
 
 
-def code_of_teachers() -> bytes:
-    """The code that makes a member what it is, besides the shared training loop."""
+def code_of_members() -> bytes:
+    """The code that makes a member what it is, besides the shared training loop.
+
+    How it is asked is not part of it, nor is the loop: a finished member stays what it is.
+    """
     here = Path(__file__).parent
-    files = (*sorted(here.glob("*.py")), here.parent / "models" / "teacher.py")
+    files = (*(here / name for name in _CODE), here.parent / "models" / "teacher.py")
     return b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)
 
 
 def folder_of(which: Membership, roll: Roll, work: Path) -> Path:
     """Where the member lies; its name is its content."""
-    whole = hashlib.sha256(code_of_teachers())
+    whole = hashlib.sha256(code_of_members())
     for part in (code_digest(), which.recipe.digest, str(which.seed)):
         whole.update(part.encode() + b"\0")
     for key, who, view in sorted(roll):
@@ -142,7 +146,7 @@ def train_member(
     teacher = _fresh(which, len(scaling.centre))
     folder.mkdir(parents=True, exist_ok=True)
     recipe = replace(which.recipe, seed=which.seed)
-    run = run_name(recipe, pool.beats, scaling, code_of_teachers(), str(which).encode())
+    run = run_name(recipe, pool.beats, scaling, code_of_members(), str(which).encode())
     lesson = teacher_lesson(teacher, pool, scaling, recipe)
     trained = train_lesson(lesson, recipe, run, folder / "run.npz", report, stop_after)
     if len(trained.losses) < recipe.optimizer.epochs:
