@@ -141,7 +141,14 @@ def _content(pupils: Sequence[PreparedBeats]) -> str:
     digest = hashlib.sha256(code_of_predictions())
     for item in pupils:
         digest.update(f"{item.key} {item.view} {len(item)}\n".encode())
-        for array in (item.at, item.window, item.template, item.features, item.valid):
+        for array in (
+            item.at,
+            item.window,
+            item.template,
+            item.features,
+            item.valid,
+            item.tentative,
+        ):
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:12]
 

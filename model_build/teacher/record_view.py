@@ -1,7 +1,8 @@
 """What the whole of a recording says about each beat: medians, likeness, intervals on both sides.
 
 Nothing here is causal, and only ratios of intervals enter, so that the archive's rate is not
-needed. Undefined values are NaN, which the scaling puts at the centre.
+needed. Tentative peaks are compared with the others and teach nothing. Undefined values are NaN,
+which the scaling puts at the centre.
 """
 
 from dataclasses import dataclass
@@ -48,11 +49,14 @@ class RecordView:
 def record_view(beats: PreparedBeats) -> RecordView:
     """What the whole of `beats` says about each of them."""
     window = np.nan_to_num(beats.window.astype(np.float32))
+    firm = ~beats.tentative
     readable = beats.valid & window.any(axis=1)
-    median = _median_rows(window, readable)
-    rr = _intervals(beats.at)
-    columns = np.concatenate([rr, _shapes(window, median), _families(window, readable, rr)], axis=1)
-    own = beats.features - _median_rows(beats.features, readable)
+    median = _median_rows(window, readable & firm)
+    rr = _intervals(beats.at, firm)
+    columns = np.concatenate(
+        [rr, _shapes(window, median), _families(window, readable, firm, rr)], axis=1
+    )
+    own = beats.features - _median_rows(beats.features, readable & firm)
     features = np.concatenate([columns, own], axis=1, dtype=np.float32)
     return RecordView(features, median.astype(np.float16))
 
@@ -61,16 +65,6 @@ def _median_rows(rows: Floats, which: NDArray[np.bool_]) -> Floats:
     if not which.any():
         return np.zeros(rows.shape[1], np.float32)
     return np.nan_to_num(np.median(rows[which], axis=0)).astype(np.float32)
-
-
-def _moved(values: Floats, by: int) -> Floats:
-    """`values` of the beat `by` further on; NaN where there is none."""
-    out = np.full_like(values, np.nan)
-    if by > 0:
-        out[:-by] = values[by:]
-    elif by < 0:
-        out[-by:] = values[:by]
-    return out
 
 
 def _around(values: Floats, width: int) -> Floats:
@@ -83,22 +77,34 @@ def _around(values: Floats, width: int) -> Floats:
     return np.asarray(np.nanmedian(rows, axis=1), np.float32)
 
 
-def _intervals(at: NDArray[np.int64]) -> Floats:
-    """The nine columns of intervals, (k, 9)."""
-    if not len(at):
-        return np.zeros((0, 9), np.float32)
-    rr = np.full(len(at), np.nan, np.float32)
-    rr[1:] = np.log(np.maximum(np.diff(at), 1))
-    after, after2 = _moved(rr, 1), _moved(rr, 2)
-    record = np.nanmedian(rr) if len(at) > 1 else np.float32(0.0)
-    near, far = _around(rr, 11), _around(rr, 61)
-    both = np.log((np.exp(rr) + np.exp(after)) / 2.0)
-    change = np.abs(np.diff(rr, prepend=np.float32(np.nan)))
+def _intervals(at: NDArray[np.int64], firm: NDArray[np.bool_]) -> Floats:
+    """The nine columns of intervals, (k, 9), all between `firm` peaks or from the last to this."""
+    own = at[firm]
+    if len(own) < 2:
+        return np.full((len(at), 9), np.nan, np.float32)
+    rr = _logs(np.diff(own, prepend=own[0]))
+    rr[0] = np.nan
+    before, after = np.searchsorted(own, at), np.searchsorted(own, at, side="right")
+    here = _logs(at - own[np.maximum(before - 1, 0)])
+    here[before == 0] = np.nan
+    later = np.append(own, [own[-1]] * 2)
+    there, there2 = _logs(later[after] - at), _logs(later[after + 1] - later[after])
+    there[after >= len(own)] = np.nan
+    there2[after + 1 >= len(own)] = np.nan
+    place = np.minimum(before, len(own) - 1)
+    near, far = (_around(rr, width)[place] for width in (11, 61))
+    irregular = _around(np.abs(np.diff(rr, prepend=np.float32(np.nan))), 31)[place]
+    record = np.nanmedian(rr)
+    both = np.log((np.exp(here) + np.exp(there)) / 2.0)
     columns = (
-        rr - record, after - record, after2 - record, rr - near, after - near, rr - far,
-        after - rr, both - near, _around(change, 31),
+        here - record, there - record, there2 - record, here - near, there - near, here - far,
+        there - here, both - near, irregular,
     )  # fmt: skip
     return np.clip(np.stack(columns, axis=1), -_MOST, _MOST).astype(np.float32)
+
+
+def _logs(intervals: NDArray[np.int64]) -> Floats:
+    return np.log(np.maximum(intervals, 1)).astype(np.float32)
 
 
 def _unit(window: Floats, region: slice) -> Floats:
@@ -122,21 +128,24 @@ def _shapes(window: Floats, median: Floats) -> Floats:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _families(window: Floats, readable: NDArray[np.bool_], intervals: Floats) -> Floats:
-    """Of the beats that look like this one: how many there are, and how they come, (k, 5)."""
+def _families(
+    window: Floats, readable: NDArray[np.bool_], firm: NDArray[np.bool_], intervals: Floats
+) -> Floats:
+    """Of the firm beats that look like this one: how many there are, how they come, (k, 5)."""
     out = np.full((len(window), 5), np.nan, np.float32)
-    which = np.flatnonzero(readable)
-    qrs, beat = (_unit(window[which], region) for region in (QRS, BEAT))
-    timing = np.nan_to_num(intervals[which][:, (3, 4)])
+    which, among = np.flatnonzero(readable), np.flatnonzero(readable & firm)
+    if not len(among):
+        return out
+    qrs, beat = (_unit(window, region) for region in (QRS, BEAT))
+    timing = np.nan_to_num(intervals[among][:, (3, 4)])
     timing = np.stack([timing[:, 0], timing[:, 0] < EARLY, timing[:, 1]], axis=1)
     timing = timing.astype(np.float32)
     for first in range(0, len(which), _AT_ONCE):
-        rows = slice(first, first + _AT_ONCE)
-        alike = (qrs[rows] @ qrs.T > ALIKE).astype(np.float32)
-        whole = (beat[rows] @ beat.T > ALIKE).mean(axis=1, dtype=np.float32)
+        rows = which[first : first + _AT_ONCE]
+        alike = (qrs[rows] @ qrs[among].T > ALIKE).astype(np.float32)
+        whole = (beat[rows] @ beat[among].T > ALIKE).mean(axis=1, dtype=np.float32)
         count = alike.sum(axis=1, keepdims=True)
         # A flat beat is unlike even itself.
         mean = alike @ timing / np.maximum(count, 1.0)
-        share = count / len(which)
-        out[which[rows]] = np.concatenate([share, whole[:, None], mean], axis=1)
+        out[rows] = np.concatenate([count / len(among), whole[:, None], mean], axis=1)
     return out

@@ -34,6 +34,7 @@ def recording(number: int, n_beats: int = 240) -> list[WholeBeats]:
         template=-first.template[1:],
         features=first.features[1:],
         valid=first.valid[1:],
+        tentative=first.tentative[1:],
         target=first.target[1:],
     )
     return [whole_beats(first), whole_beats(second)]
@@ -84,6 +85,27 @@ def test_a_record_tells_who_comes_early_and_who_is_alone():
     assert np.isnan(columns["rr_to_record"][0])
 
 
+def test_a_tentative_peak_changes_nothing_for_the_others():
+    beats = made_up_beats("a", 60)
+    columns = len(COLUMNS)
+    clean = record_view(beats)
+    with_one = {
+        name: np.insert(getattr(beats, name), 31, getattr(beats, name)[0], axis=0)
+        for name in ("window", "template", "features", "valid", "tentative", "target")
+    }
+    with_one["tentative"][31] = True
+    # 50 samples after the beat before, whose interval is 200.
+    noisy = record_view(replace(beats, at=np.insert(beats.at, 31, beats.at[30] + 50), **with_one))
+    kept = np.delete(noisy.features, 31, axis=0)
+    # Only likeness to the next peak knows it.
+    same = [k for k in range(columns) if not COLUMNS[k].endswith("like_next")]
+    np.testing.assert_allclose(kept[:, same], clean.features[:, same], atol=1e-6)
+    np.testing.assert_array_equal(noisy.median, clean.median)
+    found = dict(zip(COLUMNS, noisy.features[31], strict=False))
+    assert found["rr_to_record"] == pytest.approx(np.log(50 / 200), abs=1e-5)
+    assert found["next_to_record"] == pytest.approx(np.log(150 / 200), abs=1e-5)
+
+
 @pytest.mark.parametrize("n_beats", [0, 1, 2])
 def test_a_record_of_hardly_a_beat_has_a_view(n_beats):
     beats = made_up_beats("a", 10)
@@ -92,7 +114,7 @@ def test_a_record_of_hardly_a_beat_has_a_view(n_beats):
         starts=np.zeros(1, np.int64),
         **{
             name: getattr(beats, name)[:n_beats]
-            for name in ("at", "window", "template", "features", "valid", "target")
+            for name in ("at", "window", "template", "features", "valid", "tentative", "target")
         },
     )
     assert record_view(few).features.shape == (n_beats, len(COLUMNS) + N_FEATURES)
@@ -158,7 +180,7 @@ def test_an_interrupted_teacher_ends_where_an_unbroken_one_does(items, recipe, t
 
 @pytest.mark.tensorflow
 def test_where_a_record_is_cut_does_not_show(recipe):
-    """A teacher with random weights: to 1e-3 in probability, with 40 beats of overlap."""
+    """A teacher with random weights: to 1e-3 in probability, with the shipped overlap."""
     import keras
 
     from model_build.models.teacher import TeacherConfig, build_teacher
@@ -173,7 +195,7 @@ def test_where_a_record_is_cut_does_not_show(recipe):
     for weight in teacher.trainable_variables:
         if weight.name == "kernel":
             weight.assign(weight * 1.5)
-    rule = recipe.teacher
+    rule = replace(recipe.teacher, overlap=read_recipe(recipe_path("teacher")).teacher.overlap)
     said = [
         TeacherPredictor(teacher, scaling, replace(rule, predict_beats=n))(pupils)[0]
         for n in (400, 70, 33)
