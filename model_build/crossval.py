@@ -20,6 +20,7 @@ from model_build.evaluate.ec57 import BeatMatrix, compare_beats
 from model_build.evaluate.ec57 import pool as pooled
 from model_build.evaluate.labels import device_labels, emitted
 from model_build.models.student import StudentConfig, StudentModels, build_student
+from model_build.pretraining.prior import NOTHING, Prior, begin, with_p_waves
 from model_build.recipe import Recipe, sizes
 from model_build.teacher.predict import Opinions
 from model_build.training.beats import PreparedBeats, pool
@@ -88,10 +89,17 @@ class CrossValidation:
 def fresh_student(recipe: Recipe, n_features: int, seed: int) -> StudentModels:
     """The recipe's student with random weights drawn from `seed`."""
     keras.utils.set_random_seed(seed)
-    config = StudentConfig(
-        n_features=n_features, outputs=recipe.segments.beats, **sizes(recipe.student)
+    return build_student(student_config(recipe, n_features))
+
+
+def student_config(recipe: Recipe, n_features: int) -> StudentConfig:
+    """Sizes of the recipe's student."""
+    return StudentConfig(
+        n_features=n_features,
+        outputs=recipe.segments.beats,
+        p_wave=recipe.p_wave.weight > 0,
+        **sizes(recipe.student),
     )
-    return build_student(config)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,17 +116,21 @@ def fit(
     recipe: Recipe,
     checkpoint: Path,
     report: Report,
+    prior: Prior = NOTHING,
     advice: Advice = MappingProxyType({}),
 ) -> Fitted:
     """Train a student on these recordings, resuming from `checkpoint` if it is of the same run.
 
-    `advice` holds what the teachers that the recipe names say about every one of `prepared`.
+    `prior` holds what the recipe's sections `pretrain` and `p_wave` ask for; of the P waves only
+    those of these recordings are used. `advice` holds what the teachers that the recipe names say
+    about every one of `prepared`.
     """
-    beats = pool(prepared, recipe.weight)
+    beats = with_p_waves(pool(prepared, recipe.weight), prepared, recipe, prior)
     if recipe.cleaning is not None:
         beats = cleaned(beats, prepared, advice[recipe.cleaning.teacher], recipe.cleaning)
     scaling = fit_scaling(beats.features[beats.weight > 0])
     student = fresh_student(recipe, beats.features.shape[1], recipe.seed)
+    begin(student, recipe, prior)
     more = None
     if recipe.distil is not None:
         said = soft_labels(prepared, advice[recipe.distil.teacher])
@@ -135,6 +147,7 @@ def cross_validate(
     work: Path,
     report: Callable[[int], Report],
     folds: Sequence[int] = tuple(range(FOLDS)),
+    prior: Prior = NOTHING,
     advise: Callable[[Sequence[PreparedBeats], int], Advice] = lambda *_: MappingProxyType({}),
 ) -> CrossValidation:
     """Train once for each fold on the others; score it on its own subjects, first view only.
@@ -150,7 +163,7 @@ def cross_validate(
                 p for p in prepared if fold_of(p.subject) == fold and p.view == recipe.view[0].name
             ]
             path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
-            fitted = fit(inside, recipe, path, report(fold), advise(inside, fold))
+            fitted = fit(inside, recipe, path, report(fold), prior, advise(inside, fold))
             logits = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
             ends = np.cumsum([len(one) for one in outside])
             yield from zip(outside, np.split(logits, ends[:-1]), strict=True)

@@ -171,14 +171,16 @@ def _beats_of(beats: Pool, chosen: NDArray[np.int64], n: int) -> NDArray[np.int6
 
 
 def _loss(hard: Callable[..., Any], rule: Distil) -> Callable[..., Any]:
-    """Of (outputs, target, weight, log_probability[, representation, tutor])."""
+    """Of (outputs, target, weight, p_wave, log_probability[, representation, tutor])."""
 
     def mean(each: Any, weight: Any) -> Any:
         return tf.reduce_sum(each * weight) / tf.maximum(tf.reduce_sum(weight), 1.0)
 
-    def of(outputs: Any, target: Any, weight: Any, log_probability: Any, *features: Any) -> Any:
+    def of(outputs: Any, target: Any, weight: Any, p_wave: Any, *told: Any) -> Any:
+        log_probability, *features = told
         soft = soft_cross_entropy(outputs["logits"], log_probability, rule.temperature)
-        total = (1.0 - rule.alpha) * hard(outputs, target, weight) + rule.alpha * mean(soft, weight)
+        total = (1.0 - rule.alpha) * hard(outputs, target, weight, p_wave)
+        total += rule.alpha * mean(soft, weight)
         if features:
             representation, tutor = features
             projected = tf.gather(outputs["projected"], tutor, axis=2, batch_dims=2)

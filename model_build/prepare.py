@@ -103,7 +103,7 @@ def prepare_recording(recording: Recording, view: View, seed: int) -> PreparedBe
     """One recording through one view. `piece_s` of a view restarts the path that often."""
     fs = Fraction(read_header(recording.path).fs_fraction)
     raw = read_physical(recording.path, channels=[view.channel])[:, 0]
-    lead = Lead(_whole(raw).astype(np.float64), fs, _marks(recording))
+    lead = Lead(whole(raw).astype(np.float64), fs, _marks(recording))
     (lead,) = augmented((lead,), view, recording.key, seed, recording.path.parent.parent)
     samples, rate = altered(lead.x.astype(np.float32), lead.fs, view, recording.key, seed)
     size = round(view.piece_s * rate) or len(samples)
@@ -160,7 +160,7 @@ def _marks(recording: Recording) -> Annotations | None:
     return read_annotations(f"{recording.path}.{recording.annotator}")
 
 
-def _whole(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def whole(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Hold the last value over invalid samples: the path itself is tested on gaps, not trained."""
     bad = ~np.isfinite(samples)
     if not bad.any():

@@ -135,6 +135,44 @@ class Quantize:
 
 
 @dataclass(frozen=True, slots=True)
+class PWaves:
+    """An auxiliary output of the student in training: P present or absent, where it is marked.
+
+    `weight` of its loss, 0 for none. `views` are those whose beats lie where the record's do, on
+    a lead that shows P waves.
+    """
+
+    weight: float = 0.0
+    views: tuple[str, ...] = ("native", "recorder")
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrain:
+    """Pre-training of the beat encoder's trunk. Without it the trunk starts from random weights.
+
+    A step takes `batch` beats whose waves are marked, from `delineated`, and as many with stretches
+    masked, from `masked`; an epoch takes all of the former once. `masked_share` of the window is
+    hidden; `masked_loss` and `p_wave_loss` weigh the heads against delineation.
+    """
+
+    delineated: tuple[str, ...] = ("ludb", "qtdb")
+    masked: tuple[str, ...] = (
+        "ludb", "qtdb", "ptbxl", "cinc2015", "cinc2017", "cinc2020", "cinc2021", "cpsc2021",
+    )  # fmt: skip
+    epochs: int = 24
+    batch: int = 128
+    learning_rate: float = 3e-3
+    warmup_share: float = 0.05
+    weight_decay: float = 1e-4
+    masked_share: float = 0.3
+    masked_loss: float = 0.5
+    p_wave_loss: float = 0.2
+    gain_sd: float = 0.15
+    noise_sd: float = 0.05
+    inverted_share: float = 0.15
+
+
+@dataclass(frozen=True, slots=True)
 class Teacher:
     """What makes a recipe one for a teacher (`model_build.teacher`).
 
@@ -198,6 +236,8 @@ class Recipe:
     quantize: Quantize
     thresholds: dict[str, float] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
+    pretrain: Pretrain | None = None
+    p_wave: PWaves = PWaves()
     teacher: Teacher | None = None
     distil: Distil | None = None
     cleaning: Cleaning | None = None

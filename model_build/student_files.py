@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainedOn:
-    """Recordings ("database/record"), the code's digest, and the mean loss of each epoch."""
+    """Recordings ("database/record"; those of a pre-training too), the code's digest, and beats."""
 
     recordings: tuple[str, ...]
     code: str

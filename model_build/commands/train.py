@@ -16,6 +16,7 @@ from model_build.command_options import (
     recipe_option,
     work_option,
 )
+from model_build.commands.pretrain import load_prior
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -78,6 +79,7 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
     from model_build.crossval import fit  # noqa: PLC0415 - loads TensorFlow
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.prepare import code_digest  # noqa: PLC0415
+    from model_build.pretraining.prior import records_of  # noqa: PLC0415
     from model_build.student_files import (  # noqa: PLC0415
         TrainedOn,
         save_student,
@@ -87,13 +89,15 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     one_thread()
+    prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
     folder = student_folder(work, recipe)
     with progress() as shown:
         heard = advice(advisers(recipe, data_directory(data), work), prepared, None)
-        fitted = fit(prepared, recipe, folder / "run.npz", reporter(shown, recipe, "train"), heard)
+        told = reporter(shown, recipe, "train")
+        fitted = fit(prepared, recipe, folder / "run.npz", told, prior, heard)
     trained_on = TrainedOn(
-        recordings=tuple(recording.key for recording in recordings),
+        recordings=tuple(dict.fromkeys((*(r.key for r in recordings), *records_of(recipe)))),
         code=code_digest(),
         n_beats=sum(len(item) for item in prepared),
     )
@@ -119,13 +123,14 @@ def _cross_validate(
     except ValueError as error:
         raise click.BadParameter("a list like 0,1,2", param_hint="--folds") from error
     one_thread()
+    prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
     teachers = advisers(recipe, data_directory(data), work)
     with progress() as shown:
         result = cross_validate(
             recordings, prepared, recipe, work,
-            lambda fold: reporter(shown, recipe, f"fold {fold}"), chosen,
-            lambda inside, fold: advice(teachers, inside, fold),
+            lambda fold: reporter(shown, recipe, f"fold {fold}"), chosen, prior,
+            advise=lambda inside, fold: advice(teachers, inside, fold),
         )  # fmt: skip
     folder = student_folder(work, recipe)
     folder.mkdir(parents=True, exist_ok=True)

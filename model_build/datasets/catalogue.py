@@ -19,7 +19,10 @@ from model_build.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One archive. `groups` names lists of records; an archive without groups has one, "all"."""
+    """One archive. `groups` names lists of records; an archive without groups has one, "all".
+
+    `place` is where the files lie within the archive's own folder.
+    """
 
     name: str
     title: str
@@ -32,6 +35,7 @@ class Database:
     folders: tuple[str, ...]
     suffixes: tuple[str, ...]
     groups: Mapping[str, tuple[str, ...]]
+    place: str = ""
 
     @property
     def records(self) -> tuple[str, ...]:
@@ -39,7 +43,7 @@ class Database:
         return tuple(record for group in self.groups.values() for record in group)
 
     def files(self, record: str) -> tuple[str, ...]:
-        """Names of the files of `record`, within the database's folder."""
+        """Names of the files of `record`, within `place`."""
         return tuple(record + suffix for suffix in self.suffixes)
 
 
@@ -55,6 +59,7 @@ def _database(name: str, entry: dict[str, Any]) -> Database:
         folders=tuple(entry["folders"]),
         suffixes=tuple(entry["suffixes"]),
         groups=MappingProxyType(groups),
+        place=entry.get("place", ""),
         **words,
     )
 

@@ -58,13 +58,13 @@ def ensure(
     records: Iterable[str] | None = None,
     fetch: Fetch = fetch_from_physionet,
 ) -> Path:
-    """The folder of database `name`, its pinned `records` present and verified.
+    """The folder that holds the files of database `name`, its pinned `records` verified.
 
     Absent records are downloaded (only pinned ones). Raises `DataError` saying what to do where
     that fails, where a file differs from its checksum, or where a record is not pinned.
     """
     db = database(name)
-    folder = directory / name
+    folder = directory / name / db.place
     for record in db.records if records is None else records:
         if record not in db.records:
             raise DataError(f"{name}/{record} is not in the catalogue; nothing outside it is read")

@@ -18,6 +18,16 @@ _QTDB_SOURCES = (
     (re.compile(r"sel(\d\d)"), "sddb"),
 )
 
+_PTBXL_SEVERAL = (
+    "00017 00018 00020 00023 00026 00028 00034 00039", "00055 00056", "00112 00122",
+    "00117 00119 00121 00132", "00137 00138", "00143 00144", "00177 00181", "00184 00189",
+    "00217 00219", "00256 00346", "00271 00336 00347", "00279 00282",
+)  # fmt: skip
+"""Pinned records of one person each (`patient_id` of ptbxl_database.csv)."""
+_PTBXL_PERSON = {
+    record: people.split()[0] for people in _PTBXL_SEVERAL for record in people.split()
+}
+
 
 def subject(database: str, record: str) -> str:
     """Name of the person in `record`, "archive/first record". Raises `DataError` if unknown."""
@@ -26,14 +36,27 @@ def subject(database: str, record: str) -> str:
             return "mitdb/201" if record == "202" else f"mitdb/{record.removesuffix('-0')}"
         case "nstdb" if "e" in record and record[:3].isdigit():
             return f"mitdb/{record[:3]}"
-        case "svdb" | "cinc2017":
+        case "svdb" | "cinc2017" | "cinc2020" | "ludb":
             return f"{database}/{record}"
+        case "cinc2015" | "cinc2021" | "ptbxl":
+            return _clinical_subject(database, record)
         case "cpsc2021":
             return f"cpsc2021/{record.split('_')[1]}"
         case "qtdb":
             return _qtdb_subject(record)
         case _:
             raise DataError(f"no rule says who is in {database}/{record}; add one before using it")
+
+
+def _clinical_subject(database: str, record: str) -> str:
+    if database == "cinc2015":
+        # Nobody is named there; neighbouring numbers are probably one person.
+        return f"cinc2015/{int(record[1:-1]) // 10}x"
+    # A record of PTB-XL is "00017_hr" there and "HR00017" in cinc2021.
+    number = record.removesuffix("_hr").removeprefix("HR")
+    if not number.isdigit():
+        return f"{database}/{record}"
+    return f"ptbxl/{_PTBXL_PERSON.get(number, number)}"
 
 
 def _qtdb_subject(record: str) -> str:

@@ -46,6 +46,8 @@ class StudentConfig:
     context_kernel: int = 3
     dilations: tuple[int, ...] = (1, 2, 4, 8)
     dropout: float = 0.1
+    p_wave: bool = False
+    """Whether the training model says of each beat if it has a P wave; no graph does."""
 
     def __post_init__(self) -> None:
         field = 1 + (self.context_kernel - 1) * sum(self.dilations)
@@ -65,7 +67,8 @@ class StudentModels:
     training_model: `window` and `template` (B, segment, window), `features` (B, segment, F),
         `valid` (B, segment), 1 for a usable beat -> `logits` and `evidence`, both
         (B, outputs, K), and `embedding` (B, outputs, E), for the last `outputs` beats. `evidence`
-        is the average of the class evidence map: a loss on it gives the map its meaning.
+        is the average of the class evidence map: a loss on it gives the map its meaning. With
+        `config.p_wave` also `p_wave` (B, outputs), the logit of "has a P wave".
     encoder: `window` and `template` (1, 1, window, 1), `features` (1, F) ->
         `embedding` (1, E), `cam` (1, 1, T, K).
     context: `history` (1, 1, history, E), masked rows zero, `valid` (1, 1, history, 1) ->
@@ -124,6 +127,23 @@ def _beat_network(config: StudentConfig) -> keras.Model:
     window = keras.Input((1, config.window, 1), name="window")
     template = keras.Input((1, config.window, 1), name="template")
     features = keras.Input((config.n_features,), name="features")
+    x = beat_trunk(config, window, template)
+    cam = layers.Conv2D(config.n_classes, 1, name="evidence_map")(x)
+    pooled = layers.GlobalAveragePooling2D(name="pool")(x)
+    dense = layers.Dense(config.feature_units, use_bias=False, name="feature_dense")(features)
+    dense = _activated(dense, "feature_dense")
+    joined = layers.Concatenate(axis=-1, name="join")([pooled, dense])
+    joined = layers.Dropout(config.dropout, name="join_dropout")(joined)
+    embedding = layers.Dense(config.embedding, use_bias=False, name="embedding_dense")(joined)
+    embedding = _activated(embedding, "embedding")
+    return keras.Model([window, template, features], [embedding, cam], name="beat")
+
+
+def beat_trunk(config: StudentConfig, window: Tensor, template: Tensor) -> Tensor:
+    """Window and template (B, 1, L, 1) to the map (B, 1, T, C) before pooling.
+
+    It is what pre-training shares; its layers are found by their names.
+    """
     x = layers.Concatenate(axis=-1, name="pair")([window, template])
     x = layers.Conv2D(
         config.stem,
@@ -136,15 +156,7 @@ def _beat_network(config: StudentConfig) -> keras.Model:
     x = _activated(x, "stem")
     for number, (channels, stride) in enumerate(config.blocks, start=1):
         x = _separable_block(x, f"block{number}", channels, stride, config.kernel)
-    cam = layers.Conv2D(config.n_classes, 1, name="evidence_map")(x)
-    pooled = layers.GlobalAveragePooling2D(name="pool")(x)
-    dense = layers.Dense(config.feature_units, use_bias=False, name="feature_dense")(features)
-    dense = _activated(dense, "feature_dense")
-    joined = layers.Concatenate(axis=-1, name="join")([pooled, dense])
-    joined = layers.Dropout(config.dropout, name="join_dropout")(joined)
-    embedding = layers.Dense(config.embedding, use_bias=False, name="embedding_dense")(joined)
-    embedding = _activated(embedding, "embedding")
-    return keras.Model([window, template, features], [embedding, cam], name="beat")
+    return x
 
 
 def _separable_block(x: Tensor, name: str, channels: int, stride: int, kernel: int) -> Tensor:
@@ -211,6 +223,9 @@ def _training_model(config: StudentConfig, beat: keras.Model, sequence: keras.Mo
         "evidence": evidence[:, -config.outputs :, :],
         "embedding": rows[:, 0, -config.outputs :, :],
     }
+    if config.p_wave:
+        p_wave = ops.reshape(layers.Dense(1, name="p_wave")(embedding), (-1, n))
+        outputs["p_wave"] = p_wave[:, -config.outputs :]
     return keras.Model([window, template, features, valid], outputs, name="student")
 
 

@@ -69,6 +69,7 @@ class Pool:
     `spans` (pieces, 2) are the first and last beat of each piece; `recordings` (pieces,) numbers
     the recording and `views` (pieces,) the view among those of its recording that a piece is of.
     `weight` is that of the recording's group; zero where the target is `Target.IGNORE`.
+    `p_wave` is `pretraining.targets.PWave` of each beat, None where the training asks for none.
     """
 
     window: NDArray[np.float16]
@@ -81,6 +82,7 @@ class Pool:
     recordings: NDArray[np.int64]
     views: NDArray[np.int64]
     subjects: tuple[str, ...]
+    p_wave: NDArray[np.uint8] | None = None
 
 
 def pool(prepared: Sequence[PreparedBeats], weight: Weight) -> Pool:

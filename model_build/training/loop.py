@@ -17,6 +17,7 @@ from model_build.recipe import Loss, Recipe
 from model_build.training import checkpoint
 from model_build.training.beats import Pool
 from model_build.training.losses import class_weights, set_cross_entropy
+from model_build.training.p_waves import p_wave_loss, p_waves_of_plan
 from model_build.training.scaling import Scaling
 from model_build.training.segments import augment, gather, plan_epoch
 
@@ -74,6 +75,12 @@ def run_name(recipe: Recipe, pool: Pool, scaling: Scaling, *more: bytes) -> str:
     return whole.hexdigest()
 
 
+def _beyond(student: StudentModels, pool: Pool) -> list[bytes]:
+    """What else a student's run depends on: its first weights, random or pre-trained; P waves."""
+    weights = [np.ascontiguousarray(w).tobytes() for w in student.training_model.get_weights()]
+    return weights if pool.p_wave is None else [*weights, pool.p_wave.tobytes()]
+
+
 def _schedule(recipe: Recipe, steps_per_epoch: int) -> Callable[[int], float]:
     rule = recipe.optimizer
     total = max(1, rule.epochs * steps_per_epoch)
@@ -123,6 +130,22 @@ def hard_loss(loss: Loss) -> Callable[..., Any]:
     return of
 
 
+def student_loss(recipe: Recipe) -> Callable[..., Any]:
+    """The hard loss and, where the recipe asks for it, that of P waves.
+
+    Of (outputs, target, weight, p_wave).
+    """
+    hard, of_p = hard_loss(recipe.loss), recipe.p_wave.weight
+
+    def of(outputs: Any, target: Any, weight: Any, p_wave: Any) -> Any:
+        total = hard(outputs, target, weight)
+        if of_p:
+            total += of_p * p_wave_loss(outputs["p_wave"], p_wave)
+        return total
+
+    return of
+
+
 def filled_up(array: NDArray[Any], size: int) -> Any:
     """The array as a tensor, with zeros (weightless segments) after it up to `size` rows."""
     missing = [(0, size - len(array))] + [(0, 0)] * (array.ndim - 1)
@@ -144,14 +167,15 @@ def student_lesson(student: StudentModels, pool: Pool, scaling: Scaling, recipe:
     def tensors(chosen: NDArray[np.int64], random: np.random.Generator) -> tuple[Any, Any]:
         batch = gather(pool, chosen, recipe.segments, history, scaling)
         batch = augment(batch, recipe.augmentation, recipe.segments, random)
-        labels = (batch.target, batch.weight)
+        p_wave = p_waves_of_plan(pool, chosen, recipe.segments)
+        labels = (batch.target, batch.weight, p_wave)
         return [filled_up(a, size) for a in batch.inputs], [filled_up(a, size) for a in labels]
 
     return Lesson(
         model=student.training_model,
         plan=lambda random: plan_epoch(pool, recipe.segments, random),
         tensors=tensors,
-        loss=hard_loss(recipe.loss),
+        loss=student_loss(recipe),
     )
 
 
@@ -173,7 +197,8 @@ def train(
     lesson = student_lesson(student, pool, scaling, recipe)
     if more is not None:
         lesson = more.enrich(lesson)
-    run = run_name(recipe, pool, scaling, more.identity if more else b"")
+    identity = more.identity if more else b""
+    run = run_name(recipe, pool, scaling, *_beyond(student, pool), identity)
     return train_lesson(lesson, recipe, run, path, report, stop_after)
 
 

@@ -1,12 +1,14 @@
 """Catalogue, people, splits and folds: nobody on both sides, nothing read that is not pinned."""
 
 import shutil
+from importlib import resources
 
 import pytest
 
 from model_build.datasets import catalogue, mitdb, splits
 from model_build.datasets.census import loads
 from model_build.datasets.locate import ensure
+from model_build.datasets.pin import pin
 from model_build.datasets.splits import DS1, DS2, PACED, TRAINING_MITDB, assign, fold_of, folds
 from model_build.datasets.subjects import subject
 from model_build.errors import DataError, RecipeError
@@ -47,6 +49,12 @@ def test_201_would_be_on_both_sides():
         ("qtdb", "sel30", "sddb/30"),
         ("cpsc2021", "data_84_1", "cpsc2021/84"),
         ("cinc2017", "A00004", "cinc2017/A00004"),
+        ("ludb", "7", "ludb/7"),
+        ("ptbxl", "00018_hr", "ptbxl/00017"),
+        ("cinc2021", "HR06000", "ptbxl/06000"),
+        ("cinc2021", "JS20000", "cinc2021/JS20000"),
+        ("cinc2020", "A0002", "cinc2020/A0002"),
+        ("cinc2015", "a103l", "cinc2015/10x"),
     ],
 )
 def test_who_is_in_a_record(database, record, person):
@@ -105,6 +113,28 @@ def test_a_recipe_that_names_a_test_subject_is_refused(data_dir, monkeypatch):
 def test_every_pinned_record_has_a_checksum():
     pinned = {f"{db.name}/{r}" for db in catalogue.catalogue().values() for r in db.records}
     assert set(catalogue.checksums()) == pinned
+
+
+def test_a_pinned_record_keeps_its_checksum(tmp_path):
+    assert pin(tmp_path / "no archives", tmp_path / "checksums.txt") == 0
+    committed = resources.files("model_build.datasets").joinpath("checksums.txt")
+    assert (tmp_path / "checksums.txt").read_text() == committed.read_text("ascii")
+
+
+@pytest.mark.data
+def test_a_new_record_gets_the_checksum_that_verify_expects(data_dir, tmp_path, monkeypatch):
+    known = dict(catalogue.checksums())
+    expected = known.pop("ludb/1")
+    monkeypatch.setattr("model_build.datasets.pin.checksums", lambda: known)
+    assert pin(data_dir, tmp_path / "checksums.txt") == 1
+    assert f"{expected}  ludb/1\n" in (tmp_path / "checksums.txt").read_text()
+
+
+def test_no_p_wave_marks_of_a_tested_record_are_pinned():
+    people = {subject("mitdb-pwave", r) for r in catalogue.database("mitdb-pwave").records}
+    assert len(people) == 6
+    assert not people & splits.held_out_subjects()
+    assert people <= set(folds())
 
 
 def test_an_unknown_database_is_named_with_those_there_are():

@@ -140,7 +140,7 @@ def test_a_batch_brings_the_opinions_on_its_own_beats(prepared, recipe):
     lesson = distil_lesson(base, student, beats, said, recipe)
     start, piece = beats.spans[2, 0] - 5, 2
     _, labels = lesson.tensors(np.array([[start, piece]]), np.random.default_rng(0))
-    target, weight, soft, representation, tutor = (label.numpy() for label in labels)
+    target, weight, _, soft, representation, tutor = (label.numpy() for label in labels)
     own = slice(start + 5, start + 48)
     np.testing.assert_array_equal(target[0, 5:], beats.target[own])
     np.testing.assert_array_equal(
@@ -200,7 +200,7 @@ def test_without_a_weight_on_features_there_is_no_projection(prepared, recipe):
     lesson = distil_lesson(base, student, beats, soft_labels(prepared, opinions(prepared)), recipe)
     assert lesson.model is student.training_model
     inputs, labels = lesson.tensors(FIRST_OF_EACH, np.random.default_rng(0))
-    assert len(labels) == 3
+    assert len(labels) == 4
     assert float(lesson.loss(lesson.model(inputs), *labels)) > 0.0
 
 
@@ -209,13 +209,15 @@ def test_a_student_learns_from_what_it_is_told(prepared, recipe, tmp_path):
 
     told = opinions(prepared)
     run = tmp_path / "run.npz"
-    first = fit(prepared, recipe, run, lambda *_: None, {"teacher": told})
-    again = fit(prepared, recipe, run, lambda *_: None, {"teacher": told})
+    first = fit(prepared, recipe, run, lambda *_: None, advice={"teacher": told})
+    again = fit(prepared, recipe, run, lambda *_: None, advice={"teacher": told})
     for a, b in zip(
         first.student.encoder.get_weights(), again.student.encoder.get_weights(), strict=True
     ):
         np.testing.assert_array_equal(a, b)
-    other = fit(prepared, recipe, run, lambda *_: None, {"teacher": opinions(prepared, seed=5)})
+    other = fit(
+        prepared, recipe, run, lambda *_: None, advice={"teacher": opinions(prepared, seed=5)}
+    )
     assert other.losses != first.losses
     with pytest.raises(KeyError, match="teacher"):
         fit(prepared, recipe, run, lambda *_: None)
@@ -236,7 +238,7 @@ def test_a_scored_fold_is_taught_without_it(prepared, recipe, tmp_path, monkeypa
     )
     monkeypatch.setattr(crossval, "score", lambda recordings, said, thresholds: list(said))
     result = crossval.cross_validate(
-        [], prepared, recipe, tmp_path, lambda _: lambda *_: None, [1], advise
+        [], prepared, recipe, tmp_path, lambda _: lambda *_: None, [1], advise=advise
     )
     assert asked == [(["cinc2017/A00002"], 1)]
     assert [beats.subject for beats, _ in result] == ["cinc2017/A00001"]
