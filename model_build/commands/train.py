@@ -65,7 +65,8 @@ def command(
         _train(recipe, data, work, as_json)
 
 
-def _reporter(shown: "Progress", recipe: "Recipe", name: str) -> Callable[..., None]:
+def reporter(shown: "Progress", recipe: "Recipe", name: str) -> Callable[..., None]:
+    """A task of the bar for one training."""
     epochs = recipe.optimizer.epochs
     task = shown.add_task(name, total=None, note="")
 
@@ -78,6 +79,7 @@ def _reporter(shown: "Progress", recipe: "Recipe", name: str) -> Callable[..., N
 
 def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> None:
     from model_build.crossval import fit  # noqa: PLC0415 - loads TensorFlow
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.prepare import code_digest  # noqa: PLC0415
     from model_build.pretraining.prior import records_of  # noqa: PLC0415
     from model_build.student_files import (  # noqa: PLC0415
@@ -85,6 +87,7 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
         save_student,
         student_folder,
     )
+    from model_build.teacher.crossfit import advice, advisers  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     one_thread()
@@ -92,8 +95,10 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
     recordings, prepared = load_training(recipe, data, work)
     folder = student_folder(work, recipe)
     with progress() as shown:
+        heard = advice(advisers(recipe, data_directory(data), work), prepared, None)
         checkpoint = work / "runs" / f"{recipe.name}-{recipe.short}.npz"
-        fitted = fit(prepared, recipe, checkpoint, _reporter(shown, recipe, "train"), prior)
+        told = reporter(shown, recipe, "train")
+        fitted = fit(prepared, recipe, checkpoint, told, prior, heard)
     trained_on = TrainedOn(
         recordings=tuple(dict.fromkeys((*(r.key for r in recordings), *records_of(recipe)))),
         code=code_digest(),
@@ -111,7 +116,9 @@ def _cross_validate(
     recipe: "Recipe", data: Path | None, work: Path, folds: str, as_json: bool
 ) -> None:
     from model_build.crossval import cross_validate  # noqa: PLC0415 - loads TensorFlow
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.student_files import student_folder  # noqa: PLC0415
+    from model_build.teacher.crossfit import advice, advisers  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     try:
@@ -121,18 +128,21 @@ def _cross_validate(
     one_thread()
     prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
+    teachers = advisers(recipe, data_directory(data), work)
     with progress() as shown:
         result = cross_validate(
             recordings, prepared, recipe, work,
-            lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen, prior,
+            lambda fold: reporter(shown, recipe, f"fold {fold}"), chosen, prior,
+            advise=lambda inside, fold: advice(teachers, inside, fold),
         )  # fmt: skip
     folder = student_folder(work, recipe)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "cross-validation.json").write_text(json.dumps(result.as_json()))
-    click.echo(json.dumps(result.as_json()) if as_json else _lines(result))
+    click.echo(json.dumps(result.as_json()) if as_json else score_lines(result))
 
 
-def _lines(result: "CrossValidation") -> str:
+def score_lines(result: "CrossValidation") -> str:
+    """The scores as a table for people."""
     total = result.total
     rows = [
         (name, rates.se, rates.ppv, rates.f1)

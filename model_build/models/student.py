@@ -66,9 +66,9 @@ class StudentModels:
 
     training_model: `window` and `template` (B, segment, window), `features` (B, segment, F),
         `valid` (B, segment), 1 for a usable beat -> `logits` and `evidence`, both
-        (B, outputs, K), for the last `outputs` beats. `evidence` is the average of the class
-        evidence map: a loss on it gives the map its meaning. With `config.p_wave` also `p_wave`
-        (B, outputs), the logit of "has a P wave".
+        (B, outputs, K), and `embedding` (B, outputs, E), for the last `outputs` beats. `evidence`
+        is the average of the class evidence map: a loss on it gives the map its meaning. With
+        `config.p_wave` also `p_wave` (B, outputs), the logit of "has a P wave".
     encoder: `window` and `template` (1, 1, window, 1), `features` (1, F) ->
         `embedding` (1, E), `cam` (1, 1, T, K).
     context: `history` (1, 1, history, E), masked rows zero, `valid` (1, 1, history, 1) ->
@@ -218,7 +218,11 @@ def _training_model(config: StudentConfig, beat: keras.Model, sequence: keras.Mo
     rows = ops.reshape(embedding, (-1, 1, n, config.embedding)) * mask
     logits = sequence([rows, mask])[:, 0, -config.outputs :, :]
     evidence = ops.reshape(ops.mean(cam, axis=(1, 2)), (-1, n, config.n_classes))
-    outputs = {"logits": logits, "evidence": evidence[:, -config.outputs :, :]}
+    outputs = {
+        "logits": logits,
+        "evidence": evidence[:, -config.outputs :, :],
+        "embedding": rows[:, 0, -config.outputs :, :],
+    }
     if config.p_wave:
         p_wave = ops.reshape(layers.Dense(1, name="p_wave")(embedding), (-1, n))
         outputs["p_wave"] = p_wave[:, -config.outputs :]
