@@ -91,11 +91,13 @@ def student_config(recipe: Recipe, n_features: int) -> StudentConfig:
         n_features=n_features,
         outputs=recipe.segments.beats,
         p_wave=recipe.p_wave.weight > 0,
-        **_sizes(recipe.student),
+        **sizes_of(recipe.student),
     )
 
 
-def _sizes(entries: dict[str, Any]) -> dict[str, Any]:
+def sizes_of(entries: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of `StudentConfig` from TOML or JSON, whose lists become tuples."""
+
     def fixed(value: Any) -> Any:
         return tuple(map(fixed, value)) if isinstance(value, list) else value
 

@@ -50,6 +50,7 @@ def save_student(
         centre=scaling.centre,
         scale=scaling.scale,
         trained_on=np.array(json.dumps(asdict(trained_on))),
+        config=np.array(json.dumps(asdict(student.config))),
         **{f"w{k}": w for k, w in enumerate(weights)},
     )
     part.replace(folder / "student.npz")
@@ -63,11 +64,14 @@ def load_student(folder: Path, recipe: Recipe) -> StudentFile:
     with np.load(path) as stored:
         scaling = Scaling(stored["centre"], stored["scale"])
         entries = json.loads(str(stored["trained_on"]))
+        sizes = json.loads(str(stored["config"]))
         n = sum(name.startswith("w") for name in stored.files)
         weights = [stored[f"w{k}"] for k in range(n)]
-    from model_build.crossval import fresh_student  # noqa: PLC0415 - loads TensorFlow
+    from model_build.crossval import sizes_of  # noqa: PLC0415 - loads TensorFlow
+    from model_build.models.student import StudentConfig, build_student  # noqa: PLC0415
 
-    student = fresh_student(recipe, len(scaling.centre), recipe.seed)
+    # A pruned student has other sizes than the recipe says.
+    student = build_student(StudentConfig(**sizes_of(sizes)))
     student.training_model.set_weights(weights)
     trained_on = TrainedOn(tuple(entries["recordings"]), entries["code"], entries["n_beats"])
     return StudentFile(student, scaling, trained_on)
