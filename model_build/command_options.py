@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from model_build.datasets.recording import Recording
     from model_build.recipe import Recipe
     from model_build.training.beats import PreparedBeats
+    from model_build.training.loop import Report
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -39,6 +40,19 @@ work_option = click.option(
     show_default=True, metavar="DIR",
     help="Where tensors, checkpoints and students are kept.",
 )  # fmt: skip
+
+
+def _fold_numbers(_: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter("a list like 0,1,2", param=parameter) from error
+
+
+folds_option = click.option(
+    "--folds", default="0,1,2,3,4", show_default=True, metavar="LIST", callback=_fold_numbers,
+    help="Which subject folds.",
+)  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
 
@@ -52,6 +66,17 @@ def progress() -> Iterator[Progress]:
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
         yield shown
+
+
+def reporter(shown: Progress, name: str) -> "Report":
+    """What a training run reports to: a line of its own that shows epoch and loss."""
+    task = shown.add_task(name, total=None, note="")
+
+    def report(epoch: int, done: int, total: float, loss: float) -> None:
+        note = f"epoch {epoch + 1} loss {loss:.4f}"
+        shown.update(task, completed=done, total=total, note=note)
+
+    return report
 
 
 def load_recipe(name: str) -> "Recipe":

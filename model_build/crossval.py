@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.rules.beat_label import LabelPolicy
 from firmware_bridge.records import read_annotations, read_header
@@ -142,13 +143,14 @@ def cross_validate(
     report: Callable[[int], Report],
     folds: Sequence[int] = tuple(range(FOLDS)),
     prior: Prior = NOTHING,
+    heard: Callable[[NDArray[np.float32], Sequence[PreparedBeats]], None] = lambda *_: None,
 ) -> CrossValidation:
     """Train once for each fold on the others; score it on its own subjects, first view only.
 
+    `heard` is told the logits (k, K) of each fold's left-out recordings, end to end.
+
     Beats are labelled as the device labels them, by the recipe's thresholds.
     """
-    policy = LabelPolicy(CLASSES, recipe.thresholds)
-    by_key = {recording.key: recording for recording in recordings}
     matrices: dict[str, BeatMatrix] = {}
     af = AfErrors(0, 0)
     for fold in folds:
@@ -159,12 +161,30 @@ def cross_validate(
         path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
         fitted = fit(inside, recipe, path, report(fold), prior)
         said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
-        ends = np.cumsum([len(one) for one in outside])
-        for one, logits in zip(outside, np.split(said, ends[:-1]), strict=True):
-            labels = device_labels(policy, logits, one.valid, one.tentative)
-            score_recording(by_key[one.key], one, labels, matrices)
-            found = af_errors(by_key[one.key], one, labels)
-            af = AfErrors(af.beats + found.beats, af.false_s + found.false_s)
+        heard(said, outside)
+        scored = score_fold(recordings, outside, said, recipe)
+        matrices |= scored.matrices
+        af = AfErrors(af.beats + scored.af.beats, af.false_s + scored.af.false_s)
+    return CrossValidation(matrices, af)
+
+
+def score_fold(
+    recordings: Sequence[Recording],
+    outside: Sequence[PreparedBeats],
+    said: NDArray[np.float32],
+    recipe: Recipe,
+) -> CrossValidation:
+    """Scores of left-out recordings whose beats, end to end, got the logits `said` (k, K)."""
+    policy = LabelPolicy(CLASSES, recipe.thresholds)
+    by_key = {recording.key: recording for recording in recordings}
+    matrices: dict[str, BeatMatrix] = {}
+    af = AfErrors(0, 0)
+    ends = np.cumsum([len(one) for one in outside])
+    for one, logits in zip(outside, np.split(said, ends[:-1]), strict=True):
+        labels = device_labels(policy, logits, one.valid, one.tentative)
+        score_recording(by_key[one.key], one, labels, matrices)
+        found = af_errors(by_key[one.key], one, labels)
+        af = AfErrors(af.beats + found.beats, af.false_s + found.false_s)
     return CrossValidation(matrices, af)
 
 

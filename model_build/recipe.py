@@ -143,12 +143,14 @@ class Quantize:
     """How many beats of training subjects calibrate the INT8 scales, and what follows.
 
     `method` is "ptq" (converted as trained) or "qat" (trained on with the roundings of `[qat]`);
-    `bias_correction` takes the mean error of every channel back before either.
+    `bias_correction` takes the mean error of every channel back before either. With `fit_head` a
+    cross-validation leaves the temperature and class biases that are folded into the last layer.
     """
 
     calibration_beats: int = 500
     method: Literal["ptq", "qat"] = "ptq"
     bias_correction: bool = False
+    fit_head: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,16 @@ def student_folder(work: Path, recipe: Recipe) -> Path:
     return work / "students" / f"{recipe.name}-{recipe.short}"
 
 
+def pruned_folder(folder: Path) -> Path:
+    """Where the pruned student of a student's folder lies."""
+    return folder / "pruned"
+
+
+def load_final_student(folder: Path, recipe: Recipe) -> StudentFile:
+    """The float student that is quantized: pruned, if the recipe prunes."""
+    return load_student(folder if recipe.prune is None else pruned_folder(folder), recipe)
+
+
 def save_student(
     folder: Path, student: "StudentModels", scaling: Scaling, trained_on: TrainedOn
 ) -> None:
@@ -60,7 +70,8 @@ def load_student(folder: Path, recipe: Recipe) -> StudentFile:
     """Read what `save_student` wrote. Raises `BuildError` if it is not there."""
     path = folder / "student.npz"
     if not path.is_file():
-        raise BuildError(f"{path} is not there; run `model-build train` with this recipe first")
+        step = "prune" if folder.name == pruned_folder(folder).name else "train"
+        raise BuildError(f"{path} is not there; run `model-build {step}` with this recipe first")
     with np.load(path) as stored:
         scaling = Scaling(stored["centre"], stored["scale"])
         entries = json.loads(str(stored["trained_on"]))

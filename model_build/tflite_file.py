@@ -60,15 +60,17 @@ class TfliteFile:
 
     def operators(self, *names: str) -> list[Operator]:
         """The operators of these names (all, where none is given) in the order they run."""
-        codes = self._model.operatorCodes
+        codes = [
+            max(code.builtinCode, code.deprecatedBuiltinCode) for code in self._model.operatorCodes
+        ]
         found = [
             Operator(
-                OPERATORS[max(codes[o.opcodeIndex].builtinCode, codes[o.opcodeIndex].deprecatedBuiltinCode)],
+                OPERATORS[codes[o.opcodeIndex]],
                 tuple(int(i) for i in o.inputs),
                 tuple(int(i) for i in o.outputs),
             )
             for o in self._graph.operators
-        ]  # fmt: skip
+        ]
         return [o for o in found if not names or o.name in names]
 
     def quantization(self, tensor: int) -> Quantization:

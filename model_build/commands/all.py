@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from model_build.command_options import data_option, recipe_option, work_option
-from model_build.commands import export, quantize, train
+from model_build.command_options import data_option, load_recipe, recipe_option, work_option
+from model_build.commands import export, prune, quantize, train
 
 
 @click.command("all")
@@ -20,12 +20,14 @@ from model_build.commands import export, quantize, train
 def command(
     ctx: click.Context, recipe_name: str, data: Path | None, work: Path, out: Path | None
 ) -> None:
-    """Prepare, train, quantize and export a recipe.
+    """Prepare, train, prune (if the recipe does), quantize and export a recipe.
 
     Each step finds what the ones before it have left in the work directory, so an interrupted
     chain goes on where it stood. `evaluate` is not part of it: the test is opened by hand.
     """
     shared = {"recipe_name": recipe_name, "data": data, "work": work, "as_json": False}
     ctx.invoke(train.command, **shared)
+    if load_recipe(recipe_name).prune is not None:
+        ctx.invoke(prune.command, **shared)
     ctx.invoke(quantize.command, **shared)
     ctx.invoke(export.command, **shared, out=out)

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -11,14 +10,11 @@ from model_build.command_options import (
     json_option,
     load_recipe,
     load_training,
+    progress,
     recipe_option,
+    reporter,
     work_option,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from model_build.datasets.recording import Recording
 
 
 @click.command("quantize")
@@ -39,20 +35,33 @@ def command(
     training subjects only, half of them ectopic, some early in their recording, untouched by any
     view. The same student and list give the same bytes. encoder.tflite and context.tflite lie in
     the student's folder afterwards, where `export` finds them.
+
+    With `method = "qat"` in the recipe's [quantize] the student is then trained on with the
+    roundings of INT8, as [qat] says; `bias_correction` takes mean errors back before that.
+    Temperature and class biases that `train --cross-validate` has fitted (head.json) are folded
+    into the last layer first.
     """
-    from model_build.calibrate import calibration_items, choose_beats  # noqa: PLC0415
+    from model_build.calibrate import (  # noqa: PLC0415
+        calibration_items,
+        choose_beats,
+        rates_of,
+    )
     from model_build.calibration import (  # noqa: PLC0415
         calibration_hash,
         read_calibration_list,
         write_calibration_list,
     )
-    from model_build.quantize import quantize_student  # noqa: PLC0415
+    from model_build.crossval import Fitted  # noqa: PLC0415
+    from model_build.head import HeadFit  # noqa: PLC0415
+    from model_build.int8 import int8_student  # noqa: PLC0415
     from model_build.recipe import calibration_path  # noqa: PLC0415
-    from model_build.student_files import load_student, student_folder  # noqa: PLC0415
+    from model_build.student_files import load_final_student, student_folder  # noqa: PLC0415
+    from model_build.training.loop import one_thread  # noqa: PLC0415
 
     recipe = load_recipe(recipe_name)
+    one_thread()
     folder = student_folder(work, recipe)
-    trained = load_student(folder, recipe)
+    trained = load_final_student(folder, recipe)
     config = trained.student.config
     recordings, prepared = load_training(recipe, data, work)
     untouched = [item for item in prepared if item.view == recipe.view[0].name]
@@ -65,7 +74,10 @@ def command(
     items = list(
         calibration_items(untouched, listed, trained.scaling, config.history, rates_of(recordings))
     )
-    graphs = quantize_student(trained.student.encoder, trained.student.context, items, folder)
+    fitted = Fitted(trained.student, trained.scaling, ())
+    with progress() as shown:
+        report, head = reporter(shown, "quantize"), HeadFit.load(folder)
+        graphs = int8_student(fitted, prepared, items, recipe, folder, report, head).graphs
     sizes = {p.name: p.stat().st_size for p in (graphs.encoder, graphs.context)}
     if as_json:
         listing = {"file": str(path), "sha256": calibration_hash(path), "beats": len(listed)}
@@ -78,10 +90,3 @@ _COMMENT = """\
 Beats that INT8 ranges are measured on: training subjects, first channel, first view.
 Half are S, V or F; a tenth have less than a full history before them.
 Drawn by `model-build quantize --draw-calibration`; the sample is the detected peak's."""
-
-
-def rates_of(recordings: "Sequence[Recording]") -> dict[str, float]:
-    """Sampling rate in Hz of each recording."""
-    from firmware_bridge.records import read_header  # noqa: PLC0415 - quick help
-
-    return {r.key: float(read_header(r.path).fs_fraction) for r in recordings}

@@ -1,7 +1,7 @@
 """`model-build train`: a student from a recipe, or its cross-validation."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,13 @@ from model_build.command_options import (
 from model_build.commands.pretrain import load_prior
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from rich.progress import Progress
 
     from model_build.crossval import CrossValidation
     from model_build.recipe import Recipe
+    from model_build.training.beats import PreparedBeats
 
 
 @click.command("train")
@@ -108,7 +111,11 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
 def _cross_validate(
     recipe: "Recipe", data: Path | None, work: Path, folds: str, as_json: bool
 ) -> None:
+    import numpy as np  # noqa: PLC0415 - quick help
+
     from model_build.crossval import cross_validate  # noqa: PLC0415 - loads TensorFlow
+    from model_build.datasets.recording import Group  # noqa: PLC0415
+    from model_build.head import fit_head_of  # noqa: PLC0415
     from model_build.student_files import student_folder  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
@@ -119,13 +126,22 @@ def _cross_validate(
     one_thread()
     prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
+    left_out: list[tuple[NDArray[np.float32], NDArray[np.uint8]]] = []
+
+    def hear(logits: "NDArray[np.float32]", outside: "Sequence[PreparedBeats]") -> None:
+        target = np.concatenate([p.target * p.valid for p in outside if p.group == Group.BEATS])
+        beats = np.concatenate([np.full(len(p), p.group == Group.BEATS) for p in outside])
+        left_out.append((logits[beats], target))
+
     with progress() as shown:
         result = cross_validate(
             recordings, prepared, recipe, work,
-            lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen, prior,
+            lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen, prior, hear,
         )  # fmt: skip
     folder = student_folder(work, recipe)
     folder.mkdir(parents=True, exist_ok=True)
+    if recipe.quantize.fit_head:
+        fit_head_of(left_out).save(folder)
     (folder / "cross-validation.json").write_text(json.dumps(result.as_json()))
     click.echo(json.dumps(result.as_json()) if as_json else _lines(result))
 

@@ -261,7 +261,7 @@ def test_channels_that_do_nothing_go_without_a_trace(fitted):
     student = fresh_student(RECIPE, tiny_student.N_FEATURES, seed=5)
     student.training_model.set_weights(fitted.student.training_model.get_weights())
     kept = {group: np.arange(n)[1:] for group, n in widths(student.config).items()}
-    silent = {site: group for site, group in gates(student.config).items()}
+    silent = gates(student.config)
     for network in (student.beat, student.sequence):
         for chain in chains(network).values():
             if chain.end.name in silent and chain.norm is not None:
