@@ -59,3 +59,20 @@ def beats(key: str, seed: int, n: int = 240) -> PreparedBeats:
         valid=random.random(n) < 0.95,
         target=target,
     )
+
+
+def quiet(*_) -> None:
+    """Reports nothing."""
+
+
+def outputs(student, seed: int = 0) -> dict[str, np.ndarray]:
+    """What a student says of random segments, by output."""
+    random = np.random.default_rng(seed)
+    config = student.config
+    inputs = [
+        random.normal(size=(2, config.segment, size)).astype(np.float32)
+        for size in (config.window, config.window, config.n_features)
+    ]
+    inputs.append((random.random((2, config.segment)) > 0.1).astype(np.float32))
+    said = student.training_model(inputs, training=False)
+    return {name: np.asarray(values) for name, values in said.items()}
