@@ -16,7 +16,7 @@ from model_build.head import HeadFit, folded_into_head
 from model_build.models.student import StudentModels, assemble
 from model_build.quantize import QuantizedStudent, quantize_student
 from model_build.recipe import Recipe
-from model_build.simulate import simulate, write_graphs
+from model_build.simulate import Simulated, simulate, write_graphs
 from model_build.training.beats import PreparedBeats
 from model_build.training.loop import Report
 
@@ -44,14 +44,8 @@ def post_training(
     bias_correction: bool = False,
 ) -> Int8Student:
     """Post-training quantization of a float student into `folder`, `head` folded in."""
-    listed = list(items)
-    base = student if head is None else folded_into_head(student, head)
-    graphs = quantize_student(base.encoder, base.context, listed, folder)
-    simulated = simulate(base, graphs)
-    if bias_correction:
-        correct_biases(simulated.student, base, listed)
-        graphs = write_graphs(simulated, folder)
-    return Int8Student(graphs, simulated.student)
+    simulated = _converted(student, items, folder, head, bias_correction)
+    return Int8Student(write_graphs(simulated, folder), simulated.student)
 
 
 def trained_on(
@@ -68,16 +62,24 @@ def trained_on(
     It begins where `post_training` ends, with that one's ranges. The loss sees the logits as
     they were before `head` was folded in. The checkpoint is `qat.npz` in `folder`.
     """
-    listed = list(items)
-    base = fitted.student if head is None else folded_into_head(fitted.student, head)
-    graphs = quantize_student(base.encoder, base.context, listed, folder)
-    simulated = simulate(base, graphs)
-    if recipe.quantize.bias_correction:
-        correct_biases(simulated.student, base, listed)
+    corrected = recipe.quantize.bias_correction
+    simulated = _converted(fitted.student, items, folder, head, corrected)
     trainee = simulated.student if head is None else _before_head(simulated.student, head)
     short = shortened(recipe, recipe.qat.epochs, recipe.qat.learning_rate)
     finetune(trainee, prepared, fitted.scaling, short, folder / "qat.npz", report)
     return Int8Student(write_graphs(simulated, folder), simulated.student)
+
+
+def _converted(
+    student: StudentModels, items: Items, folder: Path, head: HeadFit | None, corrected: bool
+) -> Simulated:
+    listed = list(items)
+    base = student if head is None else folded_into_head(student, head)
+    graphs = quantize_student(base.encoder, base.context, listed, folder)
+    simulated = simulate(base, graphs)
+    if corrected:
+        correct_biases(simulated.student, base, listed)
+    return simulated
 
 
 def _before_head(student: StudentModels, head: HeadFit) -> StudentModels:
