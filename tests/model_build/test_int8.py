@@ -70,6 +70,7 @@ def device_scores(graphs, scaling, beats):
             beats.template[rows].astype(np.float32),
             beats.features[rows],
             beats.valid[rows],
+            beats.tentative[rows],
         )
         scores.append(classifier.classify(block))
     return np.concatenate(scores)
@@ -178,7 +179,7 @@ def test_quantization_aware_training_ends_in_files_that_say_the_same(
     from model_build.head import HeadFit
     from model_build.int8 import trained_on
 
-    head = HeadFit(1.5, (0.0, -0.3, 0.2, 0.1))
+    head = HeadFit(1.5, (0.0, -0.3, 0.2, 0.1, -0.1))
     int8 = trained_on(fitted, prepared, items, RECIPE, tmp_path, tiny_student.quiet, head)
     require_equal(int8, fitted.scaling, prepared[1])
     assert (tmp_path / "qat.npz").is_file()
@@ -188,7 +189,7 @@ def test_the_loss_sees_logits_as_before_the_head_was_folded(fitted):
     from model_build.head import HeadFit, folded_into_head
     from model_build.int8 import _before_head
 
-    head = HeadFit(1.7, (0.0, -0.4, 0.3, 0.1))
+    head = HeadFit(1.7, (0.0, -0.4, 0.3, 0.1, -0.1))
     folded = folded_into_head(fitted.student, head)
     random = np.random.default_rng(5)
     config = fitted.student.config

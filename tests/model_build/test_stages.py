@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from model_build.calibrate import choose_beats
+from model_build.datasets.recording import CLASSES
 from model_build.recipe import Prune, Qat, Quantize
 from tests.model_build import tiny_student
 
@@ -82,7 +83,7 @@ def test_a_fold_is_measured_through_every_stage(prepared, tmp_path, monkeypatch)
     assert [s.stage for s in found] == [
         "trained", "pruned", "PTQ", "PTQ, biases corrected", "QAT",
     ]  # fmt: skip
-    assert scored == [(["b"], (len(prepared[1]), 4))] * 5
+    assert scored == [(["b"], (len(prepared[1]), len(CLASSES)))] * 5
     assert found[1].macs < found[0].macs
     assert found[1].bytes < found[0].bytes
     assert len({s.bytes for s in found[2:]}) <= 3

@@ -57,6 +57,7 @@ def beats(key: str, seed: int, n: int = 240) -> PreparedBeats:
         template=np.tile(np.exp(-((t / 4.0) ** 2)), (n, 1)).astype(np.float16),
         features=features,
         valid=random.random(n) < 0.95,
+        tentative=np.zeros(n, np.bool_),
         target=target,
     )
 
