@@ -94,10 +94,11 @@ def widths(config: StudentConfig) -> dict[str, int]:
 
 
 def with_widths(config: StudentConfig, width: Mapping[str, int]) -> StudentConfig:
-    """The config with other numbers of channels."""
+    """The config with other numbers of channels, and without outputs that only train."""
     strides = [stride for _, stride in config.blocks]
     return replace(
         config,
+        p_wave=False,
         stem=width["stem"],
         blocks=tuple((width[f"block{k}"], stride) for k, stride in enumerate(strides, start=1)),
         feature_units=width["features"],

@@ -31,7 +31,9 @@ def finetune(
     begun = hashlib.sha256(recipe.digest.encode())
     for weight in student.training_model.get_weights():
         begun.update(np.ascontiguousarray(weight).data)
-    own = replace(recipe, digest=begun.hexdigest())
+    # What only guides an encoder in the making is no part of this.
+    p_wave = replace(recipe.p_wave, weight=0.0)
+    own = replace(recipe, digest=begun.hexdigest(), p_wave=p_wave)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(recipe.seed)
     beats = pool(prepared, recipe.weight)

@@ -6,7 +6,7 @@ al. 2019), root mean square over batches. After every step the student is traine
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -102,7 +102,7 @@ def _gated(student: StudentModels, ones: dict[str, Any]) -> StudentModels:
             if layer.weights:
                 made.get_layer(layer.name).set_weights(layer.get_weights())
         parts.append(made)
-    return assemble(student.config, *parts)
+    return assemble(replace(student.config, p_wave=False), *parts)
 
 
 def chosen_channels(

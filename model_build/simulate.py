@@ -7,7 +7,7 @@ gradients on as if they were not there, within the range. What is trained this w
 back by `write_graphs`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -147,7 +147,8 @@ def simulate(student: StudentModels, graphs: QuantizedStudent) -> Simulated:
     context = TfliteFile(graphs.context.read_bytes())
     beat = _simulated(student.beat, encoder)
     sequence = _simulated(student.sequence, context)
-    return Simulated(assemble(student.config, beat, sequence), encoder, context)
+    config = replace(student.config, p_wave=False)  # the files have no such output
+    return Simulated(assemble(config, beat, sequence), encoder, context)
 
 
 def write_graphs(simulated: Simulated, folder: Path) -> QuantizedStudent:

@@ -25,6 +25,7 @@ from model_build.evaluate.ec57 import BeatMatrix, class_table
 from model_build.evaluate.ec57.beats import LEARNING_S, WINDOW_S
 from model_build.int8 import post_training, trained_on
 from model_build.models.student import StudentModels, multiply_adds
+from model_build.pretraining.prior import NOTHING, Prior
 from model_build.prune import prune
 from model_build.quantize import QuantizedStudent, float_graphs
 from model_build.recipe import Recipe
@@ -75,6 +76,7 @@ class FoldInputs:
     prepared: Sequence[PreparedBeats]
     listed: Sequence[CalibrationBeat]
     rates_hz: dict[str, float]
+    prior: Prior = NOTHING
 
 
 def stages_of_fold(
@@ -89,7 +91,7 @@ def stages_of_fold(
     outside = [p for p in inputs.prepared if fold_of(p.subject) == fold and p.view == first]
     folder = work / "stages" / f"{recipe.short}-fold{fold}"
     path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
-    fitted = fit(inside, recipe, path, report("train"))
+    fitted = fit(inside, recipe, path, report("train"), inputs.prior)
 
     def scored(
         stage: str, form: str, graphs: QuantizedStudent, student: StudentModels
