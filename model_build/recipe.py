@@ -139,10 +139,37 @@ class Optimizer:
 
 
 @dataclass(frozen=True, slots=True)
+class Prune:
+    """Structured pruning: `share` of the INT8 payload goes in `steps`, each followed by `epochs`
+    of training at `learning_rate`."""
+
+    share: float = 0.3
+    steps: int = 3
+    epochs: int = 2
+    learning_rate: float = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
 class Quantize:
-    """How many beats of training subjects calibrate the INT8 scales."""
+    """How many beats of training subjects calibrate the INT8 scales, and what follows.
+
+    `method` is "ptq" (converted as trained) or "qat" (trained on with the roundings of `[qat]`);
+    `bias_correction` takes the mean error of every channel back before either. With `fit_head` a
+    cross-validation leaves the temperature and class biases that are folded into the last layer.
+    """
 
     calibration_beats: int = 500
+    method: Literal["ptq", "qat"] = "ptq"
+    bias_correction: bool = False
+    fit_head: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Qat:
+    """Quantization-aware training: how long, and at which rate."""
+
+    epochs: int = 3
+    learning_rate: float = 3e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +272,8 @@ class Recipe:
     augmentation: Augmentation
     optimizer: Optimizer
     quantize: Quantize
+    prune: Prune | None = None
+    qat: Qat = field(default_factory=Qat)
     thresholds: dict[str, float] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
     pretrain: Pretrain | None = None

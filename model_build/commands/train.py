@@ -1,7 +1,7 @@
 """`model-build train`: a student from a recipe, or its cross-validation."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +14,18 @@ from model_build.command_options import (
     load_training,
     progress,
     recipe_option,
+    reporter,
     work_option,
 )
 from model_build.commands.pretrain import load_prior
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    import numpy as np
+    from numpy.typing import NDArray
 
     from model_build.evaluate.out_of_fold import CrossValidation
     from model_build.recipe import Recipe
+    from model_build.training.beats import PreparedBeats
 
 
 @click.command("train")
@@ -65,18 +68,6 @@ def command(
         _train(recipe, data, work, as_json)
 
 
-def reporter(shown: "Progress", recipe: "Recipe", name: str) -> Callable[..., None]:
-    """A task of the bar for one training."""
-    epochs = recipe.optimizer.epochs
-    task = shown.add_task(name, total=None, note="")
-
-    def report(epoch: int, done: int, total: int, loss: float) -> None:
-        note = f"epoch {epoch + 1}/{epochs} loss {loss:.4f}"
-        shown.update(task, completed=epoch * total + done, total=epochs * total, note=note)
-
-    return report
-
-
 def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> None:
     from model_build.crossval import fit  # noqa: PLC0415 - loads TensorFlow
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
@@ -97,7 +88,7 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
     with progress() as shown:
         heard = advice(advisers(recipe, data_directory(data), work), prepared, None)
         checkpoint = work / "runs" / f"{recipe.name}-{recipe.short}.npz"
-        told = reporter(shown, recipe, "train")
+        told = reporter(shown, "train", recipe.optimizer.epochs)
         fitted = fit(prepared, recipe, checkpoint, told, prior, heard)
     trained_on = TrainedOn(
         recordings=tuple(dict.fromkeys((*(r.key for r in recordings), *records_of(recipe)))),
@@ -115,8 +106,12 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
 def _cross_validate(
     recipe: "Recipe", data: Path | None, work: Path, folds: str, as_json: bool
 ) -> None:
+    import numpy as np  # noqa: PLC0415 - quick help
+
     from model_build.crossval import cross_validate  # noqa: PLC0415 - loads TensorFlow
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
+    from model_build.datasets.recording import Group  # noqa: PLC0415
+    from model_build.head import fit_head_of  # noqa: PLC0415
     from model_build.student_files import student_folder  # noqa: PLC0415
     from model_build.teacher.crossfit import advice, advisers  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
@@ -129,14 +124,23 @@ def _cross_validate(
     prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
     teachers = advisers(recipe, data_directory(data), work)
+    left_out: list[tuple[NDArray[np.float32], NDArray[np.uint8]]] = []
+
+    def hear(logits: "NDArray[np.float32]", outside: "Sequence[PreparedBeats]") -> None:
+        target = np.concatenate([p.target * p.valid for p in outside if p.group == Group.BEATS])
+        beats = np.concatenate([np.full(len(p), p.group == Group.BEATS) for p in outside])
+        left_out.append((logits[beats], target))
+
     with progress() as shown:
         result = cross_validate(
             recordings, prepared, recipe, work,
-            lambda fold: reporter(shown, recipe, f"fold {fold}"), chosen, prior,
-            advise=lambda inside, fold: advice(teachers, inside, fold),
+            lambda fold: reporter(shown, f"fold {fold}", recipe.optimizer.epochs), chosen, prior,
+            lambda inside, fold: advice(teachers, inside, fold), hear,
         )  # fmt: skip
     folder = student_folder(work, recipe)
     folder.mkdir(parents=True, exist_ok=True)
+    if recipe.quantize.fit_head:
+        fit_head_of(left_out).save(folder)
     (folder / "cross-validation.json").write_text(json.dumps(result.as_json()))
     click.echo(json.dumps(result.as_json()) if as_json else score_lines(result))
 
