@@ -43,8 +43,8 @@ def test_channels_that_do_nothing_go_without_a_trace(fitted):
     narrow = narrowed(student, kept)
     assert narrow.n_weights < student.n_weights
     before, after = tiny_student.outputs(student), tiny_student.outputs(narrow)
-    for name, values in before.items():
-        np.testing.assert_allclose(after[name], values, atol=1e-5)
+    for name in ("logits", "evidence"):  # the embedding has lost its silent channels
+        np.testing.assert_allclose(after[name], before[name], atol=1e-5)
 
 
 def test_the_payload_is_what_the_student_weighs(fitted):
