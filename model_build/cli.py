@@ -12,7 +12,7 @@ from firmware_bridge.errors import BridgeError, UsageError
 from model_build import commands
 from model_build.errors import BuildError
 
-_BUILD_EXTRA: Final = {"keras", "tensorflow", "wfdb"}
+_BUILD_EXTRA: Final = {"imblearn", "keras", "pywt", "sklearn", "tensorflow", "wfdb"}
 """What the `build` extra brings (pyproject.toml): a device, or a look at the help, needs none."""
 
 

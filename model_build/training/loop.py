@@ -16,7 +16,8 @@ from model_build.models.student import StudentModels
 from model_build.recipe import Recipe
 from model_build.training import checkpoint
 from model_build.training.beats import Pool
-from model_build.training.losses import class_weights, set_cross_entropy
+from model_build.training.imbalance import Balance
+from model_build.training.losses import focal, set_cross_entropy
 from model_build.training.p_waves import p_wave_loss, p_waves_of_plan
 from model_build.training.scaling import Scaling
 from model_build.training.segments import Batch, augment, gather, plan_epoch
@@ -75,15 +76,18 @@ def _schedule(recipe: Recipe, steps_per_epoch: int) -> Callable[[int], float]:
 
 
 def _train_step(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, recipe: Recipe, average: list[Any]
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    recipe: Recipe,
+    weights: Any,
+    average: list[Any],
 ) -> Callable[..., Any]:
-    loss, of_p = recipe.loss, recipe.p_wave.weight
-    weights = tf.constant(class_weights(loss.class_weight))
+    loss, of_p, gamma = recipe.loss, recipe.p_wave.weight, recipe.imbalance.focusing
 
     def step(inputs: Any, target: Any, weight: Any, p_wave: Any, decay: Any) -> Any:
         with tf.GradientTape() as tape:
             outputs = model(inputs, training=True)
-            each = set_cross_entropy(outputs["logits"], target)
+            each = focal(set_cross_entropy(outputs["logits"], target), gamma)
             each += loss.cam * set_cross_entropy(outputs["evidence"], target)
             share = weight * tf.gather(weights, tf.cast(target, tf.int32))
             total = tf.reduce_sum(each * share) / tf.maximum(tf.reduce_sum(share), 1.0)
@@ -136,12 +140,16 @@ def train(
         [w.numpy() for w in model.weights],
     )
     average = [tf.Variable(a, trainable=False) for a in arrays]
-    step = _train_step(model, optimizer, recipe, average)
+    balance = Balance(recipe, pool, student, scaling)
+    pool = balance.pool
+    weights = tf.Variable(balance.weights(0), trainable=False)
+    step = _train_step(model, optimizer, recipe, weights, average)
     expected = len(plan_epoch(pool, recipe.segments, np.random.default_rng((recipe.seed, 0))))
     rate = _schedule(recipe, max(1, math.ceil(expected / rule.batch_segments)))
     for epoch in range(progress.epoch, min(rule.epochs, stop_after or rule.epochs)):
         random = np.random.default_rng((recipe.seed, epoch))
         plan = plan_epoch(pool, recipe.segments, random)
+        weights.assign(balance.weights(epoch))
         losses = []
         for first in range(0, len(plan), rule.batch_segments):
             chosen = plan[first : first + rule.batch_segments]
