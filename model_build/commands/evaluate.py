@@ -11,13 +11,14 @@ from model_build.command_options import (
     data_option,
     json_option,
     load_recipe,
+    load_training,
     progress,
     recipe_option,
     work_option,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from edge_runtime.inference.bundle import BundleSet
     from model_build.datasets.recording import Recording
@@ -44,7 +45,11 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), metavar="BASE",
-    help="Write BASE.md and BASE.json.",
+    help="Write BASE.md and BASE.json; with --peers BASE.peers.json.",
+)  # fmt: skip
+@click.option(
+    "--peers", "peer_names", default="", metavar="LIST",
+    help="Train these peers (see `model-build peers`) and score them beside it; or all.",
 )  # fmt: skip
 @json_option
 def command(
@@ -55,6 +60,7 @@ def command(
     open_test: bool,
     mains: str,
     report: Path | None,
+    peer_names: str,
     as_json: bool,
 ) -> None:
     """Score an INT8 bundle set as it runs on the device.
@@ -74,7 +80,7 @@ def command(
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.evaluate import ledger  # noqa: PLC0415
     from model_build.evaluate import report as reports  # noqa: PLC0415
-    from model_build.evaluate.beats import engine_speaks  # noqa: PLC0415
+    from model_build.evaluate.beats import engine_speaks, pooled  # noqa: PLC0415
     from model_build.recipe import recipe_path  # noqa: PLC0415
 
     recipe = load_recipe(recipe_name)
@@ -82,6 +88,8 @@ def command(
     _require_made_by(loaded, recipe)
     mains_hz = int(mains) or None
     subject = _subject(recipe, loaded, mains_hz or 0, seen=not open_test)
+    # Trained before the test is opened: an opening must not break off for want of a peer.
+    peers = _peers(peer_names, recipe, data, work, mains_hz)
     opened = _opened(subject, recipe_path(recipe_name), loaded) if open_test else None
     recordings = (mitdb.test if open_test else mitdb.training)(data_directory(data))
     # Before the first record is read, so that no opening goes by without a trace.
@@ -90,11 +98,17 @@ def command(
     student = _float_student(recipe, work, mains_hz)
     real = _scores(recordings, student, "float") if student else {}
     result = reports.as_json(subject, int8, real)
+    beside = {name: pooled(_scores(recordings, speak, name)) for name, speak in peers.items()}
+    if beside:
+        result["peers"] = {name: scores.as_json() for name, scores in beside.items()}
     if opening is not None:
         ledger.complete(opening, _results(result), ledger.LEDGER)
     if report is not None:
         reports.write(report, subject, int8, real)
-    click.echo(json.dumps(result) if as_json else reports.markdown(subject, int8, real))
+        if beside:
+            report.with_suffix(".peers.json").write_text(json.dumps(result["peers"], indent=1))
+    text = reports.markdown(subject, int8, real) + _peers_section(beside)
+    click.echo(json.dumps(result) if as_json else text)
 
 
 def _require_made_by(loaded: "BundleSet", recipe: "Recipe") -> None:
@@ -132,6 +146,36 @@ def _float_student(recipe: "Recipe", work: Path, mains_hz: int | None) -> "Speak
     one_thread()
     trained = load_student(folder, recipe)
     return student_speaks(trained.student, trained.scaling, recipe.thresholds, mains_hz)
+
+
+def _peers(
+    listed: str, recipe: "Recipe", data: Path | None, work: Path, mains_hz: int | None
+) -> "dict[str, Speak]":
+    """Peers trained on every training recording, first view."""
+    if not listed:
+        return {}
+    from dataclasses import replace  # noqa: PLC0415 - quick help
+
+    from model_build.peers.cells import fit_peer  # noqa: PLC0415 - loads TensorFlow
+    from model_build.peers.peer import NAMES  # noqa: PLC0415
+    from model_build.peers.speaking import peer_speaks  # noqa: PLC0415
+
+    first_view = replace(recipe, view=recipe.view[:1])
+    recordings, prepared = load_training(first_view, data, work)
+    return {
+        name: peer_speaks(fit_peer(name, recordings, prepared, recipe.seed), mains_hz)
+        for name in (NAMES if listed == "all" else listed.split(","))
+    }
+
+
+def _peers_section(beside: "Mapping[str, Scores]") -> str:
+    if not beside:
+        return ""
+    from model_build.peers.peer import new_peer  # noqa: PLC0415 - loads TensorFlow
+    from model_build.peers.table import markdown_table  # noqa: PLC0415
+
+    rows = [(new_peer(name)[1].title, scores.main, ()) for name, scores in beside.items()]
+    return f"\n## Peers at the same peaks, counted alike\n\n{markdown_table(rows)}\n"
 
 
 def _subject(recipe: "Recipe", loaded: "BundleSet", mains_hz: int, *, seen: bool) -> "Subject":
@@ -189,4 +233,7 @@ def _results(result: dict[str, Any]) -> dict[str, Any]:
     if "float" in result:
         kept["float_veb_f1"] = result["float"]["main"]["veb"]["f1"]
         kept["float_sveb_f1"] = result["float"]["main"]["sveb"]["f1"]
+    for name, scores in result.get("peers", {}).items():
+        kept[f"{name}_veb_f1"] = scores["main"]["veb"]["f1"]
+        kept[f"{name}_sveb_f1"] = scores["main"]["sveb"]["f1"]
     return kept
