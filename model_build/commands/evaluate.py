@@ -160,11 +160,14 @@ def _peers(
     from model_build.peers.peer import NAMES  # noqa: PLC0415
     from model_build.peers.speaking import peer_speaks  # noqa: PLC0415
 
+    names = NAMES if listed == "all" else listed.split(",")
+    if unknown := sorted(set(names) - set(NAMES)):
+        raise click.BadParameter(f"no {', '.join(unknown)}", param_hint="--peers")
     first_view = replace(recipe, view=recipe.view[:1])
     recordings, prepared = load_training(first_view, data, work)
     return {
         name: peer_speaks(fit_peer(name, recordings, prepared, recipe.seed), mains_hz)
-        for name in (NAMES if listed == "all" else listed.split(","))
+        for name in names
     }
 
 

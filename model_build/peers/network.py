@@ -18,8 +18,8 @@ _AT_ONCE: Final = 2048
 class Training:
     """Adam on plain cross-entropy; an epoch takes `epoch_beats` beats at most, drawn anew."""
 
-    epochs: int = 6
-    epoch_beats: int = 60_000
+    epochs: int = 10
+    epoch_beats: int = 100_000
     learning_rate: float = 1e-3
 
 

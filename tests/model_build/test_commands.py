@@ -17,7 +17,10 @@ def run(*words: str):
     return CliRunner().invoke(main, words)
 
 
-@pytest.mark.parametrize("name", ["prepare", "train", "quantize", "export", "evaluate", "all"])
+@pytest.mark.parametrize(
+    "name",
+    ["prepare", "train", "quantize", "export", "evaluate", "all", "peers", "denoise-study"],
+)
 def test_help_reads_like_documentation(name):
     result = run(name, "--help")
     assert result.exit_code == 0

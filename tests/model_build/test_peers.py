@@ -253,3 +253,23 @@ def test_the_command_goes_on_where_it_stood(in_folds, tmp_path, monkeypatch):
     again = CliRunner().invoke(main, [*words, "--json"])
     assert json.loads(again.stdout)["peers"]["chazal"]["total"]["veb"]["f1"] > 0.8
     assert CliRunner().invoke(main, [*words, "--peers", "chazel"]).exit_code == 2
+
+
+@pytest.mark.tensorflow
+def test_a_peer_speaks_at_the_paths_own_peaks(monkeypatch, tmp_path):
+    from types import SimpleNamespace
+
+    from model_build.peers import speaking
+    from model_build.peers.chazal import Chazal
+
+    one = made_up("mitdb/101", 200, 3)
+    one = replace(one, valid=np.arange(200) != 5)
+    monkeypatch.setattr(speaking, "tapped_beats", lambda *_: one)
+    monkeypatch.setattr(speaking, "read_header", lambda _: SimpleNamespace(fs_fraction=FS))
+    peer = Chazal()
+    peer.fit(beats(600, seed=1), 1)
+    recording = Recording("mitdb", "101", "mitdb/101", tmp_path / "101", Group.BEATS, "atr")
+    said = speaking.peer_speaks(peer, 60)(recording)
+    np.testing.assert_array_equal(said.sample, one.at)
+    assert said.symbol[5] == "Q"
+    assert set(said.symbol) <= set("NSVFQ")

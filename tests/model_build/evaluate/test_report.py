@@ -167,8 +167,9 @@ def ledger(tmp_path, monkeypatch):
     return path
 
 
-def evaluate(tmp_path):
-    return CliRunner().invoke(main, ["evaluate", "--open-test", "--work", str(tmp_path), "--json"])
+def evaluate(tmp_path, *more):
+    words = ["evaluate", "--open-test", "--work", str(tmp_path), "--json", *more]
+    return CliRunner().invoke(main, words)
 
 
 def test_an_opening_that_breaks_off_is_in_the_ledger(ledger, tmp_path, monkeypatch):
@@ -196,6 +197,29 @@ def test_an_opening_that_ends_has_its_results(ledger, tmp_path, monkeypatch):
     (one,) = openings(ledger)
     assert one["results"]["veb"]["se"] == pytest.approx(scores().main.veb.se)
     assert one["runtime"] == json.loads(result.stdout)["runtime"]
+
+
+def test_peers_learn_before_the_opening_and_are_scored_in_it(ledger, tmp_path, monkeypatch):
+    pytest.importorskip("keras")
+    learnt = []
+
+    def fit(name, recordings, prepared, seed):
+        assert openings(ledger) == []
+        learnt.append(name)
+
+    monkeypatch.setattr("model_build.commands.evaluate.load_training", lambda *_: ([], []))
+    monkeypatch.setattr("model_build.peers.cells.fit_peer", fit)
+    monkeypatch.setattr("model_build.peers.speaking.peer_speaks", lambda *_: lambda _: None)
+    monkeypatch.setattr("model_build.evaluate.beats.engine_speaks", lambda *_: lambda _: None)
+    monkeypatch.setattr("model_build.evaluate.beats.score", lambda *_: scores())
+    result = evaluate(tmp_path, "--peers", "chazal,acharya", "--report", str(tmp_path / "report"))
+    assert result.exit_code == 0, result.output
+    assert learnt == ["chazal", "acharya"]
+    (one,) = openings(ledger)
+    assert one["results"]["acharya_veb_f1"] == one["results"]["veb"]["f1"]
+    assert set(json.loads(result.stdout)["peers"]) == set(learnt)
+    assert set(json.loads((tmp_path / "report.peers.json").read_text())) == set(learnt)
+    assert evaluate(tmp_path, "--peers", "chazel").exit_code == 2
 
 
 def test_a_refused_recipe_opens_nothing(ledger, tmp_path, monkeypatch):
