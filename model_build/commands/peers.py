@@ -53,7 +53,7 @@ def command(
     code and seed, so a call that was broken off goes on where it stood. The test half of mitdb is
     not read; `evaluate --peers` adds them to an opening.
     """
-    from dataclasses import replace  # noqa: PLC0415 - quick help
+    from dataclasses import asdict, replace  # noqa: PLC0415 - quick help
 
     from model_build.peers.cells import (  # noqa: PLC0415 - loads TensorFlow
         cell_name,
@@ -62,7 +62,7 @@ def command(
         run_cell,
         write_cell,
     )
-    from model_build.peers.peer import NAMES  # noqa: PLC0415
+    from model_build.peers.peer import NAMES, new_peer  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     chosen = NAMES if listed == "all" else tuple(listed.split(","))
@@ -91,8 +91,10 @@ def command(
                 shown.advance(task)
             results[peer] = joined(cells)
     if as_json:
-        scores = {name: result.as_json() for name, result in results.items()}
-        click.echo(json.dumps({"recipe": recipe.digest, "seed": seed, "peers": scores}))
+        said = {
+            name: asdict(new_peer(name)[1]) | result.as_json() for name, result in results.items()
+        }
+        click.echo(json.dumps({"recipe": recipe.digest, "seed": seed, "peers": said}))
     else:
         click.echo(_table(results))
 
