@@ -37,11 +37,16 @@ def markdown(rows: Sequence[Row], command: str, records: Sequence[str], seconds:
         of_kind = [row for row in rows if row.noise == kind]
         parts += [
             f"## {_NAMES[kind].capitalize()} (`{kind}`)",
-            _table("SNR gain, dB", of_kind, lambda row: f"{row.gain_db:+.1f}"),
+            _table("SNR gain, dB", of_kind, _gain),
             _table("QRS errors (missed and extra), %", of_kind, _errors),
             _table("Distortion, %", of_kind, _distortion),
         ]
     return "\n\n".join(parts) + "\n"
+
+
+def _gain(row: Row) -> str:
+    # Adding zero makes a rounded minus zero a plain one.
+    return "-" if row.gain_db is None else f"{round(row.gain_db, 1) + 0.0:+.1f}"
 
 
 def _errors(row: Row) -> str:
