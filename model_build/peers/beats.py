@@ -63,8 +63,13 @@ class PeerBeats:
 
 
 def peer_beats(prepared: PreparedBeats, fs: float) -> PeerBeats:
-    """Beats of one recording whose `at` counts samples at `fs` Hz."""
-    at_s = prepared.at / fs
+    """Firm beats of one recording whose `at` counts samples at `fs` Hz.
+
+    Tentative peaks are left out, of intervals too: what decides on them is a class that no paper
+    has.
+    """
+    firm = ~prepared.tentative
+    at_s = prepared.at[firm] / fs
     between = np.diff(at_s)
     # A recording's first and last interval are known on one side only: the other is taken alike.
     pre_s = np.concatenate([between[:1], between]) if len(between) else np.ones(len(at_s))
@@ -73,14 +78,14 @@ def peer_beats(prepared: PreparedBeats, fs: float) -> PeerBeats:
     numbers[1 << np.array(LEARNT)] = LEARNT
     order = np.arange(len(at_s))
     return PeerBeats(
-        window=prepared.window.astype(np.float32),
+        window=prepared.window[firm].astype(np.float32),
         pre_s=pre_s,
         post_s=post_s,
         local_s=_mean_since(pre_s, np.maximum(order + 1 - _LOCAL_BEATS, 0)),
         past_s=_mean_since(pre_s, np.searchsorted(at_s, at_s - _PAST_S)),
         record_s=np.full(len(at_s), pre_s.mean() if len(pre_s) else 1.0),
-        valid=prepared.valid,
-        number=numbers[prepared.target],
+        valid=prepared.valid[firm],
+        number=numbers[prepared.target[firm]],
     )
 
 

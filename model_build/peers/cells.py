@@ -68,10 +68,15 @@ def fit_peer(
     return peer
 
 
-def labels_of(peer: Peer, prepared: PreparedBeats, fs: float) -> list[str]:
-    """What the peer says of every beat of one recording; Q where its window is unreadable."""
-    scores = peer.scores(peer_beats(prepared, fs))
-    return device_labels(_PAPERS_POLICY, scores, prepared.valid)
+def labels_of(peer: Peer, prepared: PreparedBeats, fs: float) -> list[str | None]:
+    """What the peer says of every peak of one recording.
+
+    Q where a firm peak's window is unreadable; None for a tentative one, which it never sees.
+    """
+    beats = peer_beats(prepared, fs)
+    firm = np.zeros(len(beats), bool)
+    said = iter(device_labels(_PAPERS_POLICY, peer.scores(beats), beats.valid, firm))
+    return [None if doubted else next(said) for doubted in prepared.tentative.tolist()]
 
 
 def run_cell(

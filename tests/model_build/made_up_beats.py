@@ -24,5 +24,6 @@ def made_up(
         key=key, subject=key, group=Group.BEATS.value, view="native", starts=np.array([0]),
         at=np.cumsum(intervals), window=window.astype(np.float16),
         template=np.tile(np.exp(-((t / 4.0) ** 2)), (n_beats, 1)).astype(np.float16),
-        features=features, valid=np.ones(n_beats, bool), target=target,
+        features=features, valid=np.ones(n_beats, bool),
+        tentative=np.zeros(n_beats, bool), target=target,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from firmware_bridge.records import Annotations
 from model_build.datasets.recording import CLASSES, Group, Recording, Target
 from model_build.errors import RecipeError
 from model_build.evaluate.ec57 import compare_beats
+from model_build.evaluate.labels import emitted
 from model_build.peers.beats import LEARNT, UNKNOWN, PeerBeats, peer_beats, resampled
 from tests.model_build.made_up_beats import made_up
 
@@ -30,6 +31,13 @@ def test_intervals_look_back_and_ahead():
     assert found.local_s[-1] == pytest.approx(1.1)
     assert found.past_s[-1] == pytest.approx(13 / 12)
     assert found.record_s[0] == pytest.approx(13 / 12)
+
+
+def test_tentative_peaks_are_no_beats_and_end_no_interval():
+    one = replace(made_up("a", 4), at=np.array([0, 360, 540, 720]))
+    found = peer_beats(replace(one, tentative=np.array([False, False, True, False])), FS)
+    np.testing.assert_allclose(found.pre_s, [1.0, 1.0, 1.0])
+    assert len(found.window) == 3
 
 
 def test_a_beat_of_several_or_of_no_classes_is_not_learnt():
@@ -184,7 +192,7 @@ def in_folds(monkeypatch):
 
     def score(recording, one, labels, matrices):
         symbols = [CLASSES[k] for k in peer_beats(one, FS).number]
-        reference, test = Annotations.of(one.at, symbols), Annotations.of(one.at, labels)
+        reference, test = Annotations.of(one.at, symbols), emitted(one.at, labels)
         end = int(one.at[-1]) + 1
         matrices[recording.key] = compare_beats(reference, test, FS, end, learning_s=0.0)
 
@@ -263,13 +271,13 @@ def test_a_peer_speaks_at_the_paths_own_peaks(monkeypatch, tmp_path):
     from model_build.peers.chazal import Chazal
 
     one = made_up("mitdb/101", 200, 3)
-    one = replace(one, valid=np.arange(200) != 5)
+    one = replace(one, valid=np.arange(200) != 5, tentative=np.arange(200) == 7)
     monkeypatch.setattr(speaking, "tapped_beats", lambda *_: one)
     monkeypatch.setattr(speaking, "read_header", lambda _: SimpleNamespace(fs_fraction=FS))
     peer = Chazal()
     peer.fit(beats(600, seed=1), 1)
     recording = Recording("mitdb", "101", "mitdb/101", tmp_path / "101", Group.BEATS, "atr")
     said = speaking.peer_speaks(peer, 60)(recording)
-    np.testing.assert_array_equal(said.sample, one.at)
+    np.testing.assert_array_equal(said.sample, np.delete(one.at, 7))
     assert said.symbol[5] == "Q"
     assert set(said.symbol) <= set("NSVFQ")
