@@ -25,6 +25,7 @@ from model_build.pretraining.prior import NOTHING, Prior, begin, with_p_waves
 from model_build.recipe import Recipe, sizes
 from model_build.teacher.predict import Opinions
 from model_build.training.beats import PreparedBeats, pool
+from model_build.training.head import RESAMPLERS, retrain_head
 from model_build.training.loop import Report, train
 from model_build.training.predict import Predictor
 from model_build.training.scaling import Scaling, fit_scaling
@@ -84,6 +85,8 @@ def fit(
         more = distillation(student, beats, said, recipe)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     trained = train(student, beats, scaling, recipe, checkpoint, report, more=more)
+    if recipe.imbalance.method in RESAMPLERS:
+        retrain_head(student, beats, scaling, recipe)
     return Fitted(student, scaling, trained.losses)
 
 

@@ -155,7 +155,7 @@ def distil_lesson(
     model = base.model
     if matched:
         model = _projecting(student, said.representation.shape[1])
-    return Lesson(model, base.plan, tensors, _loss(base.loss, rule))
+    return replace(base, model=model, tensors=tensors, loss=_loss(base.loss, rule))
 
 
 def _rule(recipe: Recipe) -> Distil:

@@ -96,6 +96,34 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class Imbalance:
+    """What is done about rare classes beyond `Loss.class_weight` (`training.imbalance`).
+
+    `weighted`: by inverse frequency; `class_balanced`: by the effective number of beats (`beta`);
+    `dynamic`: by the class's misses on `validation_share` of the subjects, which train nothing,
+    never below `least`; `focal`: the loss of sure beats fades with `gamma`; `two_stage`: by
+    inverse frequency for the first `balanced_share` of the epochs; `smote`, `undersample`: as
+    `none`, then the last layer again on balanced embeddings, `most_beats` of a class at most.
+    """
+
+    method: Literal[
+        "none", "weighted", "class_balanced", "dynamic", "focal", "two_stage", "smote",
+        "undersample",
+    ] = "none"  # fmt: skip
+    beta: float = 0.9999
+    validation_share: float = 0.1
+    least: float = 0.05
+    gamma: float = 2.0
+    balanced_share: float = 0.5
+    most_beats: int = 20_000
+
+    @property
+    def focusing(self) -> float:
+        """`gamma` where the method is `focal`, else 0."""
+        return self.gamma if self.method == "focal" else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Segments:
     """Runs of `beats` consecutive beats with a loss, after as many as the history holds.
 
@@ -274,6 +302,7 @@ class Recipe:
     quantize: Quantize
     prune: Prune | None = None
     qat: Qat = field(default_factory=Qat)
+    imbalance: Imbalance = field(default_factory=Imbalance)
     thresholds: dict[str, float] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
     pretrain: Pretrain | None = None

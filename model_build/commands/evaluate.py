@@ -12,13 +12,14 @@ from model_build.command_options import (
     data_option,
     json_option,
     load_recipe,
+    load_training,
     progress,
     recipe_option,
     work_option,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from edge_runtime.inference.bundle import BundleSet
     from model_build.datasets.recording import Recording
@@ -47,7 +48,8 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), metavar="BASE",
-    help="Write BASE.md, BASE.json and BASE.html (plots inside, nothing beside it needed).",
+    help="Write BASE.md, BASE.json and BASE.html (plots inside, nothing beside it needed); "
+    "with --peers BASE.peers.json.",
 )  # fmt: skip
 @click.option(
     "--noise", is_flag=True,
@@ -61,6 +63,10 @@ if TYPE_CHECKING:
     "--study", "study_name", default="beats", show_default=True, metavar="NAME",
     help="The study whose ledger holds the recipe's out-of-fold results.",
 )  # fmt: skip
+@click.option(
+    "--peers", "peer_names", default="", metavar="LIST",
+    help="Train these peers (see `model-build peers`) and score them beside it; or all.",
+)  # fmt: skip
 @json_option
 def command(
     recipe_name: str,
@@ -73,6 +79,7 @@ def command(
     noise: bool,
     stress_bundles: Path | None,
     study_name: str,
+    peer_names: str,
     as_json: bool,
 ) -> None:
     """Score an INT8 bundle set as it runs on the device.
@@ -94,6 +101,7 @@ def command(
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.evaluate import ledger  # noqa: PLC0415
     from model_build.evaluate import report as reports  # noqa: PLC0415
+    from model_build.evaluate.beats import pooled  # noqa: PLC0415
     from model_build.evaluate.document import to_markdown  # noqa: PLC0415
     from model_build.evaluate.worst_beats import strips_of  # noqa: PLC0415
     from model_build.recipe import recipe_path  # noqa: PLC0415
@@ -104,6 +112,8 @@ def command(
     stress = load_bundle_set(stress_bundles) if stress_bundles else None
     mains_hz = int(mains) or None
     subject = _subject(recipe, loaded, mains_hz or 0, seen=not open_test)
+    # Trained before the test is opened: an opening must not break off for want of a peer.
+    peers = _peers(peer_names, recipe, data, work, mains_hz)
     opened = _opened(subject, recipe_path(recipe_name), loaded) if open_test else None
     directory = data_directory(data)
     recordings = (mitdb.test if open_test else mitdb.training)(directory)
@@ -118,13 +128,19 @@ def command(
         probe=_probe(recipe, work),
     )
     result = findings.as_json()
+    beside = {name: pooled(_scores(recordings, speak, name)) for name, speak in peers.items()}
+    if beside:
+        result["peers"] = {name: scores.as_json() for name, scores in beside.items()}
     if opening is not None:
         ledger.complete(opening, _results(result), ledger.LEDGER)
     found = findings.out_of_fold
     worst = strips_of(directory, found.worst[:_WORST_DRAWN]) if found else []
     if report is not None:
         reports.write(report, findings, worst)
-    click.echo(json.dumps(result) if as_json else to_markdown(reports.compose(findings, worst)))
+        if beside:
+            report.with_suffix(".peers.json").write_text(json.dumps(result["peers"], indent=1))
+    text = to_markdown(reports.compose(findings, worst)) + _peers_section(beside)
+    click.echo(json.dumps(result) if as_json else text)
 
 
 _WORST_DRAWN: Final = 12
@@ -172,12 +188,14 @@ def _heard(
 def _float_scores(
     recordings: "Sequence[Recording]", recipe: "Recipe", work: Path, mains_hz: int | None
 ) -> "dict[str, Scores]":
+    speak = _float_student(recipe, work, mains_hz)
+    return {} if speak is None else _scores(recordings, speak, "float")
+
+
+def _scores(recordings: "Sequence[Recording]", speak: "Speak", name: str) -> "dict[str, Scores]":
     from model_build.evaluate.beats import score  # noqa: PLC0415 - quick help
 
-    speak = _float_student(recipe, work, mains_hz)
-    if speak is None:
-        return {}
-    return {r.key: score(r, speak(r)) for r in _each(recordings, "float")}
+    return {r.key: score(r, speak(r)) for r in _each(recordings, name)}
 
 
 def _in_noise(
@@ -251,6 +269,39 @@ def _float_student(recipe: "Recipe", work: Path, mains_hz: int | None) -> "Speak
     return student_speaks(student, trained.scaling, recipe.thresholds, mains_hz)
 
 
+def _peers(
+    listed: str, recipe: "Recipe", data: Path | None, work: Path, mains_hz: int | None
+) -> "dict[str, Speak]":
+    """Peers trained on every training recording, first view."""
+    if not listed:
+        return {}
+    from dataclasses import replace  # noqa: PLC0415 - quick help
+
+    from model_build.peers.cells import fit_peer  # noqa: PLC0415 - loads TensorFlow
+    from model_build.peers.peer import NAMES  # noqa: PLC0415
+    from model_build.peers.speaking import peer_speaks  # noqa: PLC0415
+
+    names = NAMES if listed == "all" else listed.split(",")
+    if unknown := sorted(set(names) - set(NAMES)):
+        raise click.BadParameter(f"no {', '.join(unknown)}", param_hint="--peers")
+    first_view = replace(recipe, view=recipe.view[:1])
+    recordings, prepared = load_training(first_view, data, work)
+    return {
+        name: peer_speaks(fit_peer(name, recordings, prepared, recipe.seed), mains_hz)
+        for name in names
+    }
+
+
+def _peers_section(beside: "Mapping[str, Scores]") -> str:
+    if not beside:
+        return ""
+    from model_build.peers.peer import new_peer  # noqa: PLC0415 - loads TensorFlow
+    from model_build.peers.table import markdown_table  # noqa: PLC0415
+
+    rows = [(new_peer(name)[1].title, scores.main, ()) for name, scores in beside.items()]
+    return f"\n## Peers at the same peaks, counted alike\n\n{markdown_table(rows)}\n"
+
+
 def _subject(recipe: "Recipe", loaded: "BundleSet", mains_hz: int, *, seen: bool) -> "Subject":
     from edge_runtime.inference.interpreter import find_runtime  # noqa: PLC0415 - quick help
     from model_build.datasets.catalogue import database  # noqa: PLC0415
@@ -306,4 +357,7 @@ def _results(result: dict[str, Any]) -> dict[str, Any]:
     if "float" in result:
         kept["float_veb_f1"] = result["float"]["main"]["veb"]["f1"]
         kept["float_sveb_f1"] = result["float"]["main"]["sveb"]["f1"]
+    for name, scores in result.get("peers", {}).items():
+        kept[f"{name}_veb_f1"] = scores["main"]["veb"]["f1"]
+        kept[f"{name}_sveb_f1"] = scores["main"]["sveb"]["f1"]
     return kept

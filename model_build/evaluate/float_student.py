@@ -28,26 +28,30 @@ def student_speaks(
     predictor = Predictor(student, scaling)
 
     def speak(recording: Recording) -> Annotations:
-        rate = Fraction(read_header(recording.path).fs_fraction)
-        samples = read_physical(recording.path, channels=[CHANNEL])[:, 0]
-        tapped = tap(samples, rate, mains_hz)
-        block = tapped.beats
-        beats = PreparedBeats(
-            key=recording.key,
-            subject=recording.subject,
-            group=recording.group,
-            view="",
-            starts=np.zeros(1, np.int64),
-            at=tapped.at,
-            window=block.window.astype(np.float16),
-            template=block.template.astype(np.float16),
-            features=block.features,
-            valid=block.valid,
-            tentative=block.tentative,
-            target=np.zeros(len(block), np.uint8),
-        )
+        beats = tapped_beats(recording, mains_hz)
         logits = predictor(pool([beats], Weight()))
-        labels = device_labels(policy, logits, block.valid, block.tentative)
-        return emitted(tapped.at, labels)
+        return emitted(beats.at, device_labels(policy, logits, beats.valid, beats.tentative))
 
     return speak
+
+
+def tapped_beats(recording: Recording, mains_hz: int | None) -> PreparedBeats:
+    """A recording's beats through the shipped path, first channel, without targets."""
+    rate = Fraction(read_header(recording.path).fs_fraction)
+    samples = read_physical(recording.path, channels=[CHANNEL])[:, 0]
+    tapped = tap(samples, rate, mains_hz)
+    block = tapped.beats
+    return PreparedBeats(
+        key=recording.key,
+        subject=recording.subject,
+        group=recording.group,
+        view="",
+        starts=np.zeros(1, np.int64),
+        at=tapped.at,
+        window=block.window.astype(np.float16),
+        template=block.template.astype(np.float16),
+        features=block.features,
+        valid=block.valid,
+        tentative=block.tentative,
+        target=np.zeros(len(block), np.uint8),
+    )

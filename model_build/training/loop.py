@@ -19,8 +19,9 @@ from model_build.recipe import Loss, Optimizer, Recipe
 from model_build.stopping import check_stop
 from model_build.training import checkpoint
 from model_build.training.beats import Pool
+from model_build.training.imbalance import Balance
 from model_build.training.logbook import log_folder, recalls, write_epoch
-from model_build.training.losses import class_hits, class_weights, set_cross_entropy
+from model_build.training.losses import class_hits, class_weights, focal, set_cross_entropy
 from model_build.training.p_waves import p_wave_loss, p_waves_of_plan
 from model_build.training.scaling import Scaling
 from model_build.training.segments import augment, gather, plan_epoch
@@ -68,6 +69,7 @@ class Lesson:
             unless `signature` leaves them open.
         loss: Of `(outputs, *labels)`, a scalar.
         signature: Tensor specifications of `(inputs, labels)`; None takes what comes.
+        begin_epoch: Told the number of each epoch before it is planned.
     """
 
     model: keras.Model
@@ -75,6 +77,7 @@ class Lesson:
     tensors: Callable[[NDArray[np.int64], np.random.Generator], tuple[Any, Any]]
     loss: Callable[..., Any]
     signature: tuple[Any, Any] | None = None
+    begin_epoch: Callable[[int], None] = lambda _: None
 
 
 def run_name(recipe: Recipe, pool: Pool, scaling: Scaling, *more: bytes) -> str:
@@ -146,12 +149,17 @@ def _train_step(
     return traced
 
 
-def hard_loss(loss: Loss) -> Callable[..., Any]:
-    """Weighted cross-entropy of `logits` and, less, `evidence`: of (outputs, target, weight)."""
-    weights = tf.constant(class_weights(loss.class_weight))
+def hard_loss(loss: Loss, weights: Any = None, gamma: float = 0.0) -> Callable[..., Any]:
+    """Weighted cross-entropy of `logits` and, less, `evidence`: of (outputs, target, weight).
+
+    `weights` (`Target` values,) are those of the recipe's classes unless given; `gamma` focuses
+    the loss of the logits on what is not yet certain (`losses.focal`).
+    """
+    if weights is None:
+        weights = tf.constant(class_weights(loss.class_weight))
 
     def of(outputs: Any, target: Any, weight: Any) -> Any:
-        each = set_cross_entropy(outputs["logits"], target)
+        each = focal(set_cross_entropy(outputs["logits"], target), gamma)
         each += loss.cam * set_cross_entropy(outputs["evidence"], target)
         share = weight * tf.gather(weights, tf.cast(target, tf.int32))
         return tf.reduce_sum(each * share) / tf.maximum(tf.reduce_sum(share), 1.0)
@@ -159,12 +167,13 @@ def hard_loss(loss: Loss) -> Callable[..., Any]:
     return of
 
 
-def student_loss(recipe: Recipe) -> Callable[..., Any]:
+def student_loss(recipe: Recipe, weights: Any) -> Callable[..., Any]:
     """The hard loss and, where the recipe asks for it, that of P waves.
 
     Of (outputs, target, weight, p_wave).
     """
-    hard, of_p = hard_loss(recipe.loss), recipe.p_wave.weight
+    hard = hard_loss(recipe.loss, weights, recipe.imbalance.focusing)
+    of_p = recipe.p_wave.weight
 
     def of(outputs: Any, target: Any, weight: Any, p_wave: Any) -> Any:
         total = hard(outputs, target, weight)
@@ -190,8 +199,10 @@ class Enrichment:
 
 
 def student_lesson(student: StudentModels, pool: Pool, scaling: Scaling, recipe: Recipe) -> Lesson:
-    """Segments of `pool` with their hard labels."""
+    """Segments of `pool` with their hard labels, classes balanced as the recipe says."""
     size, history = recipe.optimizer.batch_segments, student.config.history
+    balance = Balance(recipe, pool, student, scaling)
+    pool, weights = balance.pool, tf.Variable(balance.weights(0), trainable=False)
 
     def tensors(chosen: NDArray[np.int64], random: np.random.Generator) -> tuple[Any, Any]:
         batch = gather(pool, chosen, recipe.segments, history, scaling)
@@ -204,7 +215,8 @@ def student_lesson(student: StudentModels, pool: Pool, scaling: Scaling, recipe:
         model=student.training_model,
         plan=lambda random: plan_epoch(pool, recipe.segments, random),
         tensors=tensors,
-        loss=student_loss(recipe),
+        loss=student_loss(recipe, weights),
+        begin_epoch=lambda epoch: weights.assign(balance.weights(epoch)),
     )
 
 
@@ -255,6 +267,7 @@ def train_lesson(
     rate = _schedule(recipe, max(1, math.ceil(expected / rule.batch_segments)))
     for epoch in range(progress.epoch, min(rule.epochs, stop_after or rule.epochs)):
         random = np.random.default_rng((recipe.seed, epoch))
+        lesson.begin_epoch(epoch)
         plan = lesson.plan(random)
         losses, hits = [], np.zeros((2, len(CLASSES)), np.int64)
         for first in range(0, len(plan), rule.batch_segments):

@@ -56,3 +56,12 @@ def set_cross_entropy(logits: Any, target: Any) -> Any:
     possible = tf.logical_or(possible, tf.logical_not(known)[..., None])
     chosen = tf.where(possible, logits, tf.constant(-1e9, logits.dtype))
     return tf.reduce_logsumexp(logits, axis=-1) - tf.reduce_logsumexp(chosen, axis=-1)
+
+
+def focal(loss: Any, gamma: float) -> Any:
+    """Cross-entropy (...) times (1 - p) ** gamma (Lin 2017); as it is where `gamma` is 0."""
+    if gamma == 0.0:
+        return loss
+    # Rounding may put a loss just below zero, of which there is no power.
+    missing = tf.maximum(-tf.math.expm1(-loss), 1e-7)
+    return loss * missing**gamma

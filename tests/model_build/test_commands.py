@@ -31,6 +31,8 @@ def run(*words: str):
         "evaluate",
         "study",
         "all",
+        "peers",
+        "denoise-study",
     ],
 )
 def test_help_reads_like_documentation(name):

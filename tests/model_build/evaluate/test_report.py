@@ -190,8 +190,9 @@ def ledger(tmp_path, monkeypatch):
     return path
 
 
-def evaluate(tmp_path):
-    return CliRunner().invoke(main, ["evaluate", "--open-test", "--work", str(tmp_path), "--json"])
+def evaluate(tmp_path, *more):
+    words = ["evaluate", "--open-test", "--work", str(tmp_path), "--json", *more]
+    return CliRunner().invoke(main, words)
 
 
 def test_an_opening_that_breaks_off_is_in_the_ledger(ledger, tmp_path, monkeypatch):
@@ -211,7 +212,9 @@ def test_an_opening_that_breaks_off_is_in_the_ledger(ledger, tmp_path, monkeypat
     assert one["runtime"] == f"{runtime.name} {runtime.version}"
 
 
-def test_an_opening_that_ends_has_its_results(ledger, tmp_path, monkeypatch):
+@pytest.fixture
+def judged(tmp_path, monkeypatch):
+    """Every recording is scored alike, without being read."""
     said = Said(Annotations.of([], []), np.zeros((0, 4)))
     none = Reliability(("N", "S", "V", "F"), np.zeros((5, BINS, 3)))
     noise = [NoiseLevel("ma", 6, scores().main)]
@@ -221,6 +224,9 @@ def test_an_opening_that_ends_has_its_results(ledger, tmp_path, monkeypatch):
     monkeypatch.setattr("model_build.evaluate.truth.errors_in_af", lambda *_: AfErrors(100, 3))
     monkeypatch.setattr("model_build.datasets.locate.ensure", lambda *_: tmp_path)
     monkeypatch.setattr("model_build.evaluate.noise_levels.in_noise", lambda *_: noise)
+
+
+def test_an_opening_that_ends_has_its_results(ledger, judged, tmp_path):
     result = evaluate(tmp_path)
     assert result.exit_code == 0, result.output
     (one,) = openings(ledger)
@@ -229,6 +235,27 @@ def test_an_opening_that_ends_has_its_results(ledger, tmp_path, monkeypatch):
     assert one["runtime"] == found["runtime"]
     assert found["af"] == {"beats": 200, "false_s_per_1000": 30.0}
     assert found["noise"][0]["level_db"] == 6
+
+
+def test_peers_learn_before_the_opening_and_are_scored_in_it(ledger, judged, tmp_path, monkeypatch):
+    pytest.importorskip("keras")
+    learnt = []
+
+    def fit(name, recordings, prepared, seed):
+        assert openings(ledger) == []
+        learnt.append(name)
+
+    monkeypatch.setattr("model_build.commands.evaluate.load_training", lambda *_: ([], []))
+    monkeypatch.setattr("model_build.peers.cells.fit_peer", fit)
+    monkeypatch.setattr("model_build.peers.speaking.peer_speaks", lambda *_: lambda _: None)
+    result = evaluate(tmp_path, "--peers", "chazal,acharya", "--report", str(tmp_path / "report"))
+    assert result.exit_code == 0, result.output
+    assert learnt == ["chazal", "acharya"]
+    (one,) = openings(ledger)
+    assert one["results"]["acharya_veb_f1"] == one["results"]["veb"]["f1"]
+    assert set(json.loads(result.stdout)["peers"]) == set(learnt)
+    assert set(json.loads((tmp_path / "report.peers.json").read_text())) == set(learnt)
+    assert evaluate(tmp_path, "--peers", "chazel").exit_code == 2
 
 
 def test_a_refused_recipe_opens_nothing(ledger, tmp_path, monkeypatch):

@@ -1,0 +1,1 @@
+"""Ways to take noise away, compared on training records with the noise that may train."""
