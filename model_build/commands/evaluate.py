@@ -139,8 +139,10 @@ def command(
         reports.write(report, findings, worst)
         if beside:
             report.with_suffix(".peers.json").write_text(json.dumps(result["peers"], indent=1))
-    text = to_markdown(reports.compose(findings, worst)) + _peers_section(beside)
-    click.echo(json.dumps(result) if as_json else text)
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        click.echo(to_markdown(reports.compose(findings, worst)) + _peers_section(beside))
 
 
 _WORST_DRAWN: Final = 12

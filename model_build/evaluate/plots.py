@@ -100,7 +100,8 @@ def reliability(found: Reliability, name: str) -> str:
     axes.set_xlabel("score")
     axes.set_ylabel("share of the class")
     axes.set_aspect("equal")
-    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return _svg(figure, name)
 
 
