@@ -54,11 +54,15 @@ def flat(seen: Iterable[Observation]) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for one in seen:
         if isinstance(one, BeatsReady):
-            b = one.block
+            blocks = [one.block] if one.companion is None else [one.block, one.companion.block]
             for i, decided in enumerate(one.decided.tolist()):
-                parts = (b.at, b.window, b.template, b.features, b.valid, b.tentative)
-                content = [part[i].tobytes() for part in parts]
-                rows.append((decided, 9, "beat", int(one.at[i]), *content))
+                content = [
+                    part[i].tobytes()
+                    for b in blocks
+                    for part in (b.at, b.window, b.template, b.features, b.valid, b.tentative)
+                ]
+                leads = one.companion and (one.companion.analysis_lead, one.companion.lead)
+                rows.append((decided, 9, "beat", int(one.at[i]), leads, *content))
         elif not isinstance(one, Horizon):
             rows.append((one.decided, 0, repr(one)))
     return sorted(rows, key=lambda row: row[:2])
@@ -92,12 +96,14 @@ def test_finds_every_beat_where_it_is(rate: int) -> None:
     assert all(b.block.valid[-1] for b in beats)
 
 
-def spoilt(rate: float, seconds: int, seed: int) -> np.ndarray:
-    """Two leads with noise, silence, lost electrodes and stretches without numbers."""
+def spoilt(rate: float, seconds: int, seed: int, leads: int = 2) -> np.ndarray:
+    """Two leads or three with noise, silence, lost electrodes and stretches without numbers."""
     rng = np.random.default_rng(seed)
     r_s = np.cumsum(rng.uniform(0.5, 1.1, size=2 * seconds))
     labels = "".join("NV"[int(rng.random() < 0.2)] for _ in r_s)
-    x = synthetic.ecg(r_s, seconds, rate, labels=labels, lead_gains=(1.0, -0.6), noise_mv=0.03)
+    x = synthetic.ecg(
+        r_s, seconds, rate, labels=labels, lead_gains=(1.0, -0.6, 0.8)[:leads], noise_mv=0.03
+    )
     for lead in (0, 0, 1):
         a = int(rng.integers(0, len(x)))
         x[a : a + int(rate * rng.uniform(0.01, 4)), lead] = np.nan
@@ -114,16 +120,20 @@ def spoilt(rate: float, seconds: int, seed: int) -> np.ndarray:
 @given(
     rate=st.sampled_from([Fraction(128), Fraction(257), Fraction(360), Fraction(500)]),
     seed=st.integers(0, 10**6),
+    leads=st.sampled_from([2, 3]),
+    companion=st.booleans(),
 )
-def test_no_chunking_and_no_restart_changes_anything(rate: Fraction, seed: int) -> None:
+def test_no_chunking_and_no_restart_changes_anything(
+    rate: Fraction, seed: int, leads: int, companion: bool
+) -> None:
     rng = np.random.default_rng(seed)
-    x = spoilt(float(rate), 60, seed)
+    x = spoilt(float(rate), 60, seed, leads)
     n = len(x)
     cut = int(rng.integers(1, n))
     missing = int(rng.integers(1, 4000))
     status_at = int(rng.integers(1, cut + 1))
     between: dict[int, list[StreamItem]] = {
-        status_at: [LeadStatus("ecg", SampleIndex(status_at - 1), (False, True))],
+        status_at: [LeadStatus("ecg", SampleIndex(status_at - 1), (False, True, False)[:leads])],
     }
     between.setdefault(cut, []).append(synthetic.gap(cut, missing))
 
@@ -140,15 +150,18 @@ def test_no_chunking_and_no_restart_changes_anything(rate: Fraction, seed: int) 
         while True:
             yield int(rng.choice([1, 3, 10, 49, 50, 51, 499, 5000]))
 
-    expected = flat(run(path(rate, 2), items(iter(lambda: 10 * RATE, 0))))
+    def fresh(batch_s: float = 0.1) -> SignalPath:
+        return path(rate, leads, batch_s=batch_s, companion=companion)
 
-    running, seen = path(rate, 2, batch_s=float(rng.choice([0.0, 0.1]))), []
+    expected = flat(run(fresh(), items(iter(lambda: 10 * RATE, 0))))
+
+    running, seen = fresh(float(rng.choice([0.0, 0.1]))), []
     for item in items(sizes()):
         seen += running.feed(item)
         if rng.random() < 0.02:
             state = running.snapshot()
             running.finish()  # must not reach into the snapshot
-            running = path(rate, 2, batch_s=0.1)
+            running = fresh()
             running.restore(state)
     seen += running.finish()
 
