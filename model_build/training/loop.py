@@ -16,6 +16,7 @@ from model_build.models.student import StudentModels
 from model_build.recipe import Recipe
 from model_build.training import checkpoint
 from model_build.training.beats import Pool
+from model_build.training.lead_loss import lose_leads
 from model_build.training.losses import class_weights, set_cross_entropy
 from model_build.training.p_waves import p_wave_loss, p_waves_of_plan
 from model_build.training.scaling import Scaling
@@ -45,10 +46,14 @@ def run_name(recipe: Recipe, pool: Pool, scaling: Scaling, *more: bytes) -> str:
     """
     whole = hashlib.sha256(recipe.digest.encode())
     whole.update(" ".join(pool.subjects).encode())
-    for array in (pool.features, pool.target, pool.weight, scaling.centre, scaling.scale):
+    second = pool.companion
+    companion = () if second is None else (second.features, second.valid)
+    one = (pool.features, pool.target, pool.weight, scaling.centre, scaling.scale)
+    for array in (*one, *companion):
         whole.update(np.ascontiguousarray(array).data)
     here = Path(__file__).parent
-    for file in (*sorted(here.glob("*.py")), here.parent / "models" / "student.py"):
+    models = here.parent / "models"
+    for file in (*sorted(here.glob("*.py")), models / "student.py", models / "fusion.py"):
         whole.update(file.read_bytes())
     for part in more:
         whole.update(part)
@@ -145,8 +150,9 @@ def train(
         losses = []
         for first in range(0, len(plan), rule.batch_segments):
             chosen = plan[first : first + rule.batch_segments]
-            batch = gather(pool, chosen, recipe.segments, history, scaling)
+            batch = gather(pool, chosen, recipe.segments, history, scaling, student.config.leads)
             batch = augment(batch, recipe.augmentation, recipe.segments, random)
+            batch = lose_leads(batch, recipe.leads, random)
             done = int(optimizer.iterations.numpy())
             optimizer.learning_rate.assign(rate(done))
             # A young average must not remember the random start.
