@@ -38,7 +38,9 @@ def command(
     version: str,
     as_json: bool,
 ) -> None:
-    """Write the recipe's quantized student as a bundle set.
+    """Write the recipe's quantized student as a bundle of a set.
+
+    A student of one lead makes the set (role `beats`), one of two leads joins it (`beats-2lead`).
 
     Graphs, manifest (tensors, classes, feature scaling, what it was trained on, out-of-fold
     scores), conditioning, and golden vectors in three tiers. The set is loaded and checked as a
@@ -73,7 +75,8 @@ def command(
     for name in (RECORD, NOISE):
         database, _, record = name.partition("/")
         ensure(directory, database, [record])
-    excerpt = golden_excerpt(directory)
+    excerpt = golden_excerpt(directory, trained.student.config.leads)
+    beats = excerpt_beats(excerpt, read_spec())
     description = BundleDescription(
         version=version,
         features=feature_scaling(trained.scaling.centre, trained.scaling.scale, CLIP),
@@ -88,8 +91,9 @@ def command(
         DEFAULT_SPEC_FILE,
         GoldenSource(
             excerpt=excerpt,
-            beats=excerpt_beats(excerpt, read_spec()),
+            beats=beats[0],
             run_engine=run_engine,
+            companion=beats[1] if len(beats) > 1 else None,
         ),
     )
     if as_json:

@@ -62,8 +62,9 @@ def command(
         drawn = choose_beats(untouched, n, config.history, recipe.seed)
         write_calibration_list(path, drawn, _COMMENT)
     listed = read_calibration_list(path)
+    rates = rates_of(recordings)
     items = list(
-        calibration_items(untouched, listed, trained.scaling, config.history, rates_of(recordings))
+        calibration_items(untouched, listed, trained.scaling, config.history, rates, config.leads)
     )
     graphs = quantize_student(trained.student.encoder, trained.student.context, items, folder)
     sizes = {p.name: p.stat().st_size for p in (graphs.encoder, graphs.context)}
