@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_runtime.rules.beat_label import LabelPolicy
 from firmware_bridge.records import read_annotations, read_header
@@ -141,7 +142,46 @@ def cross_validate(
     folds: Sequence[int] = tuple(range(FOLDS)),
     prior: Prior = NOTHING,
 ) -> CrossValidation:
-    """Train once for each fold on the others; score it on its own subjects, first view only.
+    """Train once for each fold on the others; score it on its own subjects, first view only."""
+    scores = []
+    for fold in folds:
+        fitted = fit_fold(prepared, recipe, work, fold, report(fold), prior)
+        outside = [
+            p for p in prepared if fold_of(p.subject) == fold and p.view == recipe.view[0].name
+        ]
+        said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
+        scores.append(score_logits(recordings, outside, said, recipe))
+    return join(scores)
+
+
+def fit_fold(
+    prepared: Sequence[PreparedBeats],
+    recipe: Recipe,
+    work: Path,
+    fold: int,
+    report: Report,
+    prior: Prior = NOTHING,
+) -> Fitted:
+    """A student that never saw the fold's subjects, from its checkpoint where that is done."""
+    inside = [p for p in prepared if fold_of(p.subject) != fold]
+    path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
+    return fit(inside, recipe, path, report, prior)
+
+
+def join(scores: Sequence[CrossValidation]) -> CrossValidation:
+    """The scores of all folds."""
+    matrices = {key: matrix for one in scores for key, matrix in one.matrices.items()}
+    af = AfErrors(sum(one.af.beats for one in scores), sum(one.af.false_s for one in scores))
+    return CrossValidation(matrices, af)
+
+
+def score_logits(
+    recordings: Sequence[Recording],
+    outside: Sequence[PreparedBeats],
+    logits: NDArray[np.float32],
+    recipe: Recipe,
+) -> CrossValidation:
+    """Score what a model said: `logits` (beats, K) of the recordings `outside`, end to end.
 
     Beats are labelled as the device labels them, by the recipe's thresholds.
     """
@@ -149,20 +189,12 @@ def cross_validate(
     by_key = {recording.key: recording for recording in recordings}
     matrices: dict[str, BeatMatrix] = {}
     af = AfErrors(0, 0)
-    for fold in folds:
-        inside = [p for p in prepared if fold_of(p.subject) != fold]
-        outside = [
-            p for p in prepared if fold_of(p.subject) == fold and p.view == recipe.view[0].name
-        ]
-        path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
-        fitted = fit(inside, recipe, path, report(fold), prior)
-        said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
-        ends = np.cumsum([len(one) for one in outside])
-        for one, logits in zip(outside, np.split(said, ends[:-1]), strict=True):
-            labels = device_labels(policy, logits, one.valid, one.tentative)
-            score_recording(by_key[one.key], one, labels, matrices)
-            found = af_errors(by_key[one.key], one, labels)
-            af = AfErrors(af.beats + found.beats, af.false_s + found.false_s)
+    ends = np.cumsum([len(one) for one in outside])
+    for one, rows in zip(outside, np.split(logits, ends[:-1]), strict=True):
+        labels = device_labels(policy, rows, one.seen, one.tentative)
+        score_recording(by_key[one.key], one, labels, matrices)
+        found = af_errors(by_key[one.key], one, labels)
+        af = AfErrors(af.beats + found.beats, af.false_s + found.false_s)
     return CrossValidation(matrices, af)
 
 

@@ -46,11 +46,12 @@ def stream_of(rate_hz: Fraction, n_leads: int = 1, counts_per_mv: float = 200.0)
 
 
 def chunks(samples: NDArray[np.float32], rate_hz: Fraction) -> list[SampleChunk]:
-    """Leads (n, n_leads) in mV as the stream of a device."""
+    """One lead (n,), or several (n, n_leads), in mV as the stream of a device."""
     size = round(_CHUNK_S * rate_hz)
+    leads = samples.reshape(len(samples), -1)
     return [
-        SampleChunk(SIGNAL, SampleIndex(first), samples[first : first + size])
-        for first in range(0, len(samples), size)
+        SampleChunk(SIGNAL, SampleIndex(first), leads[first : first + size])
+        for first in range(0, len(leads), size)
     ]
 
 
@@ -59,12 +60,12 @@ def tap(samples: NDArray[np.float32], rate_hz: Fraction, mains_hz: int | None) -
 
     Beats are found on the first lead; the second is its companion.
     """
-    leads = samples.reshape(len(samples), -1)
-    paired = leads.shape[1] > 1
+    n_leads = 1 if samples.ndim == 1 else samples.shape[1]
+    paired = n_leads > 1
     config = PathConfig(mains_hz=mains_hz, lead=0, ring_minutes=2.0, companion=paired)
-    path = SignalPath(stream_of(rate_hz, leads.shape[1]), read_spec(), config)
+    path = SignalPath(stream_of(rate_hz, n_leads), read_spec(), config)
     found: list[Observation] = []
-    for chunk in chunks(leads, rate_hz):
+    for chunk in chunks(samples, rate_hz):
         found += path.feed(chunk)
     found += path.finish()
     ready = [observation for observation in found if isinstance(observation, BeatsReady)]

@@ -16,7 +16,6 @@ from model_build.datasets.locate import ensure
 from model_build.detector_tuning.noise import NoisePool
 from model_build.recipe import View
 
-
 _BAD_ELECTRODE: Final = ("em", "ma", "bw")
 
 

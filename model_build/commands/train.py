@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     "--folds", default="0,1,2,3,4", show_default=True, metavar="LIST",
     help="With --cross-validate: which folds.",
 )  # fmt: skip
+@click.option(
+    "--by-lead", is_flag=True,
+    help="With --cross-validate: score each lead alone, lost and noisy, on records of two leads.",
+)  # fmt: skip
 @json_option
 def command(
     recipe_name: str,
@@ -44,6 +48,7 @@ def command(
     work: Path,
     cross_validate: bool,
     folds: str,
+    by_lead: bool,
     as_json: bool,
 ) -> None:
     """Train the student of a recipe on every training recording.
@@ -57,7 +62,9 @@ def command(
     and the selection score J. Recipes are chosen by these; the test half of mitdb is never read.
     """
     recipe = load_recipe(recipe_name)
-    if cross_validate:
+    if cross_validate and by_lead:
+        _by_lead(recipe, data, work, folds, as_json)
+    elif cross_validate:
         _cross_validate(recipe, data, work, folds, as_json)
     else:
         _train(recipe, data, work, as_json)
@@ -112,10 +119,7 @@ def _cross_validate(
     from model_build.student_files import student_folder  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
-    try:
-        chosen = [int(word) for word in folds.split(",")]
-    except ValueError as error:
-        raise click.BadParameter("a list like 0,1,2", param_hint="--folds") from error
+    chosen = _chosen_folds(folds)
     one_thread()
     prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
@@ -128,6 +132,36 @@ def _cross_validate(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "cross-validation.json").write_text(json.dumps(result.as_json()))
     click.echo(json.dumps(result.as_json()) if as_json else _lines(result))
+
+
+def _by_lead(recipe: "Recipe", data: Path | None, work: Path, folds: str, as_json: bool) -> None:
+    from model_build.evaluate.lead_loss import (  # noqa: PLC0415 - loads TensorFlow
+        cross_validate_conditions,
+        table,
+    )
+    from model_build.student_files import student_folder  # noqa: PLC0415
+    from model_build.training.loop import one_thread  # noqa: PLC0415
+
+    chosen = _chosen_folds(folds)
+    one_thread()
+    recordings, prepared = load_training(recipe, data, work)
+    with progress() as shown:
+        results = cross_validate_conditions(
+            recordings, prepared, recipe, work,
+            lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen,
+        )  # fmt: skip
+    content = json.dumps({name: result.as_json() for name, result in results.items()})
+    folder = student_folder(work, recipe)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "by-lead.json").write_text(content)
+    click.echo(content if as_json else table(results))
+
+
+def _chosen_folds(folds: str) -> list[int]:
+    try:
+        return [int(word) for word in folds.split(",")]
+    except ValueError as error:
+        raise click.BadParameter("a list like 0,1,2", param_hint="--folds") from error
 
 
 def _lines(result: "CrossValidation") -> str:

@@ -64,6 +64,11 @@ class PreparedBeats:
     def __len__(self) -> int:
         return len(self.at)
 
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Which beats a classifier looks at: those that a lead shows, bool (k,)."""
+        return self.valid if self.companion is None else self.valid | self.companion.valid
+
     def save(self, path: Path) -> None:
         """Write to `path` (.npz), whole or not at all."""
         part = path.with_name(f"{path.stem}.part.npz")

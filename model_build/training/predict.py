@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 from model_build.models.student import StudentModels
 from model_build.recipe import Segments
 from model_build.training.beats import Pool
-from model_build.training.lead_loss import BOTH, keep_leads
 from model_build.training.scaling import Scaling
 from model_build.training.segments import gather
 
@@ -16,16 +15,10 @@ _SEGMENTS = 16
 
 
 class Predictor:
-    """A student with its feature scaling, traced once.
+    """A student with its feature scaling, traced once."""
 
-    `kept`: which leads a student of two is shown, the analysis lead first.
-    """
-
-    def __init__(
-        self, student: StudentModels, scaling: Scaling, kept: tuple[bool, bool] = BOTH
-    ) -> None:
+    def __init__(self, student: StudentModels, scaling: Scaling) -> None:
         self._config = student.config
-        self._kept = kept
         self._scaling = scaling
         model = student.training_model
         self._run = tf.function(lambda inputs: model(inputs, training=False)["logits"])
@@ -48,7 +41,6 @@ class Predictor:
             batch = gather(
                 pool, filled, rule, self._config.history, self._scaling, self._config.leads
             )
-            batch = keep_leads(batch, self._kept)
             said = self._run([tf.constant(array) for array in batch.inputs]).numpy()
             for (start, piece), rows in zip(chosen, said, strict=False):
                 last = min(start + rule.beats, pool.spans[piece, 1])
