@@ -173,19 +173,19 @@ class Engine:
             BundleError: a graph is not what its manifest says.
         """
         settings = settings or EngineSettings()
-        paired = None if settings.leads == 1 else bundles.paired_beats
-        if len(_reference_ecg(opened).leads) == 1:
-            paired = None
+        n_leads = min(settings.leads, len(_reference_ecg(opened).leads))
+        bundle = bundles.for_leads(n_leads)
+        paired = bundle.manifest.leads == 2
         config = PathConfig(
             mains_hz=settings.mains_hz,
             lead=settings.lead,
             ring_minutes=settings.ring_minutes,
-            companion=paired is not None,
+            companion=paired,
         )
-        manifest = (paired or bundles.beats).manifest
+        manifest = bundle.manifest
         parts = Parts(
             SignalPath(opened, bundles.conditioning, config),
-            BeatClassifier(bundles.beats) if paired is None else PairClassifier(paired),
+            PairClassifier(bundle) if paired else BeatClassifier(bundle),
             LabelPolicy(manifest.classes, manifest.thresholds),
         )
         return cls(opened, parts, settings)

@@ -213,6 +213,11 @@ class Recipe:
     digest: str = ""
 
     @property
+    def n_leads(self) -> int:
+        """How many leads the student takes."""
+        return int(self.student.get("leads", 1))
+
+    @property
     def short(self) -> str:
         """The first characters of the digest, for names of files and messages."""
         return self.digest[:12]

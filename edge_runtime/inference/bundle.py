@@ -84,6 +84,10 @@ class BundleSet:
     paired_beats: BeatBundle | None = None
     """For sources of two leads and more."""
 
+    def for_leads(self, n_leads: int) -> BeatBundle:
+        """The bundle that a source of so many leads is classified with."""
+        return self.beats if n_leads < 2 or self.paired_beats is None else self.paired_beats
+
     @property
     def bundles(self) -> dict[str, BeatBundle]:
         """Every bundle by its role."""

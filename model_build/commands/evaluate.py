@@ -59,7 +59,8 @@ def command(
 ) -> None:
     """Score an INT8 bundle set as it runs on the device.
 
-    The whole engine runs over each record: its own R peaks, first channel. Beats are counted as
+    The whole engine runs over each record: its own R peaks, first channel (of a recipe of two leads
+    with the other channel beside it). Beats are counted as
     bxb counts them: from 5:00, within 150 ms, escape beats as N; beside it with escapes as S, with
     F taken for V counted, and from 0:00. The float student stands beside the INT8 one where the
     work directory holds it.
@@ -86,7 +87,7 @@ def command(
     recordings = (mitdb.test if open_test else mitdb.training)(data_directory(data))
     # Before the first record is read, so that no opening goes by without a trace.
     opening = ledger.begin(opened, ledger.LEDGER) if opened else None
-    int8 = _scores(recordings, engine_speaks(loaded, mains_hz), "INT8")
+    int8 = _scores(recordings, engine_speaks(loaded, mains_hz, recipe.n_leads), "INT8")
     student = _float_student(recipe, work, mains_hz)
     real = _scores(recordings, student, "float") if student else {}
     result = reports.as_json(subject, int8, real)
@@ -98,7 +99,7 @@ def command(
 
 
 def _require_made_by(loaded: "BundleSet", recipe: "Recipe") -> None:
-    if loaded.beats.manifest.training.recipe != recipe.digest:
+    if loaded.for_leads(recipe.n_leads).manifest.training.recipe != recipe.digest:
         raise click.UsageError(
             f"{loaded.where} was made by another recipe than {recipe.name} as it is now; "
             "train, quantize and export again, or name the recipe it was made by"
@@ -140,6 +141,7 @@ def _subject(recipe: "Recipe", loaded: "BundleSet", mains_hz: int, *, seen: bool
     from model_build.evaluate.report import Subject  # noqa: PLC0415
 
     runtime = find_runtime()
+    bundle = loaded.for_leads(recipe.n_leads)
     sources = [database(name) for name in recipe.data.sources]
     return Subject(
         title="Beats: " + ("training half of mitdb" if seen else "DS2, inter-patient"),
@@ -147,11 +149,11 @@ def _subject(recipe: "Recipe", loaded: "BundleSet", mains_hz: int, *, seen: bool
         recipe=recipe.name,
         recipe_digest=recipe.digest,
         bundle_set=loaded.fingerprint,
-        bundle_bytes=len(loaded.beats.encoder) + len(loaded.beats.context),
+        bundle_bytes=len(bundle.encoder) + len(bundle.context),
         runtime=f"{runtime.name} {runtime.version}",
         mains_hz=mains_hz,
         seen_in_training=seen,
-        trained_on=loaded.beats.manifest.training.data,
+        trained_on=bundle.manifest.training.data,
         credits=[f"{d.title} {d.version}, {d.licence}, doi {d.doi}. {d.citation}" for d in sources],
     )
 

@@ -24,24 +24,38 @@ Speak = Callable[[Recording], Annotations]
 """Beats of a recording with their classes, in the record's own samples."""
 
 
-def engine_speaks(bundles: BundleSet, mains_hz: int | None) -> Speak:
-    """The shipped engine over a bundle set, fed as a device would feed it."""
+def channels_of(n_leads: int) -> list[int]:
+    """The protocol's channel, and for two leads the one beside it."""
+    return [CHANNEL, 1 - CHANNEL][:n_leads]
+
+
+def engine_speaks(bundles: BundleSet, mains_hz: int | None, n_leads: int = 1) -> Speak:
+    """The shipped engine over a bundle set, fed as a device would feed it.
+
+    Beats are found on the protocol's channel, also where two leads are played.
+    """
 
     def speak(recording: Recording) -> Annotations:
-        items = iter_record(recording.path, channels=[CHANNEL])
-        return beats_of(run_engine(bundles, items, mains_hz))
+        items = iter_record(recording.path, channels=channels_of(n_leads))
+        return beats_of(run_engine(bundles, items, mains_hz, lead=0 if n_leads > 1 else None))
 
     return speak
 
 
 def run_engine(
-    bundles: BundleSet, items: Iterable[StreamItem], mains_hz: int | None
+    bundles: BundleSet,
+    items: Iterable[StreamItem],
+    mains_hz: int | None,
+    lead: int | None = None,
 ) -> list[Event]:
-    """All events of a fresh engine; the first of `items` is the stream's `StreamOpened`."""
+    """All events of a fresh engine; the first of `items` is the stream's `StreamOpened`.
+
+    `lead`: the one that beats are found on, None for the best by quality.
+    """
     stream = iter(items)
     opened = next(stream)
     assert isinstance(opened, StreamOpened)
-    engine = Engine.of_bundles(opened, bundles, EngineSettings(mains_hz=mains_hz))
+    engine = Engine.of_bundles(opened, bundles, EngineSettings(mains_hz=mains_hz, lead=lead))
     events = engine.feed(opened)
     for item in stream:
         events += engine.feed(item)

@@ -7,9 +7,10 @@ import numpy as np
 from edge_runtime.rules.beat_label import LabelPolicy
 from firmware_bridge.records import Annotations, read_header, read_physical
 from model_build.datasets.recording import CLASSES, Recording
-from model_build.evaluate.beats import CHANNEL, Speak
+from model_build.evaluate.beats import Speak, channels_of
 from model_build.evaluate.labels import device_labels, emitted
 from model_build.models.student import StudentModels
+from model_build.prepare import companion_of
 from model_build.recipe import Weight
 from model_build.tap import tap
 from model_build.training.beats import PreparedBeats, pool
@@ -29,7 +30,7 @@ def student_speaks(
 
     def speak(recording: Recording) -> Annotations:
         rate = Fraction(read_header(recording.path).fs_fraction)
-        samples = read_physical(recording.path, channels=[CHANNEL])[:, 0]
+        samples = read_physical(recording.path, channels=channels_of(student.config.leads))
         tapped = tap(samples, rate, mains_hz)
         block = tapped.beats
         beats = PreparedBeats(
@@ -45,9 +46,10 @@ def student_speaks(
             valid=block.valid,
             tentative=block.tentative,
             target=np.zeros(len(block), np.uint8),
+            companion=companion_of([] if tapped.companion is None else [tapped.companion]),
         )
         logits = predictor(pool([beats], Weight()))
-        labels = device_labels(policy, logits, block.valid, block.tentative)
+        labels = device_labels(policy, logits, beats.seen, block.tentative)
         return emitted(tapped.at, labels)
 
     return speak

@@ -33,7 +33,7 @@ def conditions(recipe: Recipe) -> tuple[Condition, ...]:
     other lead compares with.
     """
     plain = recipe.view[0]
-    if recipe.student.get("leads", 1) == 1:
+    if recipe.n_leads == 1:
         second = replace(plain, name=f"{plain.name} on the second lead", channel=1 - plain.channel)
         return Condition("first lead", plain), Condition("second lead", second)
     if plain.companion < 0:
