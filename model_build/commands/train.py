@@ -62,10 +62,8 @@ def command(
     and the selection score J. Recipes are chosen by these; the test half of mitdb is never read.
     """
     recipe = load_recipe(recipe_name)
-    if cross_validate and by_lead:
-        _by_lead(recipe, data, work, folds, as_json)
-    elif cross_validate:
-        _cross_validate(recipe, data, work, folds, as_json)
+    if cross_validate:
+        _cross_validate(recipe, data, work, folds, by_lead, as_json)
     else:
         _train(recipe, data, work, as_json)
 
@@ -113,29 +111,10 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
 
 
 def _cross_validate(
-    recipe: "Recipe", data: Path | None, work: Path, folds: str, as_json: bool
+    recipe: "Recipe", data: Path | None, work: Path, folds: str, by_lead: bool, as_json: bool
 ) -> None:
     from model_build.crossval import cross_validate  # noqa: PLC0415 - loads TensorFlow
-    from model_build.student_files import student_folder  # noqa: PLC0415
-    from model_build.training.loop import one_thread  # noqa: PLC0415
-
-    chosen = _chosen_folds(folds)
-    one_thread()
-    prior = load_prior(recipe, data, work)
-    recordings, prepared = load_training(recipe, data, work)
-    with progress() as shown:
-        result = cross_validate(
-            recordings, prepared, recipe, work,
-            lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen, prior,
-        )  # fmt: skip
-    folder = student_folder(work, recipe)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "cross-validation.json").write_text(json.dumps(result.as_json()))
-    click.echo(json.dumps(result.as_json()) if as_json else _lines(result))
-
-
-def _by_lead(recipe: "Recipe", data: Path | None, work: Path, folds: str, as_json: bool) -> None:
-    from model_build.evaluate.lead_loss import (  # noqa: PLC0415 - loads TensorFlow
+    from model_build.evaluate.lead_loss import (  # noqa: PLC0415
         cross_validate_conditions,
         table,
     )
@@ -144,17 +123,24 @@ def _by_lead(recipe: "Recipe", data: Path | None, work: Path, folds: str, as_jso
 
     chosen = _chosen_folds(folds)
     one_thread()
+    prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
     with progress() as shown:
-        results = cross_validate_conditions(
+        given = (
             recordings, prepared, recipe, work,
-            lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen,
+            lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen, prior,
         )  # fmt: skip
-    content = json.dumps({name: result.as_json() for name, result in results.items()})
+        if by_lead:
+            results = cross_validate_conditions(*given)
+            told: dict[str, object] = {name: one.as_json() for name, one in results.items()}
+            file, lines = "by-lead.json", table(results)
+        else:
+            result = cross_validate(*given)
+            told, file, lines = result.as_json(), "cross-validation.json", _lines(result)
     folder = student_folder(work, recipe)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "by-lead.json").write_text(content)
-    click.echo(content if as_json else table(results))
+    (folder / file).write_text(json.dumps(told))
+    click.echo(json.dumps(told) if as_json else lines)
 
 
 def _chosen_folds(folds: str) -> list[int]:
