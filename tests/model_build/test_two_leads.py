@@ -35,7 +35,8 @@ def made_up(key: str, *, paired: bool = True, n_beats: int = 300, seed: int = 0)
     return PreparedBeats(
         key=key, subject=key, group="beats", view="native", starts=np.array([0]),
         at=np.arange(n_beats) * 200, window=first.window, template=first.template,
-        features=first.features, valid=first.valid, target=target,
+        features=first.features, valid=first.valid, tentative=np.zeros(n_beats, bool),
+        target=target,
         companion=second if paired else None,
     )  # fmt: skip
 
