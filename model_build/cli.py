@@ -10,10 +10,14 @@ import click
 
 from firmware_bridge.errors import BridgeError, UsageError
 from model_build import commands
-from model_build.errors import BuildError
+from model_build.errors import BuildError, StoppedError
 
-_BUILD_EXTRA: Final = {"keras", "tensorflow", "wfdb"}
+_BUILD_EXTRA: Final = {"keras", "matplotlib", "tensorflow", "wfdb"}
 """What the `build` extra brings (pyproject.toml): a device, or a look at the help, needs none."""
+
+
+class _StoppedEarly(click.ClickException):
+    exit_code = 3
 
 
 class _Commands(click.Group):
@@ -39,6 +43,8 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except UsageError as error:
             raise click.UsageError(str(error)) from error
+        except StoppedError as error:
+            raise _StoppedEarly(str(error)) from error
         except (BuildError, BridgeError) as error:
             raise click.ClickException(str(error)) from error
         except ModuleNotFoundError as error:
@@ -59,7 +65,7 @@ def main(verbose: int) -> None:
     Standard output is data, standard error is the log.
 
     Exit status: 0 done, 1 an archive, a file or a step failed (also for want of the build extra),
-    2 wrong usage.
+    2 wrong usage, 3 stopped before the end as asked: the same command goes on from there.
     """
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.basicConfig(

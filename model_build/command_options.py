@@ -1,9 +1,10 @@
 """Options that several commands of `model-build` share, and how they show progress."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 from rich.console import Console
@@ -24,6 +25,28 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+class Duration(click.ParamType[float]):
+    """A span such as "2.5h", "40m" or "90s", in seconds."""
+
+    name = "duration"
+    _UNITS: ClassVar = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Seconds, finite and not negative."""
+        if isinstance(value, float):
+            return value
+        try:
+            seconds = float(value[:-1]) * self._UNITS[value[-1:]]
+        except (KeyError, ValueError):
+            seconds = -1.0
+        if not 0.0 <= seconds < math.inf:
+            self.fail(f"{value!r} is no span such as 2.5h, 40m or 90s", param, ctx)
+        return seconds
+
+
 recipe_option = click.option(
     "--recipe", "recipe_name", default="beats-first", show_default=True, metavar="NAME|FILE",
     help="A shipped recipe by name, or a .toml file.",
@@ -38,6 +61,15 @@ work_option = click.option(
     "--work", type=click.Path(path_type=Path, file_okay=False), default=Path("var/model_build"),
     show_default=True, metavar="DIR",
     help="Where tensors, checkpoints and students are kept.",
+)  # fmt: skip
+stop_after_option = click.option(
+    "--stop-after", "stop_after_s", type=Duration(), metavar="SPAN",
+    help="Stop cleanly after so long (2.5h, 40m, 90s), at the end of the present epoch; the same "
+    "command goes on from there.",
+)  # fmt: skip
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(min=0), default=2, show_default=True, metavar="N",
+    help="Processes at a time, one thread each; 0: in this process, one after the other.",
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 

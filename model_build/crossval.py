@@ -1,6 +1,6 @@
 """Choosing without peeking: five folds by subject over the training recordings, scored by EC57."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from edge_runtime.rules.beat_label import LabelPolicy
 from firmware_bridge.records import read_annotations, read_header
-from model_build.datasets.census import within
 from model_build.datasets.recording import CLASSES, Group, Recording, Target
 from model_build.datasets.splits import FOLDS, fold_of
 from model_build.evaluate.ec57 import BeatMatrix, compare_beats
-from model_build.evaluate.ec57 import pool as pooled
-from model_build.evaluate.labels import device_labels, emitted
+from model_build.evaluate.fibrillation import AfErrors, episode_errors
+from model_build.evaluate.labels import class_scores, device_labels, emitted
+from model_build.evaluate.out_of_fold import CrossValidation, FoldScores, WrongBeat, join
+from model_build.evaluate.reliability import BINS, Reliability, measure, paired_truth
 from model_build.models.student import StudentConfig, StudentModels, build_student
 from model_build.pretraining.prior import NOTHING, Prior, begin, with_p_waves
 from model_build.recipe import Recipe
@@ -24,60 +25,6 @@ from model_build.training.beats import PreparedBeats, pool
 from model_build.training.loop import Report, train
 from model_build.training.predict import Predictor
 from model_build.training.scaling import Scaling, fit_scaling
-
-AF_COST: Final = 0.002
-"""What one false S per 1,000 beats in AF costs in J."""
-
-
-@dataclass(frozen=True, slots=True)
-class AfErrors:
-    """Beats detected in atrial fibrillation, and those of them called S without being S."""
-
-    beats: int
-    false_s: int
-
-    @property
-    def per_thousand(self) -> float:
-        """False S per 1,000 beats."""
-        return 1000.0 * self.false_s / self.beats if self.beats else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class CrossValidation:
-    """Out-of-fold scores: by record ("database/record"), and in AF."""
-
-    matrices: Mapping[str, BeatMatrix]
-    af: AfErrors
-
-    @property
-    def total(self) -> BeatMatrix:
-        """All records pooled."""
-        return pooled(list(self.matrices.values()))
-
-    @property
-    def without_richest(self) -> BeatMatrix:
-        """Pooled without the record that holds the most S."""
-        richest = max(self.matrices, key=lambda k: self.matrices[k].reference_total(1))
-        return pooled([m for k, m in self.matrices.items() if k != richest])
-
-    @property
-    def j(self) -> float:
-        """The selection score: mean of VEB and SVEB F1, less the cost of false S in AF."""
-        veb, sveb = self.total.veb.f1 or 0.0, self.total.sveb.f1 or 0.0
-        return (veb + sveb) / 2 - AF_COST * self.af.per_thousand
-
-    def as_json(self) -> dict[str, object]:
-        """Ready for `json`."""
-        return {
-            "j": self.j,
-            "total": self.total.as_json(),
-            "sveb_without_richest": self.without_richest.sveb.as_json(),
-            "af": {"beats": self.af.beats, "false_s_per_1000": self.af.per_thousand},
-            "records": {
-                key: {"veb": m.veb.as_json(), "sveb": m.sveb.as_json()}
-                for key, m in self.matrices.items()
-            },
-        }
 
 
 def fresh_student(recipe: Recipe, n_features: int, seed: int) -> StudentModels:
@@ -133,6 +80,22 @@ def fit(
     return Fitted(student, scaling, trained.losses)
 
 
+Fold = int | str
+"""A fold of folds.toml, or an archive ("svdb") that is left out whole."""
+
+
+def is_held_out(item: PreparedBeats, fold: Fold) -> bool:
+    """Whether the recording is tested, not trained on."""
+    if isinstance(fold, str):
+        return item.key.startswith(f"{fold}/")
+    return fold_of(item.subject) == fold
+
+
+def tested(prepared: Sequence[PreparedBeats], recipe: Recipe, fold: Fold) -> list[PreparedBeats]:
+    """The held-out recordings as a device would see them: the recipe's first view only."""
+    return [p for p in prepared if is_held_out(p, fold) and p.view == recipe.view[0].name]
+
+
 def cross_validate(
     recordings: Sequence[Recording],
     prepared: Sequence[PreparedBeats],
@@ -142,37 +105,45 @@ def cross_validate(
     folds: Sequence[int] = tuple(range(FOLDS)),
     prior: Prior = NOTHING,
 ) -> CrossValidation:
-    """Train once for each fold on the others; score it on its own subjects, first view only."""
-    scores = []
-    for fold in folds:
-        fitted = fit_fold(prepared, recipe, work, fold, report(fold), prior)
-        outside = [
-            p for p in prepared if fold_of(p.subject) == fold and p.view == recipe.view[0].name
+    """Train once for each fold on the others; score it on its own subjects, and pool."""
+    return join(
+        [
+            score_fold(
+                recordings, prepared, recipe, fold,
+                work / "runs" / f"{recipe.short}-fold{fold}.npz", report(fold), prior,
+            )
+            for fold in folds
         ]
-        said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
-        scores.append(score_logits(recordings, outside, said, recipe))
-    return join(scores)
+    )  # fmt: skip
+
+
+def score_fold(
+    recordings: Sequence[Recording],
+    prepared: Sequence[PreparedBeats],
+    recipe: Recipe,
+    fold: Fold,
+    checkpoint: Path,
+    report: Report,
+    prior: Prior = NOTHING,
+) -> FoldScores:
+    """Train on all but one fold, score that one."""
+    outside = tested(prepared, recipe, fold)
+    fitted = fit_fold(prepared, recipe, fold, checkpoint, report, prior)
+    said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
+    return score_logits(recordings, outside, said, recipe)
 
 
 def fit_fold(
     prepared: Sequence[PreparedBeats],
     recipe: Recipe,
-    work: Path,
-    fold: int,
+    fold: Fold,
+    checkpoint: Path,
     report: Report,
     prior: Prior = NOTHING,
 ) -> Fitted:
-    """A student that never saw the fold's subjects, from its checkpoint where that is done."""
-    inside = [p for p in prepared if fold_of(p.subject) != fold]
-    path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
-    return fit(inside, recipe, path, report, prior)
-
-
-def join(scores: Sequence[CrossValidation]) -> CrossValidation:
-    """The scores of all folds."""
-    matrices = {key: matrix for one in scores for key, matrix in one.matrices.items()}
-    af = AfErrors(sum(one.af.beats for one in scores), sum(one.af.false_s for one in scores))
-    return CrossValidation(matrices, af)
+    """A student that never saw the fold, from its checkpoint where that is done."""
+    inside = [p for p in prepared if not is_held_out(p, fold)]
+    return fit(inside, recipe, checkpoint, report, prior)
 
 
 def score_logits(
@@ -180,22 +151,63 @@ def score_logits(
     outside: Sequence[PreparedBeats],
     logits: NDArray[np.float32],
     recipe: Recipe,
-) -> CrossValidation:
-    """Score what a model said: `logits` (beats, K) of the recordings `outside`, end to end.
+) -> FoldScores:
+    """Score what any model said: `logits` (beats, K) of the recordings `outside`, end to end.
 
     Beats are labelled as the device labels them, by the recipe's thresholds.
     """
     policy = LabelPolicy(CLASSES, recipe.thresholds)
     by_key = {recording.key: recording for recording in recordings}
     matrices: dict[str, BeatMatrix] = {}
-    af = AfErrors(0, 0)
+    af: dict[str, AfErrors] = {}
+    reliability = Reliability(CLASSES, np.zeros((len(CLASSES) + 1, BINS, 3)))
+    worst: list[WrongBeat] = []
     ends = np.cumsum([len(one) for one in outside])
     for one, rows in zip(outside, np.split(logits, ends[:-1]), strict=True):
+        recording = by_key[one.key]
         labels = device_labels(policy, rows, one.seen, one.tentative)
-        score_recording(by_key[one.key], one, labels, matrices)
-        found = af_errors(by_key[one.key], one, labels)
-        af = AfErrors(af.beats + found.beats, af.false_s + found.false_s)
-    return CrossValidation(matrices, af)
+        score_recording(recording, one, labels, matrices)
+        found = af_errors(recording, one, labels)
+        if found.beats:
+            af[one.key] = found
+        if one.key in matrices:
+            scores = class_scores(rows, one.seen)
+            where, truth = _known_beats(recording, one, labels)
+            reliability += measure(CLASSES, scores[where], truth)
+            worst += _surest_wrong(one, where, truth, scores, labels)
+    worst.sort(key=lambda beat: -beat.score)
+    subjects = {one.key: one.subject for one in outside if one.key in matrices or one.key in af}
+    return FoldScores(matrices, af, subjects, reliability, tuple(worst[:_WORST]))
+
+
+_WORST: Final = 8
+"""Beats kept of each fold, at most two of a record: enough to draw."""
+
+
+def _known_beats(
+    recording: Recording, beats: PreparedBeats, labels: Sequence[str | None]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions and classes (columns of `CLASSES`) of the emitted beats with a reference class."""
+    header = read_header(recording.path)
+    reference = read_annotations(f"{recording.path}.{recording.annotator}")
+    said, fs = emitted(beats.at, labels), float(header.fs_fraction)
+    where, truth = paired_truth(reference, said, CLASSES, fs, header.n_samples)
+    return np.searchsorted(beats.at, said.sample[where]), truth
+
+
+def _surest_wrong(
+    beats: PreparedBeats,
+    where: NDArray[np.int64],
+    truth: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    labels: Sequence[str | None],
+) -> list[WrongBeat]:
+    wrong = [
+        WrongBeat(beats.key, int(beats.at[k]), CLASSES[t], label, float(np.max(scores[k])))
+        for k, t in zip(where, truth, strict=True)
+        if beats.seen[k] and (label := labels[k]) in CLASSES and label not in {None, CLASSES[t]}
+    ]
+    return sorted(wrong, key=lambda beat: -beat.score)[:2]
 
 
 def score_recording(
@@ -216,13 +228,12 @@ def score_recording(
 
 def af_errors(recording: Recording, beats: PreparedBeats, labels: Sequence[str | None]) -> AfErrors:
     """False S in AF: everywhere in a recording of AF, else within annotated episodes."""
-    said_s = np.array([label == "S" for label in labels], dtype=bool)
     said = np.array([label is not None for label in labels], dtype=bool)
     if recording.group is Group.AF_RECORD:
-        return AfErrors(int(said.sum()), int(said_s.sum()))
+        return AfErrors(int(said.sum()), list(labels).count("S"))
     if recording.annotator is None:
         return AfErrors(0, 0)
     reference = read_annotations(f"{recording.path}.{recording.annotator}")
-    inside = said & within(reference, beats.at, ("(AFIB",))
-    false_s = said_s & inside & (beats.target != Target.S)
-    return AfErrors(int(inside.sum()), int(false_s.sum()))
+    emitted_labels = [label for label in labels if label is not None]
+    is_s = beats.target[said] == Target.S
+    return episode_errors(reference, beats.at[said], emitted_labels, is_s)

@@ -2,9 +2,11 @@
 
 BuildError
 ├── DataError      an archive is absent, damaged or cannot be fetched: name its folder
+├── JobError       jobs failed: their logs say why
 ├── QuantizeError  the converter refused the model: its own words are in the message
 ├── ExportError    what was to be exported contradicts itself; nothing was written
-└── RecipeError    a recipe asks for something that does not exist: correct the recipe
+├── RecipeError    a recipe asks for something that does not exist: correct the recipe
+└── StoppedError   time was up, or somebody asked to stop: call again, it goes on from there
 """
 
 
@@ -26,3 +28,11 @@ class QuantizeError(BuildError):
 
 class ExportError(BuildError):
     """A bundle set's parts do not fit together; nothing was written."""
+
+
+class StoppedError(BuildError):
+    """Work ended before it was done, with everything so far saved."""
+
+
+class JobError(BuildError):
+    """Jobs failed, or ask for one another in a circle."""

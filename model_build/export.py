@@ -174,6 +174,19 @@ def _holds(out: Path, role: str, run_engine: RunEngine | None) -> bool:
     return all(tier.status is not Status.FAILED for tier in tiers if tier.bundle == role)
 
 
+def install(source: Path, out: Path) -> BundleSet:
+    """Put a copy of the set `source`, with what lies beside its manifests, in the place of `out`.
+
+    It is loaded, as a device would, before and after.
+    """
+    load_bundle_set(source)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as name:
+        shutil.copytree(source, Path(name) / "set")
+        _replace(out, Path(name) / "set", Path(name) / "old")
+    return load_bundle_set(out)
+
+
 def _replace(out: Path, folder: Path, aside: Path) -> None:
     for file in folder.rglob("*"):
         file.chmod(0o755 if file.is_dir() else 0o644)

@@ -53,7 +53,10 @@ _SILENT: Final = "![]"
 
 
 def training_recordings(directory: Path, recipe: Recipe) -> list[Recording]:
-    """Recordings of the recipe's sources. Raises `RecipeError` if a tested person is there."""
+    """Recordings of the recipe's sources and people.
+
+    Raises `RecipeError` if a tested person is there.
+    """
     recordings: list[Recording] = []
     for name in recipe.data.sources:
         try:
@@ -61,6 +64,13 @@ def training_recordings(directory: Path, recipe: Recipe) -> list[Recording]:
         except (ImportError, AttributeError) as error:
             raise RecipeError(f"no training data named {name!r} (data.sources)") from error
         recordings += training(directory)
+    rule = recipe.data
+    recordings = [
+        recording
+        for recording in recordings
+        if recording.subject not in rule.exclude
+        and (not rule.only or recording.subject in rule.only)
+    ]
     require_separate(recording.subject for recording in recordings)
     return recordings
 

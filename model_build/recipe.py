@@ -1,8 +1,9 @@
 """A recipe: everything a training run depends on besides the data and the code."""
 
 import hashlib
+import json
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -10,13 +11,19 @@ from typing import Any, Literal
 import cattrs
 
 from model_build.errors import RecipeError
+from model_build.recipe_changes import Change, changed
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Which archives train (names of modules in `model_build.datasets`)."""
+    """Which archives train (names of modules in `model_build.datasets`).
+
+    `only` and `exclude` name subjects ("mitdb/118"): those alone, and all but those.
+    """
 
     sources: tuple[str, ...]
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 Rhythm = Literal[
@@ -135,8 +142,12 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """Adam with decoupled weight decay, cosine decay after a linear warm-up, averaged weights."""
+    """Adam, cosine decay after a linear warm-up, averaged weights.
 
+    `kind` "adamw" decays weights apart from the gradient; "adam" decays none.
+    """
+
+    kind: Literal["adam", "adamw"] = "adamw"
     epochs: int = 16
     batch_segments: int = 16
     learning_rate: float = 3e-3
@@ -228,13 +239,18 @@ _converter = cattrs.Converter(forbid_extra_keys=True)
 
 def recipe_path(name_or_path: str) -> Path:
     """A shipped recipe by name, or any other by its path. Raises `RecipeError` if absent."""
+    return shipped_toml("recipe", "model_build.recipes", name_or_path)
+
+
+def shipped_toml(what: str, package: str, name_or_path: str) -> Path:
+    """A .toml of a package by name, or any by its path. Raises `RecipeError` if absent."""
     path = Path(name_or_path)
     if path.suffix == ".toml" and path.is_file():
         return path
-    shipped = resources.files("model_build.recipes").joinpath(f"{name_or_path}.toml")
+    shipped = resources.files(package).joinpath(f"{name_or_path}.toml")
     if shipped.is_file():
         return Path(str(shipped))
-    raise RecipeError(f"no recipe {name_or_path!r}: give a shipped name or the path of a .toml")
+    raise RecipeError(f"no {what} {name_or_path!r}: give a shipped name or the path of a .toml")
 
 
 def calibration_path(name_or_path: str) -> Path:
@@ -242,14 +258,19 @@ def calibration_path(name_or_path: str) -> Path:
     return recipe_path(name_or_path).with_suffix(".calibration.txt")
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Read a recipe. Raises `RecipeError` listing every unknown key and wrong value."""
+def read_recipe(path: Path, change: Change | None = None) -> Recipe:
+    """Read a recipe, changed if that is wished; a changed one has a digest of its own.
+
+    Raises `RecipeError` listing every unknown key and wrong value.
+    """
     content = path.read_bytes()
+    digest = hashlib.sha256(content)
     try:
         entries = tomllib.loads(content.decode("utf-8"))
-        recipe = _converter.structure(
-            {**entries, "digest": hashlib.sha256(content).hexdigest()}, Recipe
-        )
+        if change is not None and not change.is_empty:
+            entries = changed(entries, change)
+            digest.update(json.dumps(asdict(change), sort_keys=True).encode())
+        recipe = _converter.structure({**entries, "digest": digest.hexdigest()}, Recipe)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: {error}") from error
     except cattrs.BaseValidationError as error:

@@ -1,11 +1,25 @@
 """`model-build all`: from archives to a bundle set in one go."""
 
+import json
+import shutil
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from model_build.command_options import data_option, recipe_option, work_option
-from model_build.commands import export, quantize, train
+from model_build.command_options import (
+    data_option,
+    jobs_option,
+    json_option,
+    load_recipe,
+    recipe_option,
+    stop_after_option,
+    work_option,
+)
+
+if TYPE_CHECKING:
+    from model_build.jobs.job import Job
 
 
 @click.command("all")
@@ -16,16 +30,66 @@ from model_build.commands import export, quantize, train
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
     help="The bundle set's folder. Default: the shipped one.",
 )  # fmt: skip
-@click.pass_context
+@click.option("--version", default="0.1.0", show_default=True, help="Version of the set.")
+@jobs_option
+@stop_after_option
+@json_option
 def command(
-    ctx: click.Context, recipe_name: str, data: Path | None, work: Path, out: Path | None
+    recipe_name: str,
+    data: Path | None,
+    work: Path,
+    out: Path | None,
+    version: str,
+    jobs: int,
+    stop_after_s: float | None,
+    as_json: bool,
 ) -> None:
-    """Prepare, train, quantize and export a recipe.
+    """Remake everything that ships of a recipe: prepare, train, quantize, measure, export.
 
-    Each step finds what the ones before it have left in the work directory, so an interrupted
-    chain goes on where it stood. `evaluate` is not part of it: the test is opened by hand.
+    Each stage's outputs lie in WORK/stages in a folder named by everything they depend on: recipe,
+    code, data, the stages before. What is there is not made again, and an interrupted stage goes
+    on where it stood: with --stop-after the command ends (exit status 3) after the
+    present epoch, and the same command later ends with the same bytes as an unbroken run.
+
+    Stages that do not need each other run side by side. `evaluate` finds the float student and
+    what was measured on it in the work directory. The test is not part of this: it is opened by
+    hand. Archives lie in ECG_DATA_DIR.
     """
-    shared = {"recipe_name": recipe_name, "data": data, "work": work, "as_json": False}
-    ctx.invoke(train.command, **shared)
-    ctx.invoke(quantize.command, **shared)
-    ctx.invoke(export.command, **shared, out=out)
+    from edge_runtime.inference.bundle import default_set  # noqa: PLC0415 - quick help
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415
+    from model_build.export import install  # noqa: PLC0415
+    from model_build.jobs.display import display  # noqa: PLC0415
+    from model_build.jobs.runner import run_all  # noqa: PLC0415
+    from model_build.pipeline.stage import jobs_of  # noqa: PLC0415
+    from model_build.pipeline.stages import stages_of  # noqa: PLC0415
+    from model_build.recipe import calibration_path, recipe_path  # noqa: PLC0415
+    from model_build.student_files import student_folder  # noqa: PLC0415
+
+    deadline = None if stop_after_s is None else time.monotonic() + stop_after_s
+    recipe = load_recipe(recipe_name)
+    stages = stages_of(recipe, calibration_path(recipe_name), version)
+    planned = jobs_of(stages, recipe_path(recipe_name).resolve(), data_directory(data), work)
+    done = sum(job.is_done for job in planned)
+    with display(f"all {recipe.name}", len(planned), done) as shown:
+        run_all(planned, jobs, deadline, shown)
+    folders = {job.name: job.folder for job in planned}
+    _publish(planned, student_folder(work, recipe))
+    loaded = install(folders["export"] / "set", out or default_set())
+    if as_json:
+        where = {name: str(folder) for name, folder in folders.items()}
+        found = {"set": str(loaded.where), "sha256": loaded.fingerprint, "stages": where}
+        click.echo(json.dumps(found))
+    else:
+        click.echo(f"{loaded.where}: {loaded.name} {loaded.version} ({loaded.fingerprint})")
+
+
+def _publish(jobs: "list[Job]", folder: Path) -> None:
+    """Put what `quantize`, `export`, `evaluate` and `card` look for where they look for it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for job in jobs:
+        for file in sorted(job.folder.iterdir()):
+            if file.name in _PUBLISHED:
+                shutil.copyfile(file, folder / file.name)
+
+
+_PUBLISHED = ("student.npz", "encoder.tflite", "context.tflite", "probe.json", "model.json")

@@ -2,8 +2,9 @@
 
 import datetime
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -17,12 +18,14 @@ from model_build.command_options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from edge_runtime.inference.bundle import BundleSet
     from model_build.datasets.recording import Recording
     from model_build.evaluate.beats import Scores, Speak
-    from model_build.evaluate.report import Subject
+    from model_build.evaluate.findings import Findings, Subject
+    from model_build.evaluate.noise_levels import NoiseLevel
+    from model_build.evaluate.out_of_fold import OutOfFold
     from model_build.recipe import Recipe
 
 
@@ -44,7 +47,19 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), metavar="BASE",
-    help="Write BASE.md and BASE.json.",
+    help="Write BASE.md, BASE.json and BASE.html (plots inside, nothing beside it needed).",
+)  # fmt: skip
+@click.option(
+    "--noise", is_flag=True,
+    help="Score the records in noise as well; --open-test always does.",
+)  # fmt: skip
+@click.option(
+    "--stress-bundles", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+    help="A bundle set trained without 118 and 119, for the table of nstdb.",
+)  # fmt: skip
+@click.option(
+    "--study", "study_name", default="beats", show_default=True, metavar="NAME",
+    help="The study whose ledger holds the recipe's out-of-fold results.",
 )  # fmt: skip
 @json_option
 def command(
@@ -55,6 +70,9 @@ def command(
     open_test: bool,
     mains: str,
     report: Path | None,
+    noise: bool,
+    stress_bundles: Path | None,
+    study_name: str,
     as_json: bool,
 ) -> None:
     """Score an INT8 bundle set as it runs on the device.
@@ -62,8 +80,10 @@ def command(
     The whole engine runs over each record: its own R peaks, first channel (of a recipe of two leads
     with the other channel beside it). Beats are counted as
     bxb counts them: from 5:00, within 150 ms, escape beats as N; beside it with escapes as S, with
-    F taken for V counted, and from 0:00. The float student stands beside the INT8 one where the
-    work directory holds it.
+    F taken for V counted, and from 0:00. Calibration, false S in atrial fibrillation and scores in
+    noise stand beside them, and published results, each with its protocol. The float student
+    stands beside the INT8 one where the work directory holds it; out-of-fold results are those
+    that `study` has written for this very recipe.
 
     Without --open-test the training half of mitdb is scored: a check of the machinery, no measure
     of accuracy. DS2 opens on a committed recipe only, and every opening is appended to
@@ -75,27 +95,40 @@ def command(
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.evaluate import ledger  # noqa: PLC0415
     from model_build.evaluate import report as reports  # noqa: PLC0415
-    from model_build.evaluate.beats import engine_speaks  # noqa: PLC0415
+    from model_build.evaluate.document import to_markdown  # noqa: PLC0415
+    from model_build.evaluate.worst_beats import strips_of  # noqa: PLC0415
     from model_build.recipe import recipe_path  # noqa: PLC0415
 
     recipe = load_recipe(recipe_name)
     loaded = load_bundle_set(bundles)
     _require_made_by(loaded, recipe)
+    stress = load_bundle_set(stress_bundles) if stress_bundles else None
     mains_hz = int(mains) or None
     subject = _subject(recipe, loaded, mains_hz or 0, seen=not open_test)
     opened = _opened(subject, recipe_path(recipe_name), loaded) if open_test else None
-    recordings = (mitdb.test if open_test else mitdb.training)(data_directory(data))
+    directory = data_directory(data)
+    recordings = (mitdb.test if open_test else mitdb.training)(directory)
     # Before the first record is read, so that no opening goes by without a trace.
     opening = ledger.begin(opened, ledger.LEDGER) if opened else None
-    int8 = _scores(recordings, engine_speaks(loaded, mains_hz, recipe.n_leads), "INT8")
-    student = _float_student(recipe, work, mains_hz)
-    real = _scores(recordings, student, "float") if student else {}
-    result = reports.as_json(subject, int8, real)
+    findings = replace(
+        _heard(recordings, loaded, subject, mains_hz, recipe.n_leads),
+        real=_float_scores(recordings, recipe, work, mains_hz),
+        noise=_in_noise(recordings, loaded, mains_hz, directory) if open_test or noise else (),
+        stress=_stress_test(stress, mains_hz, directory) if stress else (),
+        out_of_fold=_out_of_fold(study_name, recipe),
+        probe=_probe(recipe, work),
+    )
+    result = findings.as_json()
     if opening is not None:
         ledger.complete(opening, _results(result), ledger.LEDGER)
+    found = findings.out_of_fold
+    worst = strips_of(directory, found.worst[:_WORST_DRAWN]) if found else []
     if report is not None:
-        reports.write(report, subject, int8, real)
-    click.echo(json.dumps(result) if as_json else reports.markdown(subject, int8, real))
+        reports.write(report, findings, worst)
+    click.echo(json.dumps(result) if as_json else to_markdown(reports.compose(findings, worst)))
+
+
+_WORST_DRAWN: Final = 12
 
 
 def _require_made_by(loaded: "BundleSet", recipe: "Recipe") -> None:
@@ -106,17 +139,103 @@ def _require_made_by(loaded: "BundleSet", recipe: "Recipe") -> None:
         )
 
 
-def _scores(recordings: "Sequence[Recording]", speak: "Speak", name: str) -> "dict[str, Scores]":
-    from model_build.evaluate.beats import score  # noqa: PLC0415 - quick help
-
-    scores = {}
+def _each(recordings: "Sequence[Recording]", name: str) -> "Iterator[Recording]":
     with progress() as shown:
         task = shown.add_task(name, total=len(recordings), note="")
         for recording in recordings:
             shown.update(task, note=recording.key)
-            scores[recording.key] = score(recording, speak(recording))
+            yield recording
             shown.advance(task)
-    return scores
+
+
+def _heard(
+    recordings: "Sequence[Recording]",
+    loaded: "BundleSet",
+    subject: "Subject",
+    mains_hz: int | None,
+    n_leads: int,
+) -> "Findings":
+    """The INT8 bundle over every record: scores, calibration, errors in AF."""
+    from model_build.evaluate.beats import engine_says, score  # noqa: PLC0415 - quick help
+    from model_build.evaluate.findings import Findings  # noqa: PLC0415
+    from model_build.evaluate.truth import calibration_of, errors_in_af  # noqa: PLC0415
+
+    say = engine_says(loaded, mains_hz, n_leads)
+    classes = loaded.for_leads(n_leads).manifest.classes
+    scores, af, reliability = {}, {}, None
+    for recording in _each(recordings, "INT8"):
+        said = say(recording)
+        scores[recording.key] = score(recording, said.beats)
+        one = calibration_of(recording, said, classes)
+        reliability = one if reliability is None else reliability + one
+        errors = errors_in_af(recording, said.beats)
+        if errors.beats:
+            af[recording.key] = errors
+    return Findings(subject, scores, reliability=reliability, af=af)
+
+
+def _float_scores(
+    recordings: "Sequence[Recording]", recipe: "Recipe", work: Path, mains_hz: int | None
+) -> "dict[str, Scores]":
+    from model_build.evaluate.beats import score  # noqa: PLC0415 - quick help
+
+    speak = _float_student(recipe, work, mains_hz)
+    if speak is None:
+        return {}
+    return {r.key: score(r, speak(r)) for r in _each(recordings, "float")}
+
+
+def _in_noise(
+    recordings: "Sequence[Recording]", loaded: "BundleSet", mains_hz: int | None, directory: Path
+) -> "list[NoiseLevel]":
+    from model_build.datasets.locate import ensure  # noqa: PLC0415 - quick help
+    from model_build.evaluate.beats import samples_speak  # noqa: PLC0415
+    from model_build.evaluate.noise_levels import KINDS, in_noise  # noqa: PLC0415
+
+    nstdb = ensure(directory, "nstdb", KINDS)
+    with progress() as shown:
+        task = shown.add_task("noise", total=None, note="")
+
+        def report(note: str, done: int, total: int) -> None:
+            shown.update(task, advance=done, total=total, note=note)
+
+        return in_noise(recordings, samples_speak(loaded, mains_hz), nstdb, report)
+
+
+def _stress_test(loaded: "BundleSet", mains_hz: int | None, directory: Path) -> "list[NoiseLevel]":
+    from model_build.datasets.locate import ensure  # noqa: PLC0415 - quick help
+    from model_build.evaluate.beats import engine_speaks  # noqa: PLC0415
+    from model_build.evaluate.noise_levels import (  # noqa: PLC0415
+        STRESS_PATIENTS,
+        stress_recordings,
+        stress_test,
+    )
+
+    for line in loaded.beats.manifest.training.data:
+        known = sorted(set(STRESS_PATIENTS) & set(line.split()))
+        if known:
+            raise click.UsageError(
+                f"{loaded.where} was trained on {', '.join(known)}; the table of nstdb needs a set "
+                "whose recipe leaves them out (data.exclude)"
+            )
+    groups = stress_recordings(directory / "nstdb")
+    ensure(directory, "nstdb", [r.record for group in groups.values() for r in group])
+    return stress_test(groups, engine_speaks(loaded, mains_hz))
+
+
+def _out_of_fold(study_name: str, recipe: "Recipe") -> "OutOfFold | None":
+    from model_build.study import results  # noqa: PLC0415 - quick help
+
+    ledger = results.RESULTS / f"{study_name}.jsonl"
+    return results.out_of_fold(results.read(ledger), recipe.digest)
+
+
+def _probe(recipe: "Recipe", work: Path) -> "dict[str, Any] | None":
+    """What `all` has measured on the float student, where it has."""
+    from model_build.student_files import student_folder  # noqa: PLC0415 - quick help
+
+    path = student_folder(work, recipe) / "probe.json"
+    return json.loads(path.read_text()) if path.is_file() else None
 
 
 def _float_student(recipe: "Recipe", work: Path, mains_hz: int | None) -> "Speak | None":
@@ -138,7 +257,7 @@ def _float_student(recipe: "Recipe", work: Path, mains_hz: int | None) -> "Speak
 def _subject(recipe: "Recipe", loaded: "BundleSet", mains_hz: int, *, seen: bool) -> "Subject":
     from edge_runtime.inference.interpreter import find_runtime  # noqa: PLC0415 - quick help
     from model_build.datasets.catalogue import database  # noqa: PLC0415
-    from model_build.evaluate.report import Subject  # noqa: PLC0415
+    from model_build.evaluate.findings import Subject  # noqa: PLC0415
 
     runtime = find_runtime()
     bundle = loaded.for_leads(recipe.n_leads)

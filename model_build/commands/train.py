@@ -21,7 +21,7 @@ from model_build.commands.pretrain import load_prior
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from model_build.crossval import CrossValidation
+    from model_build.evaluate.out_of_fold import CrossValidation
     from model_build.recipe import Recipe
 
 
@@ -57,9 +57,11 @@ def command(
     stood and ends with the same weights. The student lies in the work directory under the recipe's
     name and digest, where `quantize` and `export` find it.
 
-    With --cross-validate only scores are kept, for the bundle's manifest: VEB and SVEB by EC57 at
-    the detector's own peaks, pooled over the left-out subjects, false S in atrial fibrillation,
-    and the selection score J. Recipes are chosen by these; the test half of mitdb is never read.
+    With --cross-validate only scores are kept: VEB and SVEB by EC57 at the detector's own peaks,
+    pooled over the left-out subjects, false S in atrial fibrillation, and the selection score J.
+    That is a quick look with one seed; recipes are chosen, and manifests filled, by `study`. The
+    test half of mitdb is never read. Loss, rate and recalls of every epoch are in WORK/runs, for
+    TensorBoard.
     """
     recipe = load_recipe(recipe_name)
     if cross_validate:
@@ -95,8 +97,8 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
     recordings, prepared = load_training(recipe, data, work)
     folder = student_folder(work, recipe)
     with progress() as shown:
-        reporter = _reporter(shown, recipe, "train")
-        fitted = fit(prepared, recipe, folder / "run.npz", reporter, prior)
+        checkpoint = work / "runs" / f"{recipe.name}-{recipe.short}.npz"
+        fitted = fit(prepared, recipe, checkpoint, _reporter(shown, recipe, "train"), prior)
     trained_on = TrainedOn(
         recordings=tuple(dict.fromkeys((*(r.key for r in recordings), *records_of(recipe)))),
         code=code_digest(),

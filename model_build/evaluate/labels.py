@@ -17,16 +17,24 @@ def device_labels(
     """Labels of logits (k, classes) by the engine's own policy, whatever the signal's quality.
 
     None where the device says nothing: a tentative peak that no class of beats claims. Q for a
-    firm one that is refused, as where `valid` (k,) is false. Scores are the plain softmax: bundles
-    are exported with temperature 1 and no class bias.
+    firm one that is refused, as where `valid` (k,) is false.
     """
-    top = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)
-    scores = np.exp(top) / np.exp(top).sum(axis=1, keepdims=True)
-    scores[~valid] = np.nan
+    scores = class_scores(logits, valid).tolist()
     return [
         None if doubted and not policy.is_beat(row) else policy.decide(row).label.value
-        for row, doubted in zip(scores.tolist(), tentative.tolist(), strict=True)
+        for row, doubted in zip(scores, tentative.tolist(), strict=True)
     ]
+
+
+def class_scores(logits: NDArray[np.float32], valid: Bools) -> NDArray[np.float32]:
+    """Scores (k, classes) as the device gives them; NaN where `valid` (k,) is false.
+
+    The plain softmax: bundles are exported with temperature 1 and no class bias.
+    """
+    top = logits - logits.max(axis=1, keepdims=True, initial=-np.inf)
+    scores: NDArray[np.float32] = np.exp(top) / np.exp(top).sum(axis=1, keepdims=True)
+    scores[~valid] = np.nan
+    return scores
 
 
 def emitted(at: NDArray[np.int64], labels: Sequence[str | None]) -> Annotations:

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware_bridge.records import read_header
-from model_build.crossval import CrossValidation, fit_fold, join, score_logits
+from model_build.crossval import fit_fold, score_logits
 from model_build.datasets.recording import Recording
 from model_build.datasets.splits import FOLDS, fold_of
 from model_build.errors import RecipeError
+from model_build.evaluate.out_of_fold import CrossValidation, FoldScores, join
 from model_build.prepare import prepare
 from model_build.pretraining.prior import NOTHING, Prior
 from model_build.recipe import Recipe, View
@@ -69,10 +70,11 @@ def cross_validate_conditions(
     """
     chosen = conditions(recipe)
     paired = [r for r in recordings if len(read_header(r.path).signals) > 1]
-    scores: dict[str, list[CrossValidation]] = {condition.name: [] for condition in chosen}
+    scores: dict[str, list[FoldScores]] = {condition.name: [] for condition in chosen}
     for fold in folds:
         tested = [r for r in paired if fold_of(r.subject) == fold]
-        fitted = fit_fold(prepared, recipe, work, fold, report(fold), prior)
+        path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
+        fitted = fit_fold(prepared, recipe, fold, path, report(fold), prior)
         predict = Predictor(fitted.student, fitted.scaling)
         for condition in chosen:
             outside = list(_seen(tested, condition, recipe, work))

@@ -1,5 +1,6 @@
 """Prepared beats in memory: what the signal path yields, with targets and weights."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,8 @@ class PreparedBeats:
 
     def save(self, path: Path) -> None:
         """Write to `path` (.npz), whole or not at all."""
-        part = path.with_name(f"{path.stem}.part.npz")
+        # Two processes may prepare the same recording: each has a part of its own.
+        part = path.with_name(f"{path.stem}.{os.getpid()}.part.npz")
         arrays = {name: getattr(self, name) for name in self.__slots__ if name != "companion"}
         if self.companion is not None:
             lead = self.companion

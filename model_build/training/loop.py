@@ -1,6 +1,7 @@
 """The training loop: seeded, resumable after every epoch, averaged weights at the end."""
 
 import hashlib
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,15 +13,20 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from model_build.datasets.recording import CLASSES
 from model_build.models.student import StudentModels
-from model_build.recipe import Recipe
+from model_build.recipe import Optimizer, Recipe
+from model_build.stopping import check_stop
 from model_build.training import checkpoint
 from model_build.training.beats import Pool
 from model_build.training.lead_loss import lose_leads
-from model_build.training.losses import class_weights, set_cross_entropy
+from model_build.training.logbook import log_folder, recalls, write_epoch
+from model_build.training.losses import class_hits, class_weights, set_cross_entropy
 from model_build.training.p_waves import p_wave_loss, p_waves_of_plan
 from model_build.training.scaling import Scaling
 from model_build.training.segments import Batch, augment, gather, plan_epoch
+
+_log = logging.getLogger(__name__)
 
 Report = Callable[[int, int, float, float], None]
 """Called after each step: epoch, segments done, segments of the epoch, loss so far."""
@@ -34,9 +40,21 @@ class Trained:
 
 
 def one_thread() -> None:
-    """Keep TensorFlow to one thread: two one-thread runs beat one two-thread run."""
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    """Keep TensorFlow to one thread: two one-thread runs beat one two-thread run.
+
+    A GPU, if there is one, is used and shared instead: its host threads are left alone. To be
+    called before anything runs; later it changes nothing.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    try:
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        if not gpus:
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        # It has run something in this process already, and keeps what it has.
+        _log.debug("TensorFlow keeps its threads and memory")
 
 
 def run_name(recipe: Recipe, pool: Pool, scaling: Scaling, *more: bytes) -> str:
@@ -79,6 +97,15 @@ def _schedule(recipe: Recipe, steps_per_epoch: int) -> Callable[[int], float]:
     return rate
 
 
+def fresh_optimizer(rule: Optimizer) -> keras.optimizers.Optimizer:
+    """The recipe's optimizer; normalization and biases do not decay."""
+    if rule.kind == "adam":
+        return keras.optimizers.Adam(rule.learning_rate)
+    optimizer = keras.optimizers.AdamW(rule.learning_rate, weight_decay=rule.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    return optimizer
+
+
 def _train_step(
     model: keras.Model, optimizer: keras.optimizers.Optimizer, recipe: Recipe, average: list[Any]
 ) -> Callable[..., Any]:
@@ -98,7 +125,7 @@ def _train_step(
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         for mean, variable in zip(average, model.weights, strict=True):
             mean.assign(decay * mean + (1.0 - decay) * variable)
-        return total
+        return total, class_hits(outputs["logits"], target, weight)
 
     traced: Callable[..., Any] = tf.function(step, reduce_retracing=True)
     return traced
@@ -127,12 +154,12 @@ def train(
     """Train `student` on `pool`, resuming from the checkpoint at `path` if it is of this run.
 
     `stop_after` ends the run after that many epochs in all (the schedule stays that of the
-    recipe), so that an interruption can be told from a crash in tests.
+    recipe), so that an interruption can be told from a crash in tests. Raises `StoppedError`
+    after a checkpoint if that is wished (`model_build.stopping`).
     """
     rule, history = recipe.optimizer, student.config.history
     model = student.training_model
-    optimizer = keras.optimizers.AdamW(rule.learning_rate, weight_decay=rule.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    optimizer = fresh_optimizer(rule)
     optimizer.build(model.trainable_variables)
     run = run_name(recipe, pool, scaling, *_beyond(student, pool))
     found = checkpoint.restore(path, run, model, optimizer)
@@ -147,7 +174,7 @@ def train(
     for epoch in range(progress.epoch, min(rule.epochs, stop_after or rule.epochs)):
         random = np.random.default_rng((recipe.seed, epoch))
         plan = plan_epoch(pool, recipe.segments, random)
-        losses = []
+        losses, hits = [], np.zeros((2, len(CLASSES)), np.int64)
         for first in range(0, len(plan), rule.batch_segments):
             chosen = plan[first : first + rule.batch_segments]
             batch = gather(pool, chosen, recipe.segments, history, scaling, student.config.leads)
@@ -159,10 +186,17 @@ def train(
             decay = min(rule.ema, (1.0 + done) / (10.0 + done))
             p_wave = p_waves_of_plan(pool, chosen, recipe.segments)
             tensors = _tensors(batch, p_wave, rule.batch_segments)
-            losses.append(float(step(*tensors, tf.constant(decay, tf.float32))))
+            total, said = step(*tensors, tf.constant(decay, tf.float32))
+            losses.append(float(total))
+            hits += said.numpy()
             report(epoch, first + len(chosen), len(plan), float(np.mean(losses)))
         mean = float(np.mean(losses)) if losses else 0.0
         progress = checkpoint.Progress(run, epoch + 1, (*progress.losses, mean))
         checkpoint.save(path, progress, model, optimizer, [a.numpy() for a in average])
+        done = int(optimizer.iterations.numpy())
+        scalars = {"loss": mean, "learning rate": rate(done), **recalls(hits[0], hits[1], CLASSES)}
+        write_epoch(log_folder(path), epoch + 1, scalars)
+        if epoch + 1 < rule.epochs:
+            check_stop()
     model.set_weights([a.numpy() for a in average])
     return Trained(progress.losses)

@@ -21,6 +21,22 @@ def class_weights(by_class: dict[str, float]) -> NDArray[np.float32]:
     return table
 
 
+def class_hits(logits: Any, target: Any, weight: Any) -> Any:
+    """Beats of each class that are called so, and beats of each class: int32 (2, K).
+
+    Only beats with a weight and with one class alone as target.
+    """
+    n = len(CLASSES)
+    bits = tf.bitwise.left_shift(1, tf.range(n, dtype=tf.int32))
+    is_class = tf.cast(target, tf.int32)[..., None] == bits
+    is_class = tf.logical_and(is_class, (weight > 0)[..., None])
+    said = tf.one_hot(tf.argmax(logits, axis=-1), n, on_value=True, off_value=False)
+    hit = tf.logical_and(is_class, said)
+    axes = list(range(len(is_class.shape) - 1))
+    counts = [tf.reduce_sum(tf.cast(x, tf.int32), axis=axes) for x in (hit, is_class)]
+    return tf.stack(counts)
+
+
 def set_cross_entropy(logits: Any, target: Any) -> Any:
     """Minus the log of the joint probability of the classes in `target`.
 

@@ -17,7 +17,9 @@ def run(*words: str):
     return CliRunner().invoke(main, words)
 
 
-@pytest.mark.parametrize("name", ["prepare", "train", "quantize", "export", "evaluate", "all"])
+@pytest.mark.parametrize(
+    "name", ["prepare", "train", "quantize", "export", "evaluate", "study", "all"]
+)
 def test_help_reads_like_documentation(name):
     result = run(name, "--help")
     assert result.exit_code == 0

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from model_build.datasets.recording import Target
+from model_build.datasets.recording import CLASSES, Target
 from model_build.recipe import Recipe, Weight, read_recipe, recipe_path
 from model_build.training.beats import Pool, PreparedBeats, pool
 from model_build.training.scaling import fit_scaling
@@ -184,3 +184,52 @@ def test_the_student_learns_and_predicts_every_beat(beats, recipe, tmp_path):
     ectopic = np.isin(beats.target, [Target.S, Target.V])
     right = (1 << logits.argmax(axis=1)) == beats.target
     assert right[ectopic].mean() > 0.8
+
+
+@pytest.mark.tensorflow
+def test_a_wish_to_stop_is_granted_after_the_epoch_and_then_gone_on_from(beats, recipe, tmp_path):
+    """Every epoch is in the run's log for TensorBoard."""
+    import tensorflow as tf
+
+    from model_build.errors import StoppedError
+    from model_build.stopping import stop_when
+    from model_build.training.loop import train
+
+    scaling = fit_scaling(beats.features)
+    seen = []
+    with pytest.raises(StoppedError), stop_when(lambda: True):
+        train(_student(), beats, scaling, recipe, tmp_path / "run.npz", lambda *r: seen.append(r))
+    assert {epoch for epoch, *_ in seen} == {0}
+    train(_student(), beats, scaling, recipe, tmp_path / "run.npz", lambda *r: seen.append(r))
+    assert {epoch for epoch, *_ in seen} == {0, 1}
+    found = {}
+    for file in sorted((tmp_path / "run").iterdir()):
+        for record in tf.compat.v1.io.tf_record_iterator(str(file)):
+            event = tf.compat.v1.Event.FromString(record)
+            for value in event.summary.value:
+                found.setdefault(value.tag, {})[event.step] = float(tf.make_ndarray(value.tensor))
+    assert {"loss", "learning rate", "recall/N", "recall/S", "recall/V"} <= set(found)
+    assert sorted(found["loss"]) == [1, 2]
+    assert 0 <= found["recall/V"][2] <= 1
+
+
+@pytest.mark.tensorflow
+def test_hits_are_counted_by_class():
+    from model_build.training.losses import class_hits
+
+    logits = np.eye(len(CLASSES), dtype=np.float32)[[0, 1, 2, 2, 0, 1]]
+    target = np.array([Target.N, Target.S, Target.V, Target.N, Target.NOT_S, Target.S], np.uint8)
+    weight = np.array([1, 1, 1, 1, 1, 0], np.float32)
+    hits, beats = class_hits(logits, target, weight).numpy()
+    assert hits.tolist()[:3] == [1, 1, 1]
+    assert beats.tolist()[:3] == [2, 1, 1]
+
+
+@pytest.mark.tensorflow
+def test_the_optimizer_is_a_key_of_the_recipe(recipe):
+    from model_build.training.loop import fresh_optimizer
+
+    plain = fresh_optimizer(replace(recipe.optimizer, kind="adam"))
+    decaying = fresh_optimizer(recipe.optimizer)
+    assert plain.weight_decay is None
+    assert decaying.weight_decay == recipe.optimizer.weight_decay

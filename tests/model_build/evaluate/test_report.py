@@ -16,9 +16,14 @@ from model_build.cli import main
 from model_build.datasets.recording import Group, Recording
 from model_build.errors import RecipeError
 from model_build.evaluate import report
-from model_build.evaluate.beats import Scores, beats_of, pooled
+from model_build.evaluate.beats import Said, Scores, beats_of, pooled, scores_of
+from model_build.evaluate.document import to_markdown
 from model_build.evaluate.ec57 import compare_beats
+from model_build.evaluate.fibrillation import AfErrors
+from model_build.evaluate.findings import Findings, Subject
 from model_build.evaluate.ledger import begin, commit_of, commit_of_set, complete, openings
+from model_build.evaluate.noise_levels import NoiseLevel
+from model_build.evaluate.reliability import BINS, Reliability
 
 FS = 360.0
 
@@ -39,6 +44,13 @@ def test_a_detected_beat_without_a_class_is_q():
     assert said.symbol == ("V", "Q", "Q")
 
 
+def test_scores_stand_beside_the_beats_and_are_nan_where_there_are_none():
+    heard = BeatClassified(at=100, decided=300, label=BeatClass.NORMAL, scores={"N": 0.7, "S": 0.3})
+    events = [detected(100), detected(400), heard]
+    found = scores_of(events, beats_of(events), ("S", "N"))
+    np.testing.assert_array_equal(found, [[0.3, 0.7], [np.nan, np.nan]])
+
+
 def scores(shift: int = 0, n_beats: int = 1200) -> Scores:
     at = 200 + 300 * np.arange(n_beats)
     symbols = np.full(n_beats, "N")
@@ -52,12 +64,13 @@ def scores(shift: int = 0, n_beats: int = 1200) -> Scores:
         main=compare_beats(reference, test, FS, end),
         escapes_s=compare_beats(reference, test, FS, end, escapes="s"),
         whole=compare_beats(reference, test, FS, end, learning_s=0.0),
+        whole_escapes_s=compare_beats(reference, test, FS, end, learning_s=0.0, escapes="s"),
     )
 
 
 @pytest.fixture
 def subject():
-    return report.Subject(
+    return Subject(
         title="Beats: DS2, inter-patient", date="2026-11-23", recipe="r", recipe_digest="d" * 64,
         bundle_set="b" * 64, bundle_bytes=60_000, runtime="litert 9.8", mains_hz=60,
         seen_in_training=False,
@@ -67,7 +80,8 @@ def subject():
 
 def test_the_report_states_every_rule_apart(subject, tmp_path):
     int8 = {"mitdb/100": scores(), "mitdb/232": scores(5)}
-    data, text = report.write(tmp_path / "beats", subject, int8, {"mitdb/100": scores()})
+    findings = Findings(subject, int8, {"mitdb/100": scores()})
+    data, text, page = report.write(tmp_path / "beats", findings)
     found = json.loads(data.read_text())
     main = found["int8"]["main"]
     assert main["escapes"] == "n"
@@ -81,8 +95,15 @@ def test_the_report_states_every_rule_apart(subject, tmp_path):
     assert found["runtime"] == "litert 9.8"
     words = text.read_text()
     assert "shipped engine on litert 9.8" in words
-    for part in ("Escape beats (e, j, n) are N", "SVEB without 232", "201", "mitdb/232", "+0.00"):
+    for part in (
+        "Escape beats (e, j, n) are N", "SVEB without 232", "201", "mitdb/232", "+0.00",
+        "escapes as S, from 0:00", "Construe", "Not comparable",
+    ):  # fmt: skip
         assert part in words
+    drawn = page.read_text()
+    assert drawn.count("<svg") == 2
+    assert "<script" not in drawn
+    assert "http-equiv" not in drawn
 
 
 def test_pooling_adds_and_can_leave_out():
@@ -91,8 +112,10 @@ def test_pooling_adds_and_can_leave_out():
 
 
 def test_records_that_were_trained_on_are_called_so(subject):
-    words = report.markdown(replace(subject, seen_in_training=True), {"mitdb/101": scores()}, {})
+    seen = Findings(replace(subject, seen_in_training=True), {"mitdb/101": scores()})
+    words = to_markdown(report.compose(seen))
     assert "not of accuracy" in words
+    assert "Construe" not in words
 
 
 def _git(folder, *arguments):
@@ -177,7 +200,7 @@ def test_an_opening_that_breaks_off_is_in_the_ledger(ledger, tmp_path, monkeypat
         assert json.loads(line)["what"] == "opened"
         raise KeyError("power cut")
 
-    monkeypatch.setattr("model_build.evaluate.beats.engine_speaks", lambda *_: power_cut)
+    monkeypatch.setattr("model_build.evaluate.beats.engine_says", lambda *_: power_cut)
     assert isinstance(evaluate(tmp_path).exception, KeyError)
     (one,) = openings(ledger)
     assert one["results"] is None
@@ -189,13 +212,23 @@ def test_an_opening_that_breaks_off_is_in_the_ledger(ledger, tmp_path, monkeypat
 
 
 def test_an_opening_that_ends_has_its_results(ledger, tmp_path, monkeypatch):
-    monkeypatch.setattr("model_build.evaluate.beats.engine_speaks", lambda *_: lambda _: None)
+    said = Said(Annotations.of([], []), np.zeros((0, 4)))
+    none = Reliability(("N", "S", "V", "F"), np.zeros((5, BINS, 3)))
+    noise = [NoiseLevel("ma", 6, scores().main)]
+    monkeypatch.setattr("model_build.evaluate.beats.engine_says", lambda *_: lambda _: said)
     monkeypatch.setattr("model_build.evaluate.beats.score", lambda *_: scores())
+    monkeypatch.setattr("model_build.evaluate.truth.calibration_of", lambda *_: none)
+    monkeypatch.setattr("model_build.evaluate.truth.errors_in_af", lambda *_: AfErrors(100, 3))
+    monkeypatch.setattr("model_build.datasets.locate.ensure", lambda *_: tmp_path)
+    monkeypatch.setattr("model_build.evaluate.noise_levels.in_noise", lambda *_: noise)
     result = evaluate(tmp_path)
     assert result.exit_code == 0, result.output
     (one,) = openings(ledger)
     assert one["results"]["veb"]["se"] == pytest.approx(scores().main.veb.se)
-    assert one["runtime"] == json.loads(result.stdout)["runtime"]
+    found = json.loads(result.stdout)
+    assert one["runtime"] == found["runtime"]
+    assert found["af"] == {"beats": 200, "false_s_per_1000": 30.0}
+    assert found["noise"][0]["level_db"] == 6
 
 
 def test_a_refused_recipe_opens_nothing(ledger, tmp_path, monkeypatch):

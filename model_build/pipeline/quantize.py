@@ -1,0 +1,70 @@
+"""Stage: the student as two INT8 graphs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from firmware_bridge.records import read_header
+from model_build.calibrate import calibration_items, choose_beats
+from model_build.calibration import read_calibration_list, write_calibration_list
+from model_build.datasets.recording import Recording
+from model_build.jobs.job import Tell
+from model_build.pipeline.context import Context
+from model_build.quantize import QuantizedStudent, quantize_student
+from model_build.recipe import Recipe, calibration_path
+from model_build.student_files import StudentFile, load_student
+from model_build.training.beats import PreparedBeats
+from model_build.training.loop import one_thread
+
+CALIBRATION: Final = "calibration.txt"
+"""Name of the list that was used, beside the graphs."""
+
+
+def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
+    """Quantize; the list used is the one beside the recipe, or drawn where there is none."""
+    context = Context.of(folder, arguments, tell)
+    one_thread()
+    trained = load_student(context.inputs["student"], context.recipe)
+    recordings, prepared = context.training()
+    listed = calibration_path(str(context.recipe_path))
+    used = folder / CALIBRATION
+    if listed.is_file():
+        used.write_bytes(listed.read_bytes())
+    else:
+        draw_calibration(used, prepared, context.recipe, trained.student.config.history)
+    quantize_by(used, trained, recordings, prepared, context.recipe, folder)
+
+
+def draw_calibration(
+    path: Path, prepared: Sequence[PreparedBeats], recipe: Recipe, history: int
+) -> None:
+    """Draw the recipe's number of beats and write the list."""
+    untouched = [item for item in prepared if item.view == recipe.view[0].name]
+    drawn = choose_beats(untouched, recipe.quantize.calibration_beats, history, recipe.seed)
+    write_calibration_list(path, drawn, _COMMENT)
+
+
+_COMMENT: Final = """\
+Beats that INT8 ranges are measured on: training subjects, first channel, first view.
+Half are S, V or F; a tenth have less than a full history before them.
+Drawn by `model-build quantize --draw-calibration`; the sample is the detected peak's."""
+
+
+def quantize_by(
+    calibration: Path,
+    trained: StudentFile,
+    recordings: Sequence[Recording],
+    prepared: Sequence[PreparedBeats],
+    recipe: Recipe,
+    folder: Path,
+) -> QuantizedStudent:
+    """Write both graphs into `folder`, with ranges of the listed beats."""
+    student = trained.student
+    untouched = [item for item in prepared if item.view == recipe.view[0].name]
+    rates = {r.key: float(read_header(r.path).fs_fraction) for r in recordings}
+    listed = read_calibration_list(calibration)
+    config = student.config
+    items = calibration_items(
+        untouched, listed, trained.scaling, config.history, rates, config.leads
+    )
+    return quantize_student(student.encoder, student.context, list(items), folder)

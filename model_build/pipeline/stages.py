@@ -1,0 +1,63 @@
+"""The stages of a recipe, in order. A new part of the pipeline is one more entry here.
+
+Each is a module of this package with `run(folder, arguments, tell)`; `Context.of` makes of these
+what it needs. A stage may be listed several times under names of its own with other arguments
+(trainings that can run side by side). It must be resumable: a training by its checkpoint
+(`Context.checkpoint`), anything else by being short, or by `check_stop` where all is on disk.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from model_build.pipeline.stage import Stage
+from model_build.recipe import Recipe
+from model_build.study.results import RESULTS
+
+_NOT_TRAINED: Final = frozenset({"name", "quantize", "thresholds"})
+"""What training does not depend on."""
+
+PREPARE: Final = Stage(
+    "prepare",
+    "model_build.pipeline.prepare:run",
+    ignores=frozenset(Recipe.__slots__) - {"data", "view", "seed"},
+)
+
+
+PRETRAIN: Final = Stage(
+    "pretrain",
+    "model_build.pipeline.pretrain:run",
+    ignores=frozenset(Recipe.__slots__) - {"pretrain", "p_wave", "student", "seed"},
+)
+
+
+def tensors_and_trunk(recipe: Recipe) -> list[Stage]:
+    """What every training of the recipe, and each of its folds, begins with."""
+    return [PREPARE] if recipe.pretrain is None else [PREPARE, PRETRAIN]
+
+
+def stages_of(recipe: Recipe, calibration: Path, version: str) -> list[Stage]:
+    """From archives to a bundle set, measured.
+
+    Args:
+        recipe: What is made.
+        calibration: The committed calibration list; where it is absent one is drawn.
+        version: Of the set.
+    """
+    first = tensors_and_trunk(recipe)
+    student = Stage(
+        "student", "model_build.pipeline.student:run", needs=tuple(stage.name for stage in first),
+        ignores=_NOT_TRAINED,
+    )  # fmt: skip
+    quantize = Stage(
+        "quantize", "model_build.pipeline.quantize:run", needs=("prepare", "student"),
+        ignores=frozenset({"name", "thresholds"}), files=(calibration,),
+    )  # fmt: skip
+    measure = Stage(
+        "measure", "model_build.pipeline.measure:run", needs=("prepare", "student", "quantize")
+    )
+    export = Stage(
+        "export", "model_build.pipeline.export:run", needs=("student", "quantize", "measure"),
+        arguments={"version": version, "recipe": recipe.digest},
+        files=tuple(sorted(RESULTS.glob("*.jsonl"))),
+    )  # fmt: skip
+    return [*first, student, quantize, measure, export]

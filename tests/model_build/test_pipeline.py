@@ -1,0 +1,149 @@
+"""From archives to a bundle set: the suite's end-to-end training, whole and interrupted."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from edge_runtime.inference.bundle import load_bundle_set
+from model_build.cli import main
+from model_build.errors import JobError
+from model_build.pipeline.stage import Stage, jobs_of
+from model_build.pipeline.stages import stages_of
+from model_build.recipe import read_recipe, recipe_path
+
+RECIPE = """
+name = "tiny"
+seed = 3
+
+[data]
+sources = ["mitdb"]
+only = ["mitdb/208", "mitdb/209"]
+
+[[view]]
+name = "native"
+
+[weight]
+
+[loss]
+class_weight = { N = 1.0, S = 1.2, V = 1.2, F = 0.5, X = 1.0 }
+
+[segments]
+
+[augmentation]
+gain_sd = 0.1
+noise_sd = 0.03
+
+[optimizer]
+epochs = 2
+
+[student]
+stem = 8
+blocks = [[8, 2], [16, 2], [16, 2]]
+feature_units = 8
+embedding = 8
+context_channels = 8
+
+[quantize]
+calibration_beats = 60
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path) -> Path:
+    path = tmp_path / "tiny.toml"
+    path.write_text(RECIPE)
+    return path
+
+
+def make(tiny: Path, data: Path, work: Path):
+    words = ["all", "--recipe", str(tiny), "--data", str(data), "--work", str(work), "--jobs", "0"]
+    return CliRunner().invoke(main, [*words, "--out", str(work / "set"), "--json"])
+
+
+def hashed(folder: Path) -> dict[str, bytes]:
+    """Everything of a set but its card, which tells how long a call took."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "CARD.md")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+@pytest.mark.data
+@pytest.mark.tensorflow
+@pytest.mark.timeout(400)  # a minute on an idle core
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_an_interrupted_chain_ends_with_the_bytes_of_an_unbroken_one(
+    tiny, data_dir, tmp_path, monkeypatch
+):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    first = make(tiny, data_dir, whole)
+    assert first.exit_code == 0, first.output
+    loaded = load_bundle_set(whole / "set")
+    assert json.loads(first.stdout)["sha256"] == loaded.fingerprint
+    assert "Not cross-validated yet" in (loaded.beats.where / "CARD.md").read_text()
+
+    shutil.copytree(whole / "prepared", broken / "prepared")
+    runs = broken / "runs"
+    # Time is up as soon as the first epoch is on disk.
+    monkeypatch.setattr("time.monotonic", lambda: float(any(runs.glob("*.npz"))))
+    words = ["all", "--recipe", str(tiny), "--data", str(data_dir), "--work", str(broken)]
+    words += ["--jobs", "0", "--out", str(broken / "set"), "--stop-after", "0.5s"]
+    stopped = CliRunner().invoke(main, words)
+    assert stopped.exit_code == 3
+    assert "goes on from there" in stopped.output
+    assert not (broken / "set").exists()
+    monkeypatch.undo()
+    second = make(tiny, data_dir, broken)
+    assert second.exit_code == 0, second.output
+    assert hashed(broken / "set") == hashed(whole / "set")
+
+    shutil.rmtree(broken / "set")
+    done = {path: path.stat().st_mtime_ns for path in broken.rglob("done.json")}
+    third = make(tiny, data_dir, broken)
+    assert third.exit_code == 0, third.output
+    assert {path: path.stat().st_mtime_ns for path in broken.rglob("done.json")} == done
+    assert hashed(broken / "set") == hashed(whole / "set")
+
+
+def folders(tiny: Path, tmp_path: Path, **changed) -> dict[str, str]:
+    recipe = replace(read_recipe(tiny), **changed)
+    stages = stages_of(recipe, tmp_path / "none.txt", "1")
+    return {job.name: job.folder.name for job in jobs_of(stages, tiny, tmp_path, tmp_path)}
+
+
+def test_a_stage_is_named_by_what_it_depends_on(tiny, tmp_path):
+    before = folders(tiny, tmp_path)
+    tiny.write_text("# a comment\n" + RECIPE)
+    commented = folders(tiny, tmp_path)
+    assert {name for name in before if before[name] != commented[name]} == {"export"}
+    tiny.write_text(RECIPE.replace("calibration_beats = 60", "calibration_beats = 61"))
+    quantized = folders(tiny, tmp_path)
+    changed = {name for name in before if before[name] != quantized[name]}
+    assert changed == {"quantize", "measure", "export"}
+    tiny.write_text(RECIPE.replace("epochs = 2", "epochs = 3"))
+    longer = folders(tiny, tmp_path)
+    assert longer["prepare"] == before["prepare"]
+    assert longer["student"] != before["student"]
+    (tmp_path / "none.txt").write_text("mitdb/208 1000\n")
+    tiny.write_text(RECIPE)
+    assert folders(tiny, tmp_path)["quantize"] != before["quantize"]
+
+
+def test_a_stage_stands_after_what_it_needs(tiny, tmp_path):
+    stages = [Stage("b", "model_build.pipeline.prepare:run", needs=("a",))]
+    with pytest.raises(JobError, match="needs a before it"):
+        jobs_of(stages, tiny, tmp_path, tmp_path)
+
+
+def test_people_can_be_left_out(data_dir, tiny):
+    from model_build.prepare import training_recordings
+
+    recipe = read_recipe(tiny)
+    assert [r.record for r in training_recordings(data_dir, recipe)] == ["208", "209"]
+    without = replace(recipe.data, only=(), exclude=("mitdb/118", "mitdb/119"))
+    found = training_recordings(data_dir, replace(recipe, data=without))
+    assert len(found) == 19
+    shipped = read_recipe(recipe_path("beats-first"))
+    assert shipped.data.only == shipped.data.exclude == ()
