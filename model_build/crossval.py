@@ -1,9 +1,10 @@
 """Choosing without peeking: five folds by subject over the training recordings, scored by EC57."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Final
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from edge_runtime.rules.beat_label import LabelPolicy
 from firmware_bridge.records import read_annotations, read_header
 from model_build.datasets.recording import CLASSES, Group, Recording, Target
 from model_build.datasets.splits import FOLDS, fold_of
+from model_build.distil import cleaned, distillation, soft_labels
 from model_build.evaluate.ec57 import BeatMatrix, compare_beats
 from model_build.evaluate.fibrillation import AfErrors, episode_errors
 from model_build.evaluate.labels import class_scores, device_labels, emitted
@@ -20,11 +22,15 @@ from model_build.evaluate.out_of_fold import CrossValidation, FoldScores, WrongB
 from model_build.evaluate.reliability import BINS, Reliability, measure, paired_truth
 from model_build.models.student import StudentConfig, StudentModels, build_student
 from model_build.pretraining.prior import NOTHING, Prior, begin, with_p_waves
-from model_build.recipe import Recipe
+from model_build.recipe import Recipe, sizes
+from model_build.teacher.predict import Opinions
 from model_build.training.beats import PreparedBeats, pool
 from model_build.training.loop import Report, train
 from model_build.training.predict import Predictor
 from model_build.training.scaling import Scaling, fit_scaling
+
+Advice = Mapping[str, Opinions]
+"""What the teachers say, by the name of their recipe."""
 
 
 def fresh_student(recipe: Recipe, n_features: int, seed: int) -> StudentModels:
@@ -39,15 +45,8 @@ def student_config(recipe: Recipe, n_features: int) -> StudentConfig:
         n_features=n_features,
         outputs=recipe.segments.beats,
         p_wave=recipe.p_wave.weight > 0,
-        **_sizes(recipe.student),
+        **sizes(recipe.student),
     )
-
-
-def _sizes(entries: dict[str, Any]) -> dict[str, Any]:
-    def fixed(value: Any) -> Any:
-        return tuple(map(fixed, value)) if isinstance(value, list) else value
-
-    return {name: fixed(value) for name, value in entries.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,23 +64,42 @@ def fit(
     checkpoint: Path,
     report: Report,
     prior: Prior = NOTHING,
+    advice: Advice = MappingProxyType({}),
 ) -> Fitted:
     """Train a student on these recordings, resuming from `checkpoint` if it is of the same run.
 
     `prior` holds what the recipe's sections `pretrain` and `p_wave` ask for; of the P waves only
-    those of these recordings are used.
+    those of these recordings are used. `advice` holds what the teachers that the recipe names say
+    about every one of `prepared`.
     """
     beats = with_p_waves(pool(prepared, recipe.weight), prepared, recipe, prior)
+    if recipe.cleaning is not None:
+        beats = cleaned(beats, prepared, advice[recipe.cleaning.teacher], recipe.cleaning)
     scaling = fit_scaling(beats.features[beats.weight > 0])
     student = fresh_student(recipe, beats.features.shape[1], recipe.seed)
     begin(student, recipe, prior)
+    more = None
+    if recipe.distil is not None:
+        said = soft_labels(prepared, advice[recipe.distil.teacher])
+        more = distillation(student, beats, said, recipe)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    trained = train(student, beats, scaling, recipe, checkpoint, report)
+    trained = train(student, beats, scaling, recipe, checkpoint, report, more=more)
     return Fitted(student, scaling, trained.losses)
 
 
 Fold = int | str
 """A fold of folds.toml, or an archive ("svdb") that is left out whole."""
+
+
+Advise = Callable[[Sequence[PreparedBeats], Fold], Advice]
+"""What teachers say about beats that train while a fold is scored: teachers that have seen neither
+the beats' subjects nor the fold's."""
+
+
+def unadvised(training: Sequence[PreparedBeats], scored: Fold) -> Advice:
+    """Of a recipe that has no teacher."""
+    del training, scored
+    return MappingProxyType({})
 
 
 def is_held_out(item: PreparedBeats, fold: Fold) -> bool:
@@ -104,13 +122,14 @@ def cross_validate(
     report: Callable[[int], Report],
     folds: Sequence[int] = tuple(range(FOLDS)),
     prior: Prior = NOTHING,
+    advise: Advise = unadvised,
 ) -> CrossValidation:
     """Train once for each fold on the others; score it on its own subjects, and pool."""
     return join(
         [
             score_fold(
                 recordings, prepared, recipe, fold,
-                work / "runs" / f"{recipe.short}-fold{fold}.npz", report(fold), prior,
+                work / "runs" / f"{recipe.short}-fold{fold}.npz", report(fold), prior, advise,
             )
             for fold in folds
         ]
@@ -125,10 +144,11 @@ def score_fold(
     checkpoint: Path,
     report: Report,
     prior: Prior = NOTHING,
+    advise: Advise = unadvised,
 ) -> FoldScores:
     """Train on all but one fold, score that one."""
     outside = tested(prepared, recipe, fold)
-    fitted = fit_fold(prepared, recipe, fold, checkpoint, report, prior)
+    fitted = fit_fold(prepared, recipe, fold, checkpoint, report, prior, advise)
     said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
     return score_logits(recordings, outside, said, recipe)
 
@@ -140,10 +160,11 @@ def fit_fold(
     checkpoint: Path,
     report: Report,
     prior: Prior = NOTHING,
+    advise: Advise = unadvised,
 ) -> Fitted:
     """A student that never saw the fold, from its checkpoint where that is done."""
     inside = [p for p in prepared if not is_held_out(p, fold)]
-    return fit(inside, recipe, checkpoint, report, prior)
+    return fit(inside, recipe, checkpoint, report, prior, advise(inside, fold))
 
 
 def score_logits(

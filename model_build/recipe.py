@@ -202,6 +202,53 @@ class Pretrain:
 
 
 @dataclass(frozen=True, slots=True)
+class Teacher:
+    """What makes a recipe one for a teacher (`model_build.teacher`).
+
+    `pairs` name views that show the same beats on two leads; `lead_dropout` is the share of such
+    segments that lose one. The ensemble has one member for each of `seeds`. Predictions are made
+    on `predict_beats` beats at once with `overlap` more on each side. `sizes` are entries of
+    `models.teacher.TeacherConfig`.
+    """
+
+    seeds: tuple[int, ...]
+    pairs: tuple[tuple[str, str], ...] = ()
+    lead_dropout: float = 0.3
+    predict_beats: int = 896
+    overlap: int = 64
+    sizes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Distil:
+    """How a student learns from the ensemble of the recipe `teacher`, cross-fitted by subject.
+
+    loss = (1 - alpha) * hard + alpha * temperature^2 * KL(teacher || student), both softened by
+    `temperature`, + feature_weight * (1 - cosine) between a projection of the student's embedding
+    and the teacher's representation of the beat.
+    """
+
+    teacher: str
+    alpha: float = 0.5
+    temperature: float = 2.0
+    feature_weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """Training weight of beats whose label a cross-fitted ensemble contradicts.
+
+    Contradicted: the classes that the label leaves out have together at least `min_probability`.
+    Weights are multiplied by `weight`; labels, and everything that is scored, stay.
+    """
+
+    teacher: str
+    min_probability: float = 0.95
+    weight: float = 0.0
+    sources: tuple[str, ...] = ("svdb",)
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
     """One recipe file. `thresholds` are the least scores at which a class is emitted; X is that of
     an artefact, and `tentative` the joint score of beats from which a tentative peak is one."""
@@ -221,6 +268,9 @@ class Recipe:
     student: dict[str, Any] = field(default_factory=dict)
     pretrain: Pretrain | None = None
     p_wave: PWaves = PWaves()
+    teacher: Teacher | None = None
+    distil: Distil | None = None
+    cleaning: Cleaning | None = None
     digest: str = ""
 
     @property
@@ -235,6 +285,15 @@ class Recipe:
 
 
 _converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+def sizes(entries: dict[str, Any]) -> dict[str, Any]:
+    """Entries of a free table as keywords of a frozen dataclass: lists become tuples."""
+
+    def fixed(value: Any) -> Any:
+        return tuple(map(fixed, value)) if isinstance(value, list) else value
+
+    return {name: fixed(value) for name, value in entries.items()}
 
 
 def recipe_path(name_or_path: str) -> Path:

@@ -70,7 +70,8 @@ def command(
         _train(recipe, data, work, as_json)
 
 
-def _reporter(shown: "Progress", recipe: "Recipe", name: str) -> Callable[..., None]:
+def reporter(shown: "Progress", recipe: "Recipe", name: str) -> Callable[..., None]:
+    """A task of the bar for one training."""
     epochs = recipe.optimizer.epochs
     task = shown.add_task(name, total=None, note="")
 
@@ -83,6 +84,7 @@ def _reporter(shown: "Progress", recipe: "Recipe", name: str) -> Callable[..., N
 
 def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> None:
     from model_build.crossval import fit  # noqa: PLC0415 - loads TensorFlow
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.prepare import code_digest  # noqa: PLC0415
     from model_build.pretraining.prior import records_of  # noqa: PLC0415
     from model_build.student_files import (  # noqa: PLC0415
@@ -90,6 +92,7 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
         save_student,
         student_folder,
     )
+    from model_build.teacher.crossfit import advice, advisers  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     one_thread()
@@ -97,8 +100,10 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
     recordings, prepared = load_training(recipe, data, work)
     folder = student_folder(work, recipe)
     with progress() as shown:
+        heard = advice(advisers(recipe, data_directory(data), work), prepared, None)
         checkpoint = work / "runs" / f"{recipe.name}-{recipe.short}.npz"
-        fitted = fit(prepared, recipe, checkpoint, _reporter(shown, recipe, "train"), prior)
+        told = reporter(shown, recipe, "train")
+        fitted = fit(prepared, recipe, checkpoint, told, prior, heard)
     trained_on = TrainedOn(
         recordings=tuple(dict.fromkeys((*(r.key for r in recordings), *records_of(recipe)))),
         code=code_digest(),
@@ -116,21 +121,25 @@ def _cross_validate(
     recipe: "Recipe", data: Path | None, work: Path, folds: str, by_lead: bool, as_json: bool
 ) -> None:
     from model_build.crossval import cross_validate  # noqa: PLC0415 - loads TensorFlow
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.evaluate.lead_loss import (  # noqa: PLC0415
         cross_validate_conditions,
         table,
     )
     from model_build.student_files import student_folder  # noqa: PLC0415
+    from model_build.teacher.crossfit import advice, advisers  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     chosen = _chosen_folds(folds)
     one_thread()
     prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
+    teachers = advisers(recipe, data_directory(data), work)
     with progress() as shown:
         given = (
             recordings, prepared, recipe, work,
-            lambda fold: _reporter(shown, recipe, f"fold {fold}"), chosen, prior,
+            lambda fold: reporter(shown, recipe, f"fold {fold}"), chosen, prior,
+            lambda inside, fold: advice(teachers, inside, fold),
         )  # fmt: skip
         if by_lead:
             results = cross_validate_conditions(*given)
@@ -138,7 +147,7 @@ def _cross_validate(
             file, lines = "by-lead.json", table(results)
         else:
             result = cross_validate(*given)
-            told, file, lines = result.as_json(), "cross-validation.json", _lines(result)
+            told, file, lines = result.as_json(), "cross-validation.json", score_lines(result)
     folder = student_folder(work, recipe)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / file).write_text(json.dumps(told))
@@ -152,7 +161,8 @@ def _chosen_folds(folds: str) -> list[int]:
         raise click.BadParameter("a list like 0,1,2", param_hint="--folds") from error
 
 
-def _lines(result: "CrossValidation") -> str:
+def score_lines(result: "CrossValidation") -> str:
+    """The scores as a table for people."""
     total = result.total
     rows = [
         (name, rates.se, rates.ppv, rates.f1)

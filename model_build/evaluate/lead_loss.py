@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware_bridge.records import read_header
-from model_build.crossval import fit_fold, score_logits
+from model_build.crossval import Advise, fit_fold, score_logits, unadvised
 from model_build.datasets.recording import Recording
 from model_build.datasets.splits import FOLDS, fold_of
 from model_build.errors import RecipeError
@@ -63,6 +63,7 @@ def cross_validate_conditions(
     report: Callable[[int], Report],
     folds: Sequence[int] = tuple(range(FOLDS)),
     prior: Prior = NOTHING,
+    advise: Advise = unadvised,
 ) -> Mapping[str, CrossValidation]:
     """Out-of-fold scores by condition; a fold that was trained before is not trained again.
 
@@ -74,7 +75,7 @@ def cross_validate_conditions(
     for fold in folds:
         tested = [r for r in paired if fold_of(r.subject) == fold]
         path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
-        fitted = fit_fold(prepared, recipe, fold, path, report(fold), prior)
+        fitted = fit_fold(prepared, recipe, fold, path, report(fold), prior, advise)
         predict = Predictor(fitted.student, fitted.scaling)
         for condition in chosen:
             outside = list(_seen(tested, condition, recipe, work))

@@ -71,16 +71,16 @@ class StudentModels:
 
     training_model: `window` and `template` (B, segment, window), `features` (B, segment, F),
         `valid` (B, segment), 1 for a usable beat -> `logits` and `evidence`, both
-        (B, outputs, K), for the last `outputs` beats. `evidence` is the average of the class
-        evidence map: a loss on it gives the map its meaning. With `config.p_wave` also `p_wave`
-        (B, outputs), the logit of "has a P wave".
+        (B, outputs, K), and `embedding` (B, outputs, E), for the last `outputs` beats. `evidence`
+        is the average of the class evidence map: a loss on it gives the map its meaning. With
+        `config.p_wave` also `p_wave` (B, outputs), the logit of "has a P wave".
     encoder: `window` and `template` (1, 1, window, 1), `features` (1, F) ->
         `embedding` (1, E), `cam` (1, 1, T, K).
     context: `history` (1, leads, history, E), masked rows zero, `valid` (1, leads, history, 1) ->
         `logits` (1, K).
 
-    With two leads the inputs of `training_model` are (B, 2, segment, ...), and `evidence` is that
-    of the leads that are there.
+    With two leads the inputs of `training_model` are (B, 2, segment, ...); `evidence` and
+    `embedding` are means over the leads that are there.
     """
 
     config: StudentConfig
@@ -231,19 +231,23 @@ def _training_model(config: StudentConfig, beat: keras.Model, sequence: keras.Mo
     rows = ops.reshape(embedding, (-1, leads, n, config.embedding)) * mask
     logits = sequence([rows, mask])[:, 0, -config.outputs :, :]
     evidence = ops.reshape(ops.mean(cam, axis=(1, 2)), (-1, leads, n, config.n_classes))
-    outputs = {"logits": logits, "evidence": _of_leads(evidence, mask)[:, -config.outputs :, :]}
+    outputs = {
+        "logits": logits,
+        "evidence": _of_leads(evidence, mask)[:, -config.outputs :, :],
+        "embedding": _of_leads(rows, mask)[:, -config.outputs :, :],
+    }
     if config.p_wave:
         p_wave = ops.reshape(layers.Dense(1, name="p_wave")(embedding), (-1, leads, n, 1))
         outputs["p_wave"] = _of_leads(p_wave, mask)[:, -config.outputs :, 0]
     return keras.Model([window, template, features, valid], outputs, name="student")
 
 
-def _of_leads(evidence: Tensor, mask: Tensor) -> Tensor:
-    """Logits (B, leads, n, K) averaged over the leads that are there, (B, n, K)."""
-    if evidence.shape[1] == 1:
-        return evidence[:, 0]
+def _of_leads(values: Tensor, mask: Tensor) -> Tensor:
+    """Rows (B, leads, n, C) averaged over the leads that are there, (B, n, C)."""
+    if values.shape[1] == 1:
+        return values[:, 0]
     ops = keras.ops
-    return ops.sum(evidence * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
+    return ops.sum(values * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
 
 
 def _encoder_graph(config: StudentConfig, beat: keras.Model) -> keras.Model:

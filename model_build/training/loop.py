@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from model_build.datasets.recording import CLASSES
 from model_build.models.student import StudentModels
-from model_build.recipe import Optimizer, Recipe
+from model_build.recipe import Loss, Optimizer, Recipe
 from model_build.stopping import check_stop
 from model_build.training import checkpoint
 from model_build.training.beats import Pool
@@ -24,7 +24,7 @@ from model_build.training.logbook import log_folder, recalls, write_epoch
 from model_build.training.losses import class_hits, class_weights, set_cross_entropy
 from model_build.training.p_waves import p_wave_loss, p_waves_of_plan
 from model_build.training.scaling import Scaling
-from model_build.training.segments import Batch, augment, gather, plan_epoch
+from model_build.training.segments import augment, gather, plan_epoch
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +55,27 @@ def one_thread() -> None:
     except RuntimeError:
         # It has run something in this process already, and keeps what it has.
         _log.debug("TensorFlow keeps its threads and memory")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What a run trains: a model, the segments of an epoch, their tensors, and the loss.
+
+    Attributes:
+        model: Called with `inputs`.
+        plan: Segments of an epoch, (segments, 2), drawn with the epoch's random numbers.
+        tensors: `(inputs, labels)` of some rows of the plan; the first two labels are the beats'
+            targets and weights. The loop fills nothing up: shapes that change cost a new trace,
+            unless `signature` leaves them open.
+        loss: Of `(outputs, *labels)`, a scalar.
+        signature: Tensor specifications of `(inputs, labels)`; None takes what comes.
+    """
+
+    model: keras.Model
+    plan: Callable[[np.random.Generator], NDArray[np.int64]]
+    tensors: Callable[[NDArray[np.int64], np.random.Generator], tuple[Any, Any]]
+    loss: Callable[..., Any]
+    signature: tuple[Any, Any] | None = None
 
 
 def run_name(recipe: Recipe, pool: Pool, scaling: Scaling, *more: bytes) -> str:
@@ -107,39 +128,90 @@ def fresh_optimizer(rule: Optimizer) -> keras.optimizers.Optimizer:
 
 
 def _train_step(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer, recipe: Recipe, average: list[Any]
+    lesson: Lesson, optimizer: keras.optimizers.Optimizer, average: list[Any]
 ) -> Callable[..., Any]:
-    loss, of_p = recipe.loss, recipe.p_wave.weight
-    weights = tf.constant(class_weights(loss.class_weight))
+    model = lesson.model
 
-    def step(inputs: Any, target: Any, weight: Any, p_wave: Any, decay: Any) -> Any:
+    def step(inputs: Any, labels: Any, decay: Any) -> Any:
         with tf.GradientTape() as tape:
             outputs = model(inputs, training=True)
-            each = set_cross_entropy(outputs["logits"], target)
-            each += loss.cam * set_cross_entropy(outputs["evidence"], target)
-            share = weight * tf.gather(weights, tf.cast(target, tf.int32))
-            total = tf.reduce_sum(each * share) / tf.maximum(tf.reduce_sum(share), 1.0)
-            if of_p:
-                total += of_p * p_wave_loss(outputs["p_wave"], p_wave)
+            total = lesson.loss(outputs, *labels)
         gradients = tape.gradient(total, model.trainable_variables)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         for mean, variable in zip(average, model.weights, strict=True):
             mean.assign(decay * mean + (1.0 - decay) * variable)
-        return total, class_hits(outputs["logits"], target, weight)
+        return total, class_hits(outputs["logits"], labels[0], labels[1])
 
-    traced: Callable[..., Any] = tf.function(step, reduce_retracing=True)
+    traced: Callable[..., Any]
+    if lesson.signature is None:
+        traced = tf.function(step, reduce_retracing=True)
+    else:
+        decay = tf.TensorSpec((), tf.float32)
+        traced = tf.function(step, input_signature=(*lesson.signature, decay))
     return traced
 
 
-def _tensors(batch: Batch, p_wave: NDArray[np.uint8], size: int) -> tuple[Any, ...]:
-    """Tensors of a batch, filled up with weightless segments to `size` (one traced shape)."""
+def hard_loss(loss: Loss) -> Callable[..., Any]:
+    """Weighted cross-entropy of `logits` and, less, `evidence`: of (outputs, target, weight)."""
+    weights = tf.constant(class_weights(loss.class_weight))
 
-    def full(array: Any) -> Any:
-        missing = [(0, size - len(array))] + [(0, 0)] * (array.ndim - 1)
-        return tf.constant(np.pad(array, missing))
+    def of(outputs: Any, target: Any, weight: Any) -> Any:
+        each = set_cross_entropy(outputs["logits"], target)
+        each += loss.cam * set_cross_entropy(outputs["evidence"], target)
+        share = weight * tf.gather(weights, tf.cast(target, tf.int32))
+        return tf.reduce_sum(each * share) / tf.maximum(tf.reduce_sum(share), 1.0)
 
-    labels = (batch.target, batch.weight, p_wave)
-    return [full(a) for a in batch.inputs], *(full(a) for a in labels)
+    return of
+
+
+def student_loss(recipe: Recipe) -> Callable[..., Any]:
+    """The hard loss and, where the recipe asks for it, that of P waves.
+
+    Of (outputs, target, weight, p_wave).
+    """
+    hard, of_p = hard_loss(recipe.loss), recipe.p_wave.weight
+
+    def of(outputs: Any, target: Any, weight: Any, p_wave: Any) -> Any:
+        total = hard(outputs, target, weight)
+        if of_p:
+            total += of_p * p_wave_loss(outputs["p_wave"], p_wave)
+        return total
+
+    return of
+
+
+def filled_up(array: NDArray[Any], size: int) -> Any:
+    """The array as a tensor, with zeros (weightless segments) after it up to `size` rows."""
+    missing = [(0, size - len(array))] + [(0, 0)] * (array.ndim - 1)
+    return tf.constant(np.pad(array, missing))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Enrichment:
+    """What is added to a student's lesson, and bytes that tell a run with it from others."""
+
+    enrich: Callable[[Lesson], Lesson]
+    identity: bytes
+
+
+def student_lesson(student: StudentModels, pool: Pool, scaling: Scaling, recipe: Recipe) -> Lesson:
+    """Segments of `pool` with their hard labels."""
+    size, history = recipe.optimizer.batch_segments, student.config.history
+
+    def tensors(chosen: NDArray[np.int64], random: np.random.Generator) -> tuple[Any, Any]:
+        batch = gather(pool, chosen, recipe.segments, history, scaling, student.config.leads)
+        batch = augment(batch, recipe.augmentation, recipe.segments, random)
+        batch = lose_leads(batch, recipe.leads, random)
+        p_wave = p_waves_of_plan(pool, chosen, recipe.segments)
+        labels = (batch.target, batch.weight, p_wave)
+        return [filled_up(a, size) for a in batch.inputs], [filled_up(a, size) for a in labels]
+
+    return Lesson(
+        model=student.training_model,
+        plan=lambda random: plan_epoch(pool, recipe.segments, random),
+        tensors=tensors,
+        loss=student_loss(recipe),
+    )
 
 
 def train(
@@ -150,43 +222,55 @@ def train(
     path: Path,
     report: Report = lambda *_: None,
     stop_after: int | None = None,
+    more: Enrichment | None = None,
 ) -> Trained:
     """Train `student` on `pool`, resuming from the checkpoint at `path` if it is of this run.
 
-    `stop_after` ends the run after that many epochs in all (the schedule stays that of the
-    recipe), so that an interruption can be told from a crash in tests. Raises `StoppedError`
-    after a checkpoint if that is wished (`model_build.stopping`).
+    `more` adds to the hard labels. `stop_after` ends the run after that many epochs in all (the
+    schedule stays that of the recipe), so that an interruption can be told from a crash in tests.
+    Raises `StoppedError` after a checkpoint if that is wished (`model_build.stopping`).
     """
-    rule, history = recipe.optimizer, student.config.history
-    model = student.training_model
+    lesson = student_lesson(student, pool, scaling, recipe)
+    if more is not None:
+        lesson = more.enrich(lesson)
+    identity = more.identity if more else b""
+    run = run_name(recipe, pool, scaling, *_beyond(student, pool), identity)
+    return train_lesson(lesson, recipe, run, path, report, stop_after)
+
+
+def train_lesson(
+    lesson: Lesson,
+    recipe: Recipe,
+    run: str,
+    path: Path,
+    report: Report = lambda *_: None,
+    stop_after: int | None = None,
+) -> Trained:
+    """Train the lesson's model by the recipe's optimizer; `run` is its identity (`run_name`)."""
+    rule, model = recipe.optimizer, lesson.model
     optimizer = fresh_optimizer(rule)
     optimizer.build(model.trainable_variables)
-    run = run_name(recipe, pool, scaling, *_beyond(student, pool))
     found = checkpoint.restore(path, run, model, optimizer)
     progress, arrays = found or (
         checkpoint.Progress(run, 0, ()),
         [w.numpy() for w in model.weights],
     )
     average = [tf.Variable(a, trainable=False) for a in arrays]
-    step = _train_step(model, optimizer, recipe, average)
-    expected = len(plan_epoch(pool, recipe.segments, np.random.default_rng((recipe.seed, 0))))
+    step = _train_step(lesson, optimizer, average)
+    expected = len(lesson.plan(np.random.default_rng((recipe.seed, 0))))
     rate = _schedule(recipe, max(1, math.ceil(expected / rule.batch_segments)))
     for epoch in range(progress.epoch, min(rule.epochs, stop_after or rule.epochs)):
         random = np.random.default_rng((recipe.seed, epoch))
-        plan = plan_epoch(pool, recipe.segments, random)
+        plan = lesson.plan(random)
         losses, hits = [], np.zeros((2, len(CLASSES)), np.int64)
         for first in range(0, len(plan), rule.batch_segments):
             chosen = plan[first : first + rule.batch_segments]
-            batch = gather(pool, chosen, recipe.segments, history, scaling, student.config.leads)
-            batch = augment(batch, recipe.augmentation, recipe.segments, random)
-            batch = lose_leads(batch, recipe.leads, random)
+            inputs, labels = lesson.tensors(chosen, random)
             done = int(optimizer.iterations.numpy())
             optimizer.learning_rate.assign(rate(done))
             # A young average must not remember the random start.
             decay = min(rule.ema, (1.0 + done) / (10.0 + done))
-            p_wave = p_waves_of_plan(pool, chosen, recipe.segments)
-            tensors = _tensors(batch, p_wave, rule.batch_segments)
-            total, said = step(*tensors, tf.constant(decay, tf.float32))
+            total, said = step(inputs, labels, tf.constant(decay, tf.float32))
             losses.append(float(total))
             hits += said.numpy()
             report(epoch, first + len(chosen), len(plan), float(np.mean(losses)))

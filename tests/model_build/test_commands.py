@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from model_build.cli import main
+from model_build.errors import BuildError
 from model_build.recipe import read_recipe, recipe_path
 from model_build.student_files import student_folder
 
@@ -18,7 +19,7 @@ def run(*words: str):
 
 
 @pytest.mark.parametrize(
-    "name", ["prepare", "train", "quantize", "export", "evaluate", "study", "all"]
+    "name", ["prepare", "teach", "train", "quantize", "export", "evaluate", "study", "all"]
 )
 def test_help_reads_like_documentation(name):
     result = run(name, "--help")
@@ -78,6 +79,32 @@ def test_a_list_of_folds_is_checked(tmp_path):
     result = run("train", "--cross-validate", "--folds", "x", "--work", str(tmp_path))
     assert result.exit_code == 2
     assert "--folds" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--without", "x"], "a list like 0,1"),
+        (["--without", "0,7"], "folds are 0 to 4"),
+        (["--without", "0,1", "--cross-validate"], "without one fold each"),
+        (["--pairs", "--cross-validate"], "without one fold each"),
+        (["--seed", "9"], "no member 9"),
+    ],
+)
+def test_who_teaches_is_checked_first(words, said, tmp_path):
+    pytest.importorskip("tensorflow")
+    result = run("teach", "--recipe", "teacher", "--work", str(tmp_path), *words)
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_a_student_whose_teachers_are_not_trained_says_what_comes_first(tmp_path):
+    pytest.importorskip("tensorflow")
+    from model_build.teacher.members import Membership, load_member
+
+    which = Membership(read_recipe(recipe_path("teacher")), frozenset({0, 1}), 2)
+    with pytest.raises(BuildError, match="model-build teach --recipe teacher --without 0,1"):
+        load_member(which, [], tmp_path)
 
 
 @pytest.mark.data

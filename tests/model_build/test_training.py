@@ -10,42 +10,12 @@ from model_build.recipe import Recipe, Weight, read_recipe, recipe_path
 from model_build.training.beats import Pool, PreparedBeats, pool
 from model_build.training.scaling import fit_scaling
 from model_build.training.segments import augment, gather, plan_epoch
-
-N_FEATURES = 5
-
-
-def made_up(key: str, n_beats: int = 300, seed: int = 0) -> PreparedBeats:
-    """V beats are wide, S beats have a large first feature; one piece starts in the middle."""
-    random = np.random.default_rng(seed)
-    target = random.choice(
-        [Target.N, Target.S, Target.V, Target.IGNORE, Target.NOT_S],
-        n_beats,
-        p=[0.7, 0.1, 0.1, 0.05, 0.05],
-    ).astype(np.uint8)
-    t = np.arange(160) - 88
-    width = np.where(target == Target.V, 14.0, 4.0)[:, None]
-    window = np.exp(-((t / width) ** 2)) + 0.05 * random.standard_normal((n_beats, 160))
-    features = random.standard_normal((n_beats, N_FEATURES)).astype(np.float32)
-    features[:, 0] += 4.0 * (target == Target.S)
-    return PreparedBeats(
-        key=key,
-        subject=key,
-        group="beats",
-        view="native",
-        starts=np.array([0, n_beats // 2]),
-        at=np.arange(n_beats) * 200,
-        window=window.astype(np.float16),
-        template=np.tile(np.exp(-((t / 4.0) ** 2)), (n_beats, 1)).astype(np.float16),
-        features=features,
-        valid=random.random(n_beats) < 0.97,
-        tentative=np.zeros(n_beats, bool),
-        target=target,
-    )
+from tests.model_build.made_up_beats import N_FEATURES, made_up_beats
 
 
 @pytest.fixture
 def beats() -> Pool:
-    return pool([made_up("a", seed=1), made_up("b", seed=2)], Weight())
+    return pool([made_up_beats("a", seed=1), made_up_beats("b", seed=2)], Weight())
 
 
 @pytest.fixture
@@ -57,7 +27,7 @@ def recipe() -> Recipe:
 
 
 def test_prepared_beats_survive_the_disk(tmp_path):
-    before = made_up("mitdb/101")
+    before = made_up_beats("mitdb/101")
     before.save(tmp_path / "beats.npz")
     after = PreparedBeats.load(tmp_path / "beats.npz")
     assert (after.key, after.subject, after.group, after.view) == (
