@@ -6,8 +6,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_bridge.records import read_header
 from model_build.calibration import CalibrationBeat
-from model_build.datasets.recording import Group, Target
+from model_build.datasets.recording import Group, Recording, Target
 from model_build.errors import QuantizeError
 from model_build.recipe import Segments, Weight
 from model_build.training.beats import PreparedBeats, pool
@@ -72,3 +73,8 @@ def calibration_items(
         batch = keep_leads(batch, _SUBSETS[number % len(_SUBSETS)])
         names = ("window", "template", "features", "valid")
         yield {name: getattr(batch, name)[0] for name in names}
+
+
+def rates_of(recordings: Sequence[Recording]) -> dict[str, float]:
+    """Sampling rate in Hz of each recording."""
+    return {r.key: float(read_header(r.path).fs_fraction) for r in recordings}

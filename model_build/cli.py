@@ -12,7 +12,7 @@ from firmware_bridge.errors import BridgeError, UsageError
 from model_build import commands
 from model_build.errors import BuildError, StoppedError
 
-_BUILD_EXTRA: Final = {"keras", "matplotlib", "tensorflow", "wfdb"}
+_BUILD_EXTRA: Final = {"flatbuffers", "keras", "matplotlib", "tensorflow", "wfdb"}
 """What the `build` extra brings (pyproject.toml): a device, or a look at the help, needs none."""
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from model_build.datasets.recording import Recording
     from model_build.recipe import Recipe
     from model_build.training.beats import PreparedBeats
+    from model_build.training.loop import Report
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -71,6 +72,19 @@ jobs_option = click.option(
     "--jobs", type=click.IntRange(min=0), default=2, show_default=True, metavar="N",
     help="Processes at a time, one thread each; 0: in this process, one after the other.",
 )  # fmt: skip
+
+
+def _fold_numbers(_: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter("a list like 0,1,2", param=parameter) from error
+
+
+folds_option = click.option(
+    "--folds", default="0,1,2,3,4", show_default=True, metavar="LIST", callback=_fold_numbers,
+    help="Which subject folds.",
+)  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 
 
@@ -84,6 +98,17 @@ def progress() -> Iterator[Progress]:
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as shown:
         yield shown
+
+
+def reporter(shown: Progress, name: str, epochs: int) -> "Report":
+    """What a training run of `epochs` reports to: a bar of its own that shows epoch and loss."""
+    task = shown.add_task(name, total=None, note="")
+
+    def report(epoch: int, done: int, total: float, loss: float) -> None:
+        note = f"epoch {epoch + 1}/{epochs} loss {loss:.4f}"
+        shown.update(task, completed=epoch * total + done, total=epochs * total, note=note)
+
+    return report
 
 
 def load_recipe(name: str) -> "Recipe":

@@ -102,6 +102,15 @@ def unadvised(training: Sequence[PreparedBeats], scored: Fold) -> Advice:
     return MappingProxyType({})
 
 
+Hear = Callable[[NDArray[np.float32], Sequence[PreparedBeats]], None]
+"""Takes logits (k, K) and the recordings, end to end, that they are of."""
+
+
+def unheard(logits: NDArray[np.float32], outside: Sequence[PreparedBeats]) -> None:
+    """Logits that nobody but the scorer wants."""
+    del logits, outside
+
+
 def is_held_out(item: PreparedBeats, fold: Fold) -> bool:
     """Whether the recording is tested, not trained on."""
     if isinstance(fold, str):
@@ -123,13 +132,18 @@ def cross_validate(
     folds: Sequence[int] = tuple(range(FOLDS)),
     prior: Prior = NOTHING,
     advise: Advise = unadvised,
+    heard: Hear = unheard,
 ) -> CrossValidation:
-    """Train once for each fold on the others; score it on its own subjects, and pool."""
+    """Train once for each fold on the others; score it on its own subjects, and pool.
+
+    `heard` is told the logits (k, K) of each fold's left-out recordings, end to end.
+    """
     return join(
         [
             score_fold(
                 recordings, prepared, recipe, fold,
-                work / "runs" / f"{recipe.short}-fold{fold}.npz", report(fold), prior, advise,
+                work / "runs" / f"{recipe.short}-fold{fold}.npz", report(fold), prior,
+                advise, heard,
             )
             for fold in folds
         ]
@@ -145,11 +159,13 @@ def score_fold(
     report: Report,
     prior: Prior = NOTHING,
     advise: Advise = unadvised,
+    heard: Hear = unheard,
 ) -> FoldScores:
     """Train on all but one fold, score that one."""
     outside = tested(prepared, recipe, fold)
     fitted = fit_fold(prepared, recipe, fold, checkpoint, report, prior, advise)
     said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
+    heard(said, outside)
     return score_logits(recordings, outside, said, recipe)
 
 

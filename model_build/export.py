@@ -48,14 +48,15 @@ from edge_runtime.signal.history import BeatBlock
 from edge_runtime.signal.spec import read_spec
 from model_build.datasets.recording import CLASSES
 from model_build.errors import ExportError
+from model_build.etpu import edge_tpu_problems
 from model_build.quantize import QuantizedStudent
 
 log = logging.getLogger(__name__)
 
 GOLDEN_BEATS: Final = 64
 """Beats of tier (b): two full histories."""
-MAX_GRAPH_BYTES: Final = 100_000
-"""Both graphs together; what the smallest device of the plan has room for."""
+MAX_GRAPH_BYTES: Final = 64 * 1024
+"""All graphs of a bundle together; what the smallest device of the plan has room for."""
 
 
 SCORE_TOLERANCE: Final = 0.05
@@ -124,6 +125,7 @@ def export_bundle_set(
     size = graphs.encoder.stat().st_size + graphs.context.stat().st_size
     if size > MAX_GRAPH_BYTES:
         raise ExportError(f"the graphs are {size} bytes together, allowed are {MAX_GRAPH_BYTES}")
+    _require_edge_tpu(graphs)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as name:
         folder = Path(name) / "set"
@@ -142,7 +144,7 @@ def export_bundle_set(
 
 
 def _role(context: Path) -> str:
-    leads = _graph_manifest(context).shape("history")[1]
+    leads = graph_manifest(context).shape("history")[1]
     return next(role for role, n in LEADS_OF_ROLE.items() if n == leads)
 
 
@@ -185,6 +187,13 @@ def install(source: Path, out: Path) -> BundleSet:
         shutil.copytree(source, Path(name) / "set")
         _replace(out, Path(name) / "set", Path(name) / "old")
     return load_bundle_set(out)
+
+
+def _require_edge_tpu(graphs: QuantizedStudent) -> None:
+    for path in (graphs.encoder, graphs.context):
+        problems = edge_tpu_problems(path.read_bytes())
+        if problems:
+            raise ExportError(f"{path.name} would not run whole on an Edge TPU: {problems[0]}")
 
 
 def _replace(out: Path, folder: Path, aside: Path) -> None:
@@ -261,8 +270,8 @@ def _write_set(
 
 
 def _manifest(folder: Path, description: BundleDescription) -> Manifest:
-    encoder = _graph_manifest(folder / "encoder.tflite")
-    context = _graph_manifest(folder / "context.tflite")
+    encoder = graph_manifest(folder / "encoder.tflite")
+    context = graph_manifest(folder / "context.tflite")
     return Manifest(
         schema=SCHEMA,
         name=folder.name,
@@ -287,7 +296,7 @@ def _manifest(folder: Path, description: BundleDescription) -> Manifest:
     )
 
 
-def _graph_manifest(path: Path) -> GraphManifest:
+def graph_manifest(path: Path) -> GraphManifest:
     """Tensors by role: the graph's signature tells which tensor has which role."""
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     runner = interpreter.get_signature_runner()

@@ -20,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_build.errors import QuantizeError
+from model_build.tflite_file import TfliteFile
 
 if TYPE_CHECKING:
     import keras
 
 _INPUTS: Final = ("window", "template", "features", "valid")
 _FILES: Final = ("encoder", "context")
+_CALIBRATION: Final = "calibration.npz"
 
 _AT_ONCE: Final = 32
 """Histories embedded in one call: some 100 MB."""
@@ -63,15 +65,25 @@ def quantize_student(
     items = list(calibration)
     if not items:
         raise QuantizeError("the calibration list gave no beats; ranges cannot be measured")
+    stacked = {key: np.stack([item[key] for item in items]).astype(np.float32) for key in _INPUTS}
+    return _converted(encoder, context, stacked, out_dir)
+
+
+def float_graphs(encoder: "keras.Model", context: "keras.Model", out_dir: Path) -> QuantizedStudent:
+    """The same two files with float32 weights: what INT8 is measured against, never shipped."""
+    return _converted(encoder, context, {}, out_dir)
+
+
+def _converted(
+    encoder: "keras.Model", context: "keras.Model", beats: dict[str, Any], out_dir: Path
+) -> QuantizedStudent:
     out_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         encoder.save(folder / "encoder.keras")
         context.save(folder / "context.keras")
-        stacked: dict[str, Any] = {
-            key: np.stack([item[key] for item in items]).astype(np.float32) for key in _INPUTS
-        }
-        np.savez(folder / "calibration.npz", **stacked)
+        if beats:
+            np.savez(folder / _CALIBRATION, **beats)
         _run_worker(folder)
         for graph in _FILES:
             (out_dir / f"{graph}.tflite").write_bytes((folder / f"{graph}.tflite").read_bytes())
@@ -92,15 +104,20 @@ def _run_worker(folder: Path) -> None:
 
 
 def _convert_all(folder: Path) -> None:
-    """The worker: both graphs of `folder`, calibrated by its `calibration.npz`."""
+    """The worker: both graphs of `folder`, INT8 where it has calibration beats, else float."""
     import keras  # noqa: PLC0415 - only the worker pays for TensorFlow
 
     encoder = keras.models.load_model(folder / "encoder.keras")
     context = keras.models.load_model(folder / "context.keras")
-    with np.load(folder / "calibration.npz") as stored:
-        beats = {key: stored[key] for key in _INPUTS}
-    (folder / "encoder.tflite").write_bytes(_to_int8(encoder, _encoder_samples(beats)))
-    (folder / "context.tflite").write_bytes(_to_int8(context, _context_samples(beats, encoder)))
+    samples: dict[str, list[Sample]] = {}
+    if (folder / _CALIBRATION).is_file():
+        with np.load(folder / _CALIBRATION) as stored:
+            beats = {key: stored[key] for key in _INPUTS}
+        samples["encoder"] = _encoder_samples(beats)
+        samples["context"] = _context_samples(beats, encoder)
+    for name, model in (("encoder", encoder), ("context", context)):
+        found = _to_int8(model, samples[name]) if samples else _to_float(model)
+        (folder / f"{name}.tflite").write_bytes(TfliteFile(found).packed())
 
 
 Sample = dict[str, NDArray[np.float32]]
@@ -148,6 +165,12 @@ def _context_samples(beats: Sample, encoder: "keras.Model") -> list[Sample]:
             {"history": one, "valid": used} for one, used in zip(history * mask, mask, strict=True)
         ]
     return samples
+
+
+def _to_float(model: "keras.Model") -> bytes:
+    import tensorflow as tf  # noqa: PLC0415 - only the worker pays for TensorFlow
+
+    return bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
 
 
 def _to_int8(model: "keras.Model", samples: list[Sample]) -> bytes:

@@ -157,10 +157,37 @@ class Optimizer:
 
 
 @dataclass(frozen=True, slots=True)
+class Prune:
+    """Structured pruning: `share` of the INT8 payload goes in `steps`, each followed by `epochs`
+    of training at `learning_rate`."""
+
+    share: float = 0.3
+    steps: int = 3
+    epochs: int = 2
+    learning_rate: float = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
 class Quantize:
-    """How many beats of training subjects calibrate the INT8 scales."""
+    """How many beats of training subjects calibrate the INT8 scales, and what follows.
+
+    `method` is "ptq" (converted as trained) or "qat" (trained on with the roundings of `[qat]`);
+    `bias_correction` takes the mean error of every channel back before either. With `fit_head` a
+    cross-validation leaves the temperature and class biases that are folded into the last layer.
+    """
 
     calibration_beats: int = 500
+    method: Literal["ptq", "qat"] = "ptq"
+    bias_correction: bool = False
+    fit_head: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Qat:
+    """Quantization-aware training: how long, and at which rate."""
+
+    epochs: int = 3
+    learning_rate: float = 3e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +291,8 @@ class Recipe:
     optimizer: Optimizer
     quantize: Quantize
     leads: Leads = field(default_factory=Leads)
+    prune: Prune | None = None
+    qat: Qat = field(default_factory=Qat)
     thresholds: dict[str, float] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
     pretrain: Pretrain | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model_build.errors import BuildError
-from model_build.recipe import Recipe
+from model_build.recipe import Recipe, sizes
 from model_build.training.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -38,6 +38,16 @@ def student_folder(work: Path, recipe: Recipe) -> Path:
     return work / "students" / f"{recipe.name}-{recipe.short}"
 
 
+def pruned_folder(folder: Path) -> Path:
+    """Where the pruned student of a student's folder lies."""
+    return folder / "pruned"
+
+
+def load_final_student(folder: Path, recipe: Recipe) -> StudentFile:
+    """The float student that is quantized: pruned, if the recipe prunes."""
+    return load_student(folder if recipe.prune is None else pruned_folder(folder), recipe)
+
+
 def save_student(
     folder: Path, student: "StudentModels", scaling: Scaling, trained_on: TrainedOn
 ) -> None:
@@ -50,6 +60,7 @@ def save_student(
         centre=scaling.centre,
         scale=scaling.scale,
         trained_on=np.array(json.dumps(asdict(trained_on))),
+        config=np.array(json.dumps(asdict(student.config))),
         **{f"w{k}": w for k, w in enumerate(weights)},
     )
     part.replace(folder / "student.npz")
@@ -59,15 +70,18 @@ def load_student(folder: Path, recipe: Recipe) -> StudentFile:
     """Read what `save_student` wrote. Raises `BuildError` if it is not there."""
     path = folder / "student.npz"
     if not path.is_file():
-        raise BuildError(f"{path} is not there; run `model-build train` with this recipe first")
+        step = "prune" if folder.name == pruned_folder(folder).name else "train"
+        raise BuildError(f"{path} is not there; run `model-build {step}` with this recipe first")
     with np.load(path) as stored:
         scaling = Scaling(stored["centre"], stored["scale"])
         entries = json.loads(str(stored["trained_on"]))
+        stored_sizes = json.loads(str(stored["config"]))
         n = sum(name.startswith("w") for name in stored.files)
         weights = [stored[f"w{k}"] for k in range(n)]
-    from model_build.crossval import fresh_student  # noqa: PLC0415 - loads TensorFlow
+    from model_build.models.student import StudentConfig, build_student  # noqa: PLC0415 - TensorFlow
 
-    student = fresh_student(recipe, len(scaling.centre), recipe.seed)
+    # A pruned student has other sizes than the recipe says.
+    student = build_student(StudentConfig(**sizes(stored_sizes)))
     student.training_model.set_weights(weights)
     trained_on = TrainedOn(tuple(entries["recordings"]), entries["code"], entries["n_beats"])
     return StudentFile(student, scaling, trained_on)

@@ -246,12 +246,14 @@ def _float_student(recipe: "Recipe", work: Path, mains_hz: int | None) -> "Speak
     if not (folder / "student.npz").is_file():
         return None
     from model_build.evaluate.float_student import student_speaks  # noqa: PLC0415
-    from model_build.student_files import load_student  # noqa: PLC0415
+    from model_build.head import HeadFit, folded_into_head  # noqa: PLC0415
+    from model_build.student_files import load_final_student  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     one_thread()
-    trained = load_student(folder, recipe)
-    return student_speaks(trained.student, trained.scaling, recipe.thresholds, mains_hz)
+    trained, head = load_final_student(folder, recipe), HeadFit.load(folder)
+    student = trained.student if head is None else folded_into_head(trained.student, head)
+    return student_speaks(student, trained.scaling, recipe.thresholds, mains_hz)
 
 
 def _subject(recipe: "Recipe", loaded: "BundleSet", mains_hz: int, *, seen: bool) -> "Subject":

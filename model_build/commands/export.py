@@ -45,12 +45,12 @@ def command(
     from model_build.pipeline.export import export_student  # noqa: PLC0415
     from model_build.quantize import QuantizedStudent  # noqa: PLC0415
     from model_build.recipe import calibration_path  # noqa: PLC0415
-    from model_build.student_files import load_student, student_folder  # noqa: PLC0415
+    from model_build.student_files import load_final_student, student_folder  # noqa: PLC0415
     from model_build.study.results import own_results  # noqa: PLC0415
 
     recipe = load_recipe(recipe_name)
     folder = student_folder(work, recipe)
-    trained = load_student(folder, recipe)
+    trained = load_final_student(folder, recipe)
     measured = folder / "model.json"
     written = export_student(
         out or default_set(),

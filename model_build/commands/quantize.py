@@ -10,7 +10,9 @@ from model_build.command_options import (
     json_option,
     load_recipe,
     load_training,
+    progress,
     recipe_option,
+    reporter,
     work_option,
 )
 
@@ -33,20 +35,32 @@ def command(
     training subjects only, half of them ectopic, some early in their recording, untouched by any
     view. The same student and list give the same bytes. encoder.tflite and context.tflite lie in
     the student's folder afterwards, where `export` finds them.
+
+    With `method = "qat"` in the recipe's [quantize] the student is then trained on with the
+    roundings of INT8, as [qat] says; `bias_correction` takes mean errors back before that.
+    Temperature and class biases that `train --cross-validate` has fitted (head.json) are folded
+    into the last layer first.
     """
     from model_build.calibration import calibration_hash, read_calibration_list  # noqa: PLC0415
+    from model_build.head import HeadFit  # noqa: PLC0415
     from model_build.pipeline.quantize import draw_calibration, quantize_by  # noqa: PLC0415
     from model_build.recipe import calibration_path  # noqa: PLC0415
-    from model_build.student_files import load_student, student_folder  # noqa: PLC0415
+    from model_build.student_files import load_final_student, student_folder  # noqa: PLC0415
+    from model_build.training.loop import one_thread  # noqa: PLC0415
 
     recipe = load_recipe(recipe_name)
+    one_thread()
     folder = student_folder(work, recipe)
-    trained = load_student(folder, recipe)
+    trained = load_final_student(folder, recipe)
     recordings, prepared = load_training(recipe, data, work)
     path = calibration_path(recipe_name)
     if draw_calibration_list:
         draw_calibration(path, prepared, recipe, trained.student.config.history)
-    graphs = quantize_by(path, trained, recordings, prepared, recipe, folder)
+    with progress() as shown:
+        graphs = quantize_by(
+            path, trained, recordings, prepared, recipe, folder,
+            reporter(shown, "quantize", recipe.qat.epochs), HeadFit.load(folder),
+        )  # fmt: skip
     sizes = {p.name: p.stat().st_size for p in (graphs.encoder, graphs.context)}
     if as_json:
         n = len(read_calibration_list(path))

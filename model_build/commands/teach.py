@@ -13,9 +13,10 @@ from model_build.command_options import (
     load_training,
     progress,
     recipe_option,
+    reporter,
     work_option,
 )
-from model_build.commands.train import reporter, score_lines
+from model_build.commands.train import score_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,5 +131,5 @@ def _train(
     with progress() as shown:
         items = [whole_beats(item) for item in prepared] if missing else []
         for which in missing:
-            train_member(which, items, work, reporter(shown, recipe, str(which)))
+            train_member(which, items, work, reporter(shown, str(which), recipe.optimizer.epochs))
     return [str(folder_of(which, roll, work)) for which in wanted]

@@ -1,7 +1,7 @@
 """`model-build train`: a student from a recipe, or its cross-validation."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +14,18 @@ from model_build.command_options import (
     load_training,
     progress,
     recipe_option,
+    reporter,
     work_option,
 )
 from model_build.commands.pretrain import load_prior
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    import numpy as np
+    from numpy.typing import NDArray
 
     from model_build.evaluate.out_of_fold import CrossValidation
     from model_build.recipe import Recipe
+    from model_build.training.beats import PreparedBeats
 
 
 @click.command("train")
@@ -70,18 +73,6 @@ def command(
         _train(recipe, data, work, as_json)
 
 
-def reporter(shown: "Progress", recipe: "Recipe", name: str) -> Callable[..., None]:
-    """A task of the bar for one training."""
-    epochs = recipe.optimizer.epochs
-    task = shown.add_task(name, total=None, note="")
-
-    def report(epoch: int, done: int, total: int, loss: float) -> None:
-        note = f"epoch {epoch + 1}/{epochs} loss {loss:.4f}"
-        shown.update(task, completed=epoch * total + done, total=epochs * total, note=note)
-
-    return report
-
-
 def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> None:
     from model_build.crossval import fit  # noqa: PLC0415 - loads TensorFlow
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
@@ -102,7 +93,7 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
     with progress() as shown:
         heard = advice(advisers(recipe, data_directory(data), work), prepared, None)
         checkpoint = work / "runs" / f"{recipe.name}-{recipe.short}.npz"
-        told = reporter(shown, recipe, "train")
+        told = reporter(shown, "train", recipe.optimizer.epochs)
         fitted = fit(prepared, recipe, checkpoint, told, prior, heard)
     trained_on = TrainedOn(
         recordings=tuple(dict.fromkeys((*(r.key for r in recordings), *records_of(recipe)))),
@@ -120,12 +111,16 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
 def _cross_validate(
     recipe: "Recipe", data: Path | None, work: Path, folds: str, by_lead: bool, as_json: bool
 ) -> None:
+    import numpy as np  # noqa: PLC0415 - quick help
+
     from model_build.crossval import cross_validate  # noqa: PLC0415 - loads TensorFlow
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
+    from model_build.datasets.recording import Group  # noqa: PLC0415
     from model_build.evaluate.lead_loss import (  # noqa: PLC0415
         cross_validate_conditions,
         table,
     )
+    from model_build.head import fit_head_of  # noqa: PLC0415
     from model_build.student_files import student_folder  # noqa: PLC0415
     from model_build.teacher.crossfit import advice, advisers  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
@@ -135,10 +130,17 @@ def _cross_validate(
     prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
     teachers = advisers(recipe, data_directory(data), work)
+    left_out: list[tuple[NDArray[np.float32], NDArray[np.uint8]]] = []
+
+    def hear(logits: "NDArray[np.float32]", outside: "Sequence[PreparedBeats]") -> None:
+        target = np.concatenate([p.target * p.seen for p in outside if p.group == Group.BEATS])
+        beats = np.concatenate([np.full(len(p), p.group == Group.BEATS) for p in outside])
+        left_out.append((logits[beats], target))
+
     with progress() as shown:
         given = (
             recordings, prepared, recipe, work,
-            lambda fold: reporter(shown, recipe, f"fold {fold}"), chosen, prior,
+            lambda fold: reporter(shown, f"fold {fold}", recipe.optimizer.epochs), chosen, prior,
             lambda inside, fold: advice(teachers, inside, fold),
         )  # fmt: skip
         if by_lead:
@@ -146,10 +148,12 @@ def _cross_validate(
             told: dict[str, object] = {name: one.as_json() for name, one in results.items()}
             file, lines = "by-lead.json", table(results)
         else:
-            result = cross_validate(*given)
+            result = cross_validate(*given, hear)
             told, file, lines = result.as_json(), "cross-validation.json", score_lines(result)
     folder = student_folder(work, recipe)
     folder.mkdir(parents=True, exist_ok=True)
+    if recipe.quantize.fit_head and not by_lead:
+        fit_head_of(left_out).save(folder)
     (folder / file).write_text(json.dumps(told))
     click.echo(json.dumps(told) if as_json else lines)
 

@@ -89,6 +89,16 @@ class StudentModels:
     context: keras.Model
 
     @property
+    def beat(self) -> keras.Model:
+        """The beat encoder of any batch size."""
+        return self.training_model.get_layer("beat")
+
+    @property
+    def sequence(self) -> keras.Model:
+        """The context network over any number of beats."""
+        return self.training_model.get_layer("sequence")
+
+    @property
     def n_weights(self) -> int:
         """Weights of both graphs, normalization statistics included."""
         return int(self.encoder.count_params() + self.context.count_params())
@@ -96,8 +106,16 @@ class StudentModels:
 
 def build_student(config: StudentConfig) -> StudentModels:
     """Fresh, randomly initialized student; seed with `keras.utils.set_random_seed` before."""
-    beat = _beat_network(config)
-    sequence = _context_network(config)
+    return assemble(config, _beat_network(config), _context_network(config))
+
+
+def assemble(config: StudentConfig, beat: keras.Model, sequence: keras.Model) -> StudentModels:
+    """The three models over a beat encoder and a context network made elsewhere.
+
+    `beat`: `window` and `template` (n, 1, window, 1), `features` (n, F) -> embedding (n, E),
+    evidence map (n, 1, T, K). `sequence`: `history` (B, 1, n, E), `valid` (B, 1, n, 1) -> logits
+    (B, 1, n - history + 1, K).
+    """
     return StudentModels(
         config=config,
         training_model=_training_model(config, beat, sequence),

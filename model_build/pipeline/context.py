@@ -51,6 +51,11 @@ class Context:
         return replace(self.recipe, digest=self.folder.name)
 
     @property
+    def final_student(self) -> Path:
+        """The folder of the float student that is quantized: pruned, if the recipe prunes."""
+        return self.inputs["student" if self.recipe.prune is None else "prune"]
+
+    @property
     def checkpoint(self) -> Path:
         """Where a training keeps what it can go on from; TensorBoard reads beside it."""
         return self.work / "runs" / f"{self.folder.name}.npz"

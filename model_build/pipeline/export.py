@@ -37,7 +37,7 @@ def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
     """Write the set into `folder/set`."""
     context = Context.of(folder, arguments, tell)
     graphs = context.inputs["quantize"]
-    trained = load_student(context.inputs["student"], context.recipe)
+    trained = load_student(context.final_student, context.recipe)
     export_student(
         folder / SET,
         QuantizedStudent(graphs / "encoder.tflite", graphs / "context.tflite"),

@@ -25,7 +25,7 @@ def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
     """Write `probe.json` (where both archives train) and `model.json`: size, work, latency."""
     context = Context.of(folder, arguments, tell)
     one_thread()
-    trained = load_student(context.inputs["student"], context.recipe)
+    trained = load_student(context.final_student, context.recipe)
     _, prepared = context.training()
     archives = {item.key.partition("/")[0] for item in prepared}
     if {"mitdb", "svdb"} <= archives:

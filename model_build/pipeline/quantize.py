@@ -4,17 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from firmware_bridge.records import read_header
-from model_build.calibrate import calibration_items, choose_beats
+from model_build.calibrate import calibration_items, choose_beats, rates_of
 from model_build.calibration import read_calibration_list, write_calibration_list
+from model_build.crossval import Fitted
 from model_build.datasets.recording import Recording
+from model_build.head import HeadFit
+from model_build.int8 import int8_student
 from model_build.jobs.job import Tell
 from model_build.pipeline.context import Context
-from model_build.quantize import QuantizedStudent, quantize_student
+from model_build.quantize import QuantizedStudent
 from model_build.recipe import Recipe, calibration_path
-from model_build.student_files import StudentFile, load_student
+from model_build.student_files import StudentFile, load_student, student_folder
 from model_build.training.beats import PreparedBeats
-from model_build.training.loop import one_thread
+from model_build.training.loop import Report, one_thread
 
 CALIBRATION: Final = "calibration.txt"
 """Name of the list that was used, beside the graphs."""
@@ -24,7 +26,7 @@ def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
     """Quantize; the list used is the one beside the recipe, or drawn where there is none."""
     context = Context.of(folder, arguments, tell)
     one_thread()
-    trained = load_student(context.inputs["student"], context.recipe)
+    trained = load_student(context.final_student, context.recipe)
     recordings, prepared = context.training()
     listed = calibration_path(str(context.recipe_path))
     used = folder / CALIBRATION
@@ -32,7 +34,9 @@ def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
         used.write_bytes(listed.read_bytes())
     else:
         draw_calibration(used, prepared, context.recipe, trained.student.config.history)
-    quantize_by(used, trained, recordings, prepared, context.recipe, folder)
+    report = context.report(context.recipe.qat.epochs)
+    head = HeadFit.load(student_folder(context.work, context.recipe))
+    quantize_by(used, trained, recordings, prepared, context.recipe, folder, report, head)
 
 
 def draw_calibration(
@@ -57,14 +61,15 @@ def quantize_by(
     prepared: Sequence[PreparedBeats],
     recipe: Recipe,
     folder: Path,
+    report: Report,
+    head: HeadFit | None,
 ) -> QuantizedStudent:
-    """Write both graphs into `folder`, with ranges of the listed beats."""
-    student = trained.student
+    """Write both graphs into `folder`, with ranges of the listed beats, by the recipe's method."""
     untouched = [item for item in prepared if item.view == recipe.view[0].name]
-    rates = {r.key: float(read_header(r.path).fs_fraction) for r in recordings}
     listed = read_calibration_list(calibration)
-    config = student.config
-    items = calibration_items(
-        untouched, listed, trained.scaling, config.history, rates, config.leads
+    config, rates = trained.student.config, rates_of(recordings)
+    items = list(
+        calibration_items(untouched, listed, trained.scaling, config.history, rates, config.leads)
     )
-    return quantize_student(student.encoder, student.context, list(items), folder)
+    fitted = Fitted(trained.student, trained.scaling, ())
+    return int8_student(fitted, prepared, items, recipe, folder, report, head).graphs

@@ -13,7 +13,7 @@ from model_build.pipeline.stage import Stage
 from model_build.recipe import Recipe
 from model_build.study.results import RESULTS
 
-_NOT_TRAINED: Final = frozenset({"name", "quantize", "thresholds"})
+_NOT_TRAINED: Final = frozenset({"name", "prune", "quantize", "qat", "thresholds"})
 """What training does not depend on."""
 
 PREPARE: Final = Stage(
@@ -48,16 +48,22 @@ def stages_of(recipe: Recipe, calibration: Path, version: str) -> list[Stage]:
         "student", "model_build.pipeline.student:run", needs=tuple(stage.name for stage in first),
         ignores=_NOT_TRAINED,
     )  # fmt: skip
+    prune = Stage(
+        "prune", "model_build.pipeline.prune:run", needs=("prepare", "student"),
+        ignores=frozenset({"name", "quantize", "qat", "thresholds"}),
+    )  # fmt: skip
+    floats = [student] if recipe.prune is None else [student, prune]
+    final = floats[-1].name
     quantize = Stage(
-        "quantize", "model_build.pipeline.quantize:run", needs=("prepare", "student"),
+        "quantize", "model_build.pipeline.quantize:run", needs=("prepare", final),
         ignores=frozenset({"name", "thresholds"}), files=(calibration,),
     )  # fmt: skip
     measure = Stage(
-        "measure", "model_build.pipeline.measure:run", needs=("prepare", "student", "quantize")
+        "measure", "model_build.pipeline.measure:run", needs=("prepare", final, "quantize")
     )
     export = Stage(
-        "export", "model_build.pipeline.export:run", needs=("student", "quantize", "measure"),
+        "export", "model_build.pipeline.export:run", needs=(final, "quantize", "measure"),
         arguments={"version": version, "recipe": recipe.digest},
         files=tuple(sorted(RESULTS.glob("*.jsonl"))),
     )  # fmt: skip
-    return [*first, student, quantize, measure, export]
+    return [*first, *floats, quantize, measure, export]

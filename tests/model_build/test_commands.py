@@ -19,7 +19,19 @@ def run(*words: str):
 
 
 @pytest.mark.parametrize(
-    "name", ["prepare", "teach", "train", "quantize", "export", "evaluate", "study", "all"]
+    "name",
+    [
+        "prepare",
+        "teach",
+        "train",
+        "prune",
+        "quantize",
+        "stages",
+        "export",
+        "evaluate",
+        "study",
+        "all",
+    ],
 )
 def test_help_reads_like_documentation(name):
     result = run(name, "--help")

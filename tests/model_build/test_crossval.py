@@ -113,9 +113,12 @@ def test_a_fold_is_scored_by_a_student_that_never_saw_it(tmp_path, monkeypatch):
         return genuine(prepared, *rest)
 
     monkeypatch.setattr(crossval, "fit", spy)
+    heard = []
     result = crossval.cross_validate(
-        recordings, prepared, recipe, tmp_path, lambda fold: lambda *_: None, [1, 2]
-    )
+        recordings, prepared, recipe, tmp_path, lambda fold: lambda *_: None, [1, 2],
+        heard=lambda logits, outside: heard.append((logits.shape, [p.key for p in outside])),
+    )  # fmt: skip
+    assert heard == [((240, 5), [keys[1], keys[6]]), ((240, 5), [keys[2], keys[7]])]
     assert trained_on == [set(keys) - {keys[1], keys[6]}, set(keys) - {keys[2], keys[7]}]
     assert result.af.beats == 4 * 120
     assert result.matrices == {}

@@ -17,6 +17,7 @@ from edge_runtime.signal.spec import DEFAULT_SPEC_FILE
 from model_build.calibration import CalibrationBeat, read_calibration_list, write_calibration_list
 from model_build.errors import ExportError, QuantizeError
 from model_build.quantize import QuantizedStudent
+from model_build.tflite_file import TfliteFile
 
 # Keras 3.15 saves variables in a way that numpy 2.4 calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -184,7 +185,25 @@ def test_graphs_that_are_too_large_are_refused(tmp_path):
     for name in ("encoder", "context"):
         (tmp_path / name).write_bytes(bytes(60_000))
     graphs = QuantizedStudent(tmp_path / "encoder", tmp_path / "context")
-    with pytest.raises(ExportError, match="120000 bytes together, allowed are 100000"):
+    with pytest.raises(ExportError, match="120000 bytes together, allowed are 65536"):
+        export_bundle_set(tmp_path / "set", graphs, description(), DEFAULT_SPEC_FILE, source())
+
+
+def test_a_graph_the_edge_tpu_would_not_take_is_refused(tmp_path):
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    flatbuffers = pytest.importorskip("flatbuffers")
+    from model_build.export import export_bundle_set
+
+    shipped = load_bundle_set().beats
+    parsed = schema.ModelT.InitFromPackedBuf(shipped.context, 0)
+    parsed.subgraphs[0].tensors[parsed.subgraphs[0].operators[0].outputs[0]].shape = [2, 1, 31, 33]
+    builder = flatbuffers.Builder(0)
+    builder.Finish(parsed.Pack(builder), b"TFL3")
+    # Packed without the names, so that both fit.
+    (tmp_path / "encoder").write_bytes(TfliteFile(shipped.encoder).packed())
+    (tmp_path / "context").write_bytes(TfliteFile(bytes(builder.Output())).packed())
+    graphs = QuantizedStudent(tmp_path / "encoder", tmp_path / "context")
+    with pytest.raises(ExportError, match="context would not run whole on an Edge TPU: tensor"):
         export_bundle_set(tmp_path / "set", graphs, description(), DEFAULT_SPEC_FILE, source())
 
 

@@ -38,3 +38,18 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path):
     path.write_text("name = ")
     with pytest.raises(RecipeError, match=r"x\.toml"):
         read_recipe(path)
+
+
+def test_compression_is_off_unless_a_recipe_asks_for_it(tmp_path):
+    shipped = recipe_path("beats-first").read_text()
+    recipe = read_recipe(recipe_path("beats-first"))
+    assert recipe.prune is None
+    assert (recipe.quantize.method, recipe.quantize.bias_correction) == ("ptq", False)
+    asked = tmp_path / "asked.toml"
+    asked.write_text(shipped + 'method = "qat"\n[qat]\nepochs = 2\n[prune]\nshare = 0.4\n')
+    recipe = read_recipe(asked)
+    assert recipe.prune is not None
+    assert (recipe.prune.share, recipe.qat.epochs, recipe.quantize.method) == (0.4, 2, "qat")
+    asked.write_text(shipped + 'method = "magic"\n')
+    with pytest.raises(RecipeError, match="method"):
+        read_recipe(asked)
