@@ -34,10 +34,12 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
         log.warning("session %s was cut off and is now complete and readable", name)
     for problem in store.recovery.problems:
         log.error("a session that was cut off could not be finished: %s", problem)
-    leads = {source.name: source.lead for source in config.source}
+    sources = {source.name: source for source in config.source}
 
     def make_engine(opened: StreamOpened) -> Engine:
-        return Engine.of_bundles(opened, bundles, engine_settings(config, leads[opened.source]))
+        source = sources[opened.source]
+        settings = engine_settings(config, source.lead, source.leads)
+        return Engine.of_bundles(opened, bundles, settings)
 
     return Parts(
         drivers={source.name: _driver(source) for source in config.source},
@@ -47,11 +49,15 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
     )
 
 
-def engine_settings(config: Config, lead: str | int) -> EngineSettings:
-    """The part of the configuration that an engine knows. `lead` is a name, a number or "auto"."""
+def engine_settings(config: Config, lead: str | int, leads: int = 2) -> EngineSettings:
+    """The part of the configuration that an engine knows.
+
+    `lead` is a name, a number or "auto"; beats are classified on at most so many `leads`.
+    """
     return EngineSettings(
         rules=config.rules,
         lead=None if lead == "auto" else lead,
+        leads=leads,
         mains_hz=config.signal.mains_hz or None,
         ring_minutes=config.signal.ring_minutes,
     )

@@ -25,13 +25,15 @@ SHIPPED_BUNDLES: Final = Path(__file__).parent / "bundles" / "default"
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
     """One device. `name` tells it from others. `lead` is a lead's name, its number from 0, or
-    "auto": the best by quality. `subject` names the wearer in the store."""
+    "auto": the best by quality; peaks are found on it. `leads`: beats are classified on at most so
+    many leads, 1 or 2. `subject` names the wearer in the store."""
 
     port: str
     name: str = "sensor"
     driver: Literal["serial"] = "serial"
     baud: int = bounded(921_600, 1200, 12_000_000)
     lead: str | int = "auto"
+    leads: int = bounded(2, 1, 2)
     subject: str | None = None
 
     def __post_init__(self) -> None:

@@ -25,6 +25,7 @@ from edge_runtime.events import (
 )
 from edge_runtime.inference.beats import BeatClassifier
 from edge_runtime.inference.bundle import BundleSet
+from edge_runtime.inference.pairs import PairClassifier
 from edge_runtime.narrator import Narrator
 from edge_runtime.rate_check import RateCheck
 from edge_runtime.rules.beat_label import LabelPolicy
@@ -32,7 +33,7 @@ from edge_runtime.rules.facts import Return, SignalClock, Silence
 from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.rules.settings import RuleSettings
 from edge_runtime.signal.history import BeatBlock
-from edge_runtime.signal.observations import Observation
+from edge_runtime.signal.observations import CompanionBeats, Observation
 from edge_runtime.signal.path import PathConfig, SignalPath
 from firmware_bridge.stream import (
     BytesSkipped,
@@ -93,9 +94,9 @@ class Path(Protocol):
 
 
 class Classifier(Protocol):
-    """What the engine needs of `inference.beats.BeatClassifier`."""
+    """What the engine needs of `inference.beats.BeatClassifier` and `inference.pairs`."""
 
-    def classify(self, block: BeatBlock) -> NDArray[np.float64]:
+    def classify(self, block: BeatBlock, companion: CompanionBeats | None) -> NDArray[np.float64]:
         """Scores (k, K) of the beats in order; NaN in the row of a beat that was masked."""
 
     def snapshot(self) -> Any:
@@ -108,10 +109,12 @@ class Classifier(Protocol):
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """What a person can choose about the engine. `lead`: a name or number, None for the best by
-    quality. `mains_hz`: 50 or 60, None for no notch."""
+    quality. `leads`: beats are classified on at most so many, 1 or 2. `mains_hz`: 50 or 60, None
+    for no notch."""
 
     rules: RuleSettings = field(default_factory=RuleSettings)
     lead: str | int | None = None
+    leads: int = 2
     mains_hz: int | None = 50
     ring_minutes: float = 10.0
 
@@ -162,19 +165,27 @@ class Engine:
     ) -> "Engine":
         """An engine with the stages that a verified bundle set makes.
 
+        Two leads are looked at where the source has them, the set has a bundle for them and the
+        settings allow it.
+
         Raises:
             PathError: the stream has no ECG, or one whose rate, unit or lead cannot be taken.
             BundleError: a graph is not what its manifest says.
         """
         settings = settings or EngineSettings()
-        _reference_ecg(opened)
+        n_leads = min(settings.leads, len(_reference_ecg(opened).leads))
+        bundle = bundles.for_leads(n_leads)
+        paired = bundle.manifest.leads == 2
         config = PathConfig(
-            mains_hz=settings.mains_hz, lead=settings.lead, ring_minutes=settings.ring_minutes
+            mains_hz=settings.mains_hz,
+            lead=settings.lead,
+            ring_minutes=settings.ring_minutes,
+            companion=paired,
         )
-        manifest = bundles.beats.manifest
+        manifest = bundle.manifest
         parts = Parts(
             SignalPath(opened, bundles.conditioning, config),
-            BeatClassifier(bundles.beats),
+            PairClassifier(bundle) if paired else BeatClassifier(bundle),
             LabelPolicy(manifest.classes, manifest.thresholds),
         )
         return cls(opened, parts, settings)

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 
 class BeatClass(StrEnum):
@@ -102,11 +102,15 @@ class BeatDetected(_Event, frozen=True, kw_only=True, tag="beat_detected"):
 
 
 class BeatClassified(_Event, frozen=True, kw_only=True, tag="beat_classified"):
-    """The class of the beat at `at`: once, never revised. `scores` sum to one over the classes."""
+    """The class of the beat at `at`: once, never revised. `scores` sum to one over the classes.
+
+    `leads`: those that the scores were taken from; absent where one lead is all that is looked at.
+    """
 
     label: BeatClass
     scores: dict[str, float]
     reason: str = ""
+    leads: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RhythmEpisode(_Event, frozen=True, kw_only=True, tag="rhythm_episode"):

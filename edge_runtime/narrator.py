@@ -37,6 +37,7 @@ from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.signal.history import BeatBlock
 from edge_runtime.signal.observations import (
     BeatsReady,
+    CompanionBeats,
     GapFound,
     Horizon,
     LeadChanged,
@@ -52,12 +53,14 @@ FLAT: Final = "flat"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scored:
-    """One beat with its scores, one per class; `tentative` where it was not told as a peak."""
+    """One beat with its scores, one per class, and the leads they were taken from; `tentative`
+    where it was not told as a peak."""
 
     at: int
     decided: int
     scores: list[float]
     tentative: bool
+    leads: tuple[str, ...] | msgspec.UnsetType
 
 
 _Single = PeakFound | QualityChanged | GapFound | LeadChanged | Horizon | _Scored
@@ -71,7 +74,7 @@ _READABLE: Final = (QualityLevel.GOOD, QualityLevel.USABLE)
 class Classifies(Protocol):
     """A beat classifier, as far as it is needed here."""
 
-    def classify(self, block: BeatBlock) -> NDArray[np.float64]:
+    def classify(self, block: BeatBlock, companion: CompanionBeats | None) -> NDArray[np.float64]:
         """Scores (k, K); NaN in the row of a masked beat."""
         ...
 
@@ -146,11 +149,17 @@ class Narrator:
             case PeakFound():
                 yield one.decided, 1, one.at, one
             case BeatsReady():
-                scores = classifier.classify(one.block).tolist()
-                flags = one.block.tentative.tolist()
-                rows = zip(one.at.tolist(), one.decided.tolist(), scores, flags, strict=True)
-                for at, decided, row, tentative in rows:
-                    yield decided, 2, at, _Scored(at, decided, row, tentative)
+                scores = classifier.classify(one.block, one.companion).tolist()
+                told = zip(
+                    one.at.tolist(),
+                    one.decided.tolist(),
+                    scores,
+                    one.block.tentative.tolist(),
+                    self._leads_of(one),
+                    strict=True,
+                )
+                for at, decided, row, tentative, leads in told:
+                    yield decided, 2, at, _Scored(at, decided, row, tentative, leads)
             case GapFound():
                 yield one.decided, 3, one.at, one
             case LeadChanged():
@@ -159,6 +168,21 @@ class Narrator:
                 yield one.decided, 5, one.at, one
             case _:
                 assert_never(one)
+
+    def _leads_of(self, ready: BeatsReady) -> list[tuple[str, ...] | msgspec.UnsetType]:
+        """Names of the leads that each beat is readable on, by number; unset for one lead."""
+        companion = ready.companion
+        if companion is None:
+            return [msgspec.UNSET] * len(ready.at)
+        readable = {
+            companion.analysis_lead: ready.block.valid,
+            companion.lead: companion.block.valid,
+        }
+        names = self._signal.leads
+        return [
+            tuple(names[number] for number in sorted(readable) if readable[number][beat])
+            for beat in range(len(ready.at))
+        ]
 
     def _tell(self, what: _Single) -> list[Event]:
         match what:
@@ -235,6 +259,7 @@ class Narrator:
             label=decision.label,
             scores=dict(zip(self._names, beat.scores, strict=True)) if known else {},
             reason=decision.reason,
+            leads=beat.leads,
         )
         told = self._book.tell(Label(at, decided, decision.label, decision.best))
         return events + _before(classified, told)

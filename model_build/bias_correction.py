@@ -57,9 +57,9 @@ def _mean(values: Any) -> NDArray[np.float32]:
 
 
 def _newest(beats: Beats) -> list[Any]:
-    """The listed beats themselves, those that the device would look at."""
-    used = beats["valid"][:, -1] > 0
-    return _rows(*(beats[key][used][:, -1:] for key in ("window", "template", "features")))
+    """The listed beats themselves, on every lead that the device would look at."""
+    used = beats["valid"][..., -1] > 0
+    return _rows(*(beats[key][..., -1, :][used] for key in ("window", "template", "features")))
 
 
 def _rows(window: Any, template: Any, features: Any) -> list[Any]:
@@ -72,9 +72,10 @@ def _rows(window: Any, template: Any, features: Any) -> list[Any]:
 
 
 def _histories(beat: keras.Model, beats: Beats) -> list[Any]:
-    """Embeddings (k, 1, history, E), masked rows zero, and the mask (k, 1, history, 1)."""
-    k, n = beats["valid"].shape
+    """Embeddings (k, leads, history, E), masked rows zero, and the mask (..., 1)."""
+    k, n = beats["valid"].shape[0], beats["valid"].shape[-1]
     rows = _rows(beats["window"], beats["template"], beats["features"])
     embedding, _ = beat(rows, training=False)
-    mask = beats["valid"].reshape(k, 1, n, 1)
-    return [np.asarray(embedding, np.float32).reshape(k, 1, n, -1) * mask, mask]
+    mask = beats["valid"].reshape(k, -1, n, 1)
+    rows_of = np.asarray(embedding, np.float32).reshape(*mask.shape[:-1], embedding.shape[-1])
+    return [rows_of * mask, mask]

@@ -12,11 +12,13 @@ from model_build.datasets.recording import Group, Recording, Target
 from model_build.errors import QuantizeError
 from model_build.recipe import Segments, Weight
 from model_build.training.beats import PreparedBeats, pool
+from model_build.training.lead_loss import BOTH, keep_leads
 from model_build.training.scaling import Scaling
 from model_build.training.segments import gather
 
 _COLD_SHARE: Final = 0.1
 """Of the list: beats with fewer than a full history before them."""
+_SUBSETS: Final = (BOTH, (True, False), (False, True))
 _REACH_S: Final = 0.15
 """A listed beat is the detected peak nearest to its sample, at most this far off."""
 
@@ -50,22 +52,25 @@ def calibration_items(
     scaling: Scaling,
     history: int,
     rates_hz: dict[str, float],
+    leads: int = 1,
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
     """Each listed beat with its history, as `quantize_student` takes it.
 
+    For two leads both are there, or the first alone, or the second alone, in turn.
     Raises `QuantizeError` where a listed beat is not among the prepared ones.
     """
     by_key = {p.key: pool([p], Weight()) for p in prepared}
     at = {p.key: p.at for p in prepared}
     rule = Segments(beats=1)
-    for beat in listed:
+    for number, beat in enumerate(listed):
         if beat.record not in by_key:
             raise QuantizeError(f"{beat.record} is listed for calibration but was not prepared")
         k = int(np.argmin(np.abs(at[beat.record] - beat.sample)))
         if abs(int(at[beat.record][k]) - beat.sample) > _REACH_S * rates_hz[beat.record]:
             raise QuantizeError(f"no beat is detected at {beat.record} {beat.sample}")
         plan = np.array([[k, 0]], dtype=np.int64)
-        batch = gather(by_key[beat.record], plan, rule, history - 1, scaling)
+        batch = gather(by_key[beat.record], plan, rule, history - 1, scaling, leads)
+        batch = keep_leads(batch, _SUBSETS[number % len(_SUBSETS)])
         names = ("window", "template", "features", "valid")
         yield {name: getattr(batch, name)[0] for name in names}
 

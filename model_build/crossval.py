@@ -165,12 +165,25 @@ def score_fold(
     heard: Hear = unheard,
 ) -> FoldScores:
     """Train on all but one fold, score that one."""
-    inside = [p for p in prepared if not is_held_out(p, fold)]
     outside = tested(prepared, recipe, fold)
-    fitted = fit(inside, recipe, checkpoint, report, prior, advise(inside, fold))
+    fitted = fit_fold(prepared, recipe, fold, checkpoint, report, prior, advise)
     said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
     heard(said, outside)
     return score_logits(recordings, outside, said, recipe)
+
+
+def fit_fold(
+    prepared: Sequence[PreparedBeats],
+    recipe: Recipe,
+    fold: Fold,
+    checkpoint: Path,
+    report: Report,
+    prior: Prior = NOTHING,
+    advise: Advise = unadvised,
+) -> Fitted:
+    """A student that never saw the fold, from its checkpoint where that is done."""
+    inside = [p for p in prepared if not is_held_out(p, fold)]
+    return fit(inside, recipe, checkpoint, report, prior, advise(inside, fold))
 
 
 def score_logits(
@@ -192,13 +205,13 @@ def score_logits(
     ends = np.cumsum([len(one) for one in outside])
     for one, rows in zip(outside, np.split(logits, ends[:-1]), strict=True):
         recording = by_key[one.key]
-        labels = device_labels(policy, rows, one.valid, one.tentative)
+        labels = device_labels(policy, rows, one.seen, one.tentative)
         score_recording(recording, one, labels, matrices)
         found = af_errors(recording, one, labels)
         if found.beats:
             af[one.key] = found
         if one.key in matrices:
-            scores = class_scores(rows, one.valid)
+            scores = class_scores(rows, one.seen)
             where, truth = _known_beats(recording, one, labels)
             reliability += measure(CLASSES, scores[where], truth)
             worst += _surest_wrong(one, where, truth, scores, labels)
@@ -232,7 +245,7 @@ def _surest_wrong(
     wrong = [
         WrongBeat(beats.key, int(beats.at[k]), CLASSES[t], label, float(np.max(scores[k])))
         for k, t in zip(where, truth, strict=True)
-        if beats.valid[k] and (label := labels[k]) in CLASSES and label not in {None, CLASSES[t]}
+        if beats.seen[k] and (label := labels[k]) in CLASSES and label not in {None, CLASSES[t]}
     ]
     return sorted(wrong, key=lambda beat: -beat.score)[:2]
 

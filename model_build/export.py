@@ -5,6 +5,7 @@ moved into place: a set that this machine cannot use is never left behind.
 """
 
 import io
+import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -17,10 +18,12 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from edge_runtime.errors import BundleError
 from edge_runtime.inference.bundle import BundleSet, load_bundle_set, sha256
 from edge_runtime.inference.excerpt import Excerpt
 from edge_runtime.inference.golden import (
     RunEngine,
+    Status,
     check_bundle_set,
     condition,
     record_events,
@@ -29,6 +32,8 @@ from edge_runtime.inference.golden import (
 )
 from edge_runtime.inference.interpreter import TensorSpec, find_runtime
 from edge_runtime.inference.manifest import (
+    BEATS,
+    LEADS_OF_ROLE,
     RUNTIME,
     SCHEMA,
     FeatureScaling,
@@ -45,6 +50,8 @@ from model_build.datasets.recording import CLASSES
 from model_build.errors import ExportError
 from model_build.etpu import edge_tpu_problems
 from model_build.quantize import QuantizedStudent
+
+log = logging.getLogger(__name__)
 
 GOLDEN_BEATS: Final = 64
 """Beats of tier (b): two full histories."""
@@ -78,12 +85,14 @@ class GoldenSource:
     """What golden vectors are made of: raw signal, beats in context, and the engine.
 
     `beats`: consecutive ones, the first `GOLDEN_BEATS` valid of them are used. `run_engine`
-    None: the set gets no tier (c). Signal and beats come from training records only.
+    None: the set gets no tier (c). Signal and beats come from training records only. `companion`:
+    the same beats on the second lead, for a bundle of two.
     """
 
     excerpt: Excerpt
     beats: BeatBlock
     run_engine: RunEngine | None = None
+    companion: BeatBlock | None = None
 
 
 def feature_scaling(
@@ -105,10 +114,13 @@ def export_bundle_set(
     conditioning: Path,
     golden: GoldenSource,
 ) -> BundleSet:
-    """Write the set to the folder `out`, replacing a set that is there.
+    """Write the student as a bundle of the set in the folder `out`, in place of the one there.
 
-    The same inputs give the same bytes. Raises ExportError where the parts do not fit together,
-    BundleError where the written set does not load or does not reproduce its own vectors.
+    The bundle's role follows from the leads that its context takes. Other bundles of a set that is
+    there stay in it where they still fit (`_keep_others`). The same inputs give the same bytes.
+
+    Raises ExportError where the parts do not fit together, BundleError where the written set does
+    not load or does not reproduce its own vectors.
     """
     size = graphs.encoder.stat().st_size + graphs.context.stat().st_size
     if size > MAX_GRAPH_BYTES:
@@ -117,15 +129,51 @@ def export_bundle_set(
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as name:
         folder = Path(name) / "set"
-        (folder / "beats").mkdir(parents=True)
+        folder.mkdir()
         shutil.copyfile(conditioning, folder / "conditioning.toml")
-        shutil.copyfile(graphs.encoder, folder / "beats" / "encoder.tflite")
-        shutil.copyfile(graphs.context, folder / "beats" / "context.tflite")
-        manifest = _manifest(folder, description)
+        role = _role(graphs.context)
+        _keep_others(out, folder, role, golden.run_engine)
+        (folder / role).mkdir()
+        shutil.copyfile(graphs.encoder, folder / role / "encoder.tflite")
+        shutil.copyfile(graphs.context, folder / role / "context.tflite")
+        manifest = _manifest(folder / role, description)
         _fill_golden(folder, manifest, description, golden)
         require_golden(check_bundle_set(folder, golden.run_engine))
         _replace(out, folder, Path(name) / "old")
     return load_bundle_set(out)
+
+
+def _role(context: Path) -> str:
+    leads = graph_manifest(context).shape("history")[1]
+    return next(role for role, n in LEADS_OF_ROLE.items() if n == leads)
+
+
+def _keep_others(out: Path, folder: Path, role: str, run_engine: RunEngine | None) -> None:
+    """Copy the other bundles of the set at `out`, so far as they hold with this version.
+
+    `beats`, which every set has, must be there already; another that no longer holds is left out.
+    """
+    try:
+        old = load_bundle_set(out)
+    except BundleError as error:
+        if role != BEATS:
+            raise ExportError(
+                f"{out} holds no set that a {role} bundle could join ({error}); export a student "
+                "of one lead first"
+            ) from error
+        return
+    for other, bundle in old.bundles.items():
+        if other == role:
+            continue
+        if other == BEATS or _holds(out, other, run_engine):
+            shutil.copytree(bundle.where, folder / other)
+        else:
+            log.warning("%s no longer holds and leaves the set; export it again", bundle.where)
+
+
+def _holds(out: Path, role: str, run_engine: RunEngine | None) -> bool:
+    tiers = check_bundle_set(out, run_engine).tiers
+    return all(tier.status is not Status.FAILED for tier in tiers if tier.bundle == role)
 
 
 def install(source: Path, out: Path) -> BundleSet:
@@ -166,7 +214,10 @@ def _fill_golden(
         "conditioned": condition(spec, golden.excerpt),
     }
     loaded = _write_set(folder, manifest, description, arrays)
-    arrays |= record_graphs(loaded.beats, _first_valid(golden.beats))
+    chosen = _first_valid(golden.beats)
+    companion = None if golden.companion is None else _rows(golden.companion, chosen)
+    block = _rows(golden.beats, chosen)
+    arrays |= record_graphs(loaded.bundles[manifest.name], block, companion)
     loaded = _write_set(folder, manifest, description, arrays)
     if golden.run_engine is not None:
         events = golden.run_engine(loaded, golden.excerpt.items(), golden.excerpt.mains_hz)
@@ -174,10 +225,14 @@ def _fill_golden(
         _write_set(folder, manifest, description, arrays)
 
 
-def _first_valid(block: BeatBlock) -> BeatBlock:
+def _first_valid(block: BeatBlock) -> NDArray[np.intp]:
     which = np.flatnonzero(block.valid)[:GOLDEN_BEATS]
     if len(which) < GOLDEN_BEATS:
         raise ExportError(f"golden vectors take {GOLDEN_BEATS} valid beats, {len(which)} given")
+    return which
+
+
+def _rows(block: BeatBlock, which: NDArray[np.intp]) -> BeatBlock:
     return BeatBlock(
         block.at[which],
         block.window[which],
@@ -191,22 +246,23 @@ def _first_valid(block: BeatBlock) -> BeatBlock:
 def _write_set(
     folder: Path, manifest: Manifest, description: BundleDescription, arrays: dict[str, Any]
 ) -> BundleSet:
-    beats = folder / "beats"
+    beats = folder / manifest.name
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     (beats / manifest.golden.file).write_bytes(buffer.getvalue())
     names = (manifest.encoder.file, manifest.context.file, manifest.golden.file)
     hashed = replace(manifest, files={n: sha256((beats / n).read_bytes()) for n in names})
     (beats / "manifest.toml").write_text(to_toml(cattrs.unstructure(hashed)))
+    roles = [role for role in LEADS_OF_ROLE if (folder / role / "manifest.toml").is_file()]
     described = SetManifest(
         schema=SCHEMA,
         name=description.set_name,
         version=description.version,
         conditioning="conditioning.toml",
-        bundles={"beats": "beats"},
+        bundles={role: role for role in roles},
         files={
             name: sha256((folder / name).read_bytes())
-            for name in ("conditioning.toml", "beats/manifest.toml")
+            for name in ("conditioning.toml", *(f"{role}/manifest.toml" for role in roles))
         },
     )
     (folder / "set.toml").write_text(to_toml(cattrs.unstructure(described)))
@@ -214,19 +270,20 @@ def _write_set(
 
 
 def _manifest(folder: Path, description: BundleDescription) -> Manifest:
-    encoder = graph_manifest(folder / "beats" / "encoder.tflite")
-    context = graph_manifest(folder / "beats" / "context.tflite")
+    encoder = graph_manifest(folder / "encoder.tflite")
+    context = graph_manifest(folder / "context.tflite")
     return Manifest(
         schema=SCHEMA,
-        name="beats",
+        name=folder.name,
         version=description.version,
         minimum_runtime=RUNTIME,
         feature_set=FEATURE_SET_VERSION,
-        conditioning=sha256((folder / "conditioning.toml").read_bytes()),
+        conditioning=sha256((folder.parent / "conditioning.toml").read_bytes()),
         classes=description.classes,
         temperature=description.temperature,
         log_bias=description.log_bias,
         history=context.shape("history")[2],
+        leads=context.shape("history")[1],
         look_ahead_s=0.0,
         encoder=encoder,
         context=context,

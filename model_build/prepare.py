@@ -7,7 +7,7 @@ after it, as it will on the device.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from functools import cache
@@ -23,6 +23,7 @@ import edge_runtime.signal
 import firmware_bridge.records
 import model_build.augmentation
 import model_build.evaluate.ec57
+from edge_runtime.signal.history import BeatBlock
 from edge_runtime.signal.spec import DEFAULT_SPEC_FILE
 from firmware_bridge.records import Annotations, read_annotations, read_header, read_physical
 from model_build.augmentation.apply import augmented, needs_nstdb
@@ -36,7 +37,7 @@ from model_build.evaluate.ec57 import pair_beats
 from model_build.evaluate.ec57.classes import Q
 from model_build.recipe import Recipe, View
 from model_build.tap import tap
-from model_build.training.beats import PreparedBeats
+from model_build.training.beats import LeadBeats, PreparedBeats
 from model_build.views import altered
 
 _CODE_TARGET: Final = np.array(
@@ -111,11 +112,7 @@ def _near(at: NDArray[np.int64], places: NDArray[np.int64], fs: Fraction) -> NDA
 
 def prepare_recording(recording: Recording, view: View, seed: int) -> PreparedBeats:
     """One recording through one view. `piece_s` of a view restarts the path that often."""
-    fs = Fraction(read_header(recording.path).fs_fraction)
-    raw = read_physical(recording.path, channels=[view.channel])[:, 0]
-    lead = Lead(whole(raw).astype(np.float64), fs, _marks(recording))
-    (lead,) = augmented((lead,), view, recording.key, seed, recording.path.parent.parent)
-    samples, rate = altered(lead.x.astype(np.float32), lead.fs, view, recording.key, seed)
+    lead, samples, rate = _shown(recording, view, seed)
     size = round(view.piece_s * rate) or len(samples)
     # A rest shorter than half a piece is joined to the one before.
     firsts = [k for k in range(0, len(samples), size) if k == 0 or len(samples) - k > size / 2]
@@ -143,7 +140,49 @@ def prepare_recording(recording: Recording, view: View, seed: int) -> PreparedBe
         valid=np.concatenate([t.beats.valid for t in tapped]),
         tentative=np.concatenate([t.beats.tentative for t in tapped]),
         target=target,
+        companion=companion_of([t.companion for t in tapped if t.companion is not None]),
     )
+
+
+def companion_of(blocks: Sequence[BeatBlock]) -> LeadBeats | None:
+    """Blocks of a second lead, end to end; None if there are none."""
+    if not blocks:
+        return None
+    return LeadBeats(
+        window=np.concatenate([b.window for b in blocks]).astype(np.float16),
+        template=np.concatenate([b.template for b in blocks]).astype(np.float16),
+        features=np.concatenate([b.features for b in blocks]),
+        valid=np.concatenate([b.valid for b in blocks]),
+    )
+
+
+def _shown(
+    recording: Recording, view: View, seed: int
+) -> tuple[Lead, NDArray[np.float32], Fraction]:
+    """What the view shows: the lead that beats are found on before the recorder's alterations,
+    samples in mV behind them, (n,) or with a companion (n, 2), and their rate.
+
+    Rhythm and time are altered alike on both leads; all else is drawn for each.
+    """
+    header = read_header(recording.path)
+    channels = [view.channel]
+    if 0 <= view.companion < len(header.signals):
+        channels.append(view.companion)
+    raw = read_physical(recording.path, channels=channels)
+    fs, marks = Fraction(header.fs_fraction), _marks(recording)
+    leads = augmented(
+        [Lead(whole(raw[:, k]).astype(np.float64), fs, marks) for k in range(len(channels))],
+        view,
+        recording.key,
+        seed,
+        recording.path.parent.parent,
+    )
+    samples, rate = altered(leads[0].x.astype(np.float32), leads[0].fs, view, recording.key, seed)
+    if len(leads) > 1:
+        key = f"{recording.key} companion"
+        second, _ = altered(leads[1].x.astype(np.float32), leads[1].fs, view, key, seed)
+        samples = np.stack((samples, second), axis=1)
+    return leads[0], samples, rate
 
 
 def views_of(recording: Recording, views: Iterable[View]) -> list[View]:

@@ -85,7 +85,7 @@ def _some(
     size = recipe.optimizer.batch_segments
     for first in range(0, min(len(plan), batches * size), size):
         chosen = plan[first : first + size]
-        yield gather(beats, chosen, recipe.segments, config.history, scaling)
+        yield gather(beats, chosen, recipe.segments, config.history, scaling, config.leads)
 
 
 def _gated(student: StudentModels, ones: dict[str, Any]) -> StudentModels:

@@ -58,8 +58,9 @@ def quantize_student(
     """Write `encoder.tflite` and `context.tflite` into `out_dir`, all tensors INT8.
 
     Each calibration item is one beat with its history, oldest first, itself last: `window` and
-    `template` (31, 160), `features` (31, F) standardized as the network sees them, `valid` (31,).
-    The same models and items give the same bytes. Raises QuantizeError with the converter's words.
+    `template` (31, 160), `features` (31, F) standardized as the network sees them, `valid` (31,);
+    for a student of two leads with the leads in front, (2, 31, ...). The same models and
+    items give the same bytes. Raises QuantizeError with the converter's words.
     """
     items = list(calibration)
     if not items:
@@ -123,34 +124,43 @@ Sample = dict[str, NDArray[np.float32]]
 
 
 def _encoder_samples(beats: Sample) -> list[Sample]:
-    newest = {key: beats[key][:, -1] for key in ("window", "template", "features")}
+    """The newest beat of each item, on every lead that shows it."""
+    window, template, features, valid = (_by_lead(beats, key)[:, :, -1] for key in _INPUTS)
     return [
         {
-            "window": newest["window"][i].reshape(1, 1, -1, 1),
-            "template": newest["template"][i].reshape(1, 1, -1, 1),
-            "features": newest["features"][i].reshape(1, -1),
+            "window": window[place].reshape(1, 1, -1, 1),
+            "template": template[place].reshape(1, 1, -1, 1),
+            "features": features[place].reshape(1, -1),
         }
-        for i in np.flatnonzero(beats["valid"][:, -1] > 0)
+        for place in map(tuple, np.argwhere(valid > 0))
     ]
+
+
+def _by_lead(beats: Sample, key: str) -> NDArray[np.float32]:
+    """A tensor as (items, leads, 31, ...)."""
+    values = beats[key]
+    return values if beats["valid"].ndim == 3 else values[:, np.newaxis]
 
 
 def _context_samples(beats: Sample, encoder: "keras.Model") -> list[Sample]:
     """Histories as the float encoder embeds them, masked rows zero."""
     core = encoder.get_layer("beat")  # the same network, of any batch size
+    whole = [_by_lead(beats, key) for key in _INPUTS]
     samples = []
     for first in range(0, len(beats["valid"]), _AT_ONCE):
-        window, template, features, valid = (beats[k][first : first + _AT_ONCE] for k in _INPUTS)
-        k, n, size = window.shape
+        window, template, features, valid = (part[first : first + _AT_ONCE] for part in whole)
+        *every, size = window.shape
+        n = int(np.prod(every))
         rows, _ = core(
             [
-                window.reshape(k * n, 1, size, 1),
-                template.reshape(k * n, 1, size, 1),
-                features.reshape(k * n, -1),
+                window.reshape(n, 1, size, 1),
+                template.reshape(n, 1, size, 1),
+                features.reshape(n, -1),
             ],
             training=False,
         )
-        history = np.asarray(rows, np.float32).reshape(k, 1, 1, n, -1)
-        mask = valid.reshape(k, 1, 1, n, 1)
+        history = np.asarray(rows, np.float32).reshape(every[0], 1, *every[1:], -1)
+        mask = valid.reshape(every[0], 1, *every[1:], 1)
         samples += [
             {"history": one, "valid": used} for one, used in zip(history * mask, mask, strict=True)
         ]

@@ -51,6 +51,10 @@ class View:
     stretched pauses, `time_scale` how much slower everything goes. `noise_share` of the time holds
     noise of one of `noise_kind` at a ratio of `noise_snr_db`; `wander` is the height of a slow
     baseline in QRS heights, `drift` the deviation (log) of a slow gain.
+
+    `companion` is the second lead of a two-lead student, by position (a recording without it is
+    seen on one lead); -1 for none. `companion_snr_db`: nstdb's noise lies on all of it, at ratios
+    drawn from this range.
     """
 
     name: str
@@ -75,6 +79,8 @@ class View:
     wander: tuple[float, ...] = ()
     drift: float = 0.0
     dropouts_per_min: float = 0.0
+    companion: int = -1
+    companion_snr_db: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,18 @@ class Segments:
     beats: int = 96
     quiet_share: float = 0.25
     cold_start_share: float = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Leads:
+    """How a two-lead student learns to do with one lead; nothing for one-lead students.
+
+    Shares of the segments with two leads: in `dropout_share` one lead, drawn, is not there at
+    all; in `loss_share` one is lost at a random beat and does not come back.
+    """
+
+    dropout_share: float = 0.3
+    loss_share: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +318,7 @@ class Recipe:
     augmentation: Augmentation
     optimizer: Optimizer
     quantize: Quantize
+    leads: Leads = field(default_factory=Leads)
     prune: Prune | None = None
     qat: Qat = field(default_factory=Qat)
     imbalance: Imbalance = field(default_factory=Imbalance)
@@ -311,6 +330,11 @@ class Recipe:
     distil: Distil | None = None
     cleaning: Cleaning | None = None
     digest: str = ""
+
+    @property
+    def n_leads(self) -> int:
+        """How many leads the student takes."""
+        return int(self.student.get("leads", 1))
 
     @property
     def short(self) -> str:

@@ -33,8 +33,10 @@ _KINDS: Final = (
     (layers.DepthwiseConv2D, ("DEPTHWISE_CONV_2D",)),
     (layers.Dense, ("FULLY_CONNECTED",)),
     (layers.Concatenate, ("CONCATENATION",)),
-    (layers.GlobalAveragePooling2D, ("MEAN", "AVERAGE_POOL_2D")),
+    ((layers.GlobalAveragePooling2D, layers.AveragePooling2D), ("MEAN", "AVERAGE_POOL_2D")),
+    (layers.MaxPooling2D, ("MAX_POOL_2D", "REDUCE_MAX")),
     (layers.Add, ("ADD",)),
+    (layers.Multiply, ("MUL",)),
 )  # fmt: skip
 """Layers by the operators that the converter makes of them; both keep their order."""
 
@@ -176,7 +178,7 @@ def operators_of(network: keras.Model, file: TfliteFile) -> dict[str, Operator]:
         operators = file.operators(*names)
         if len(own) != len(operators):
             raise QuantizeError(
-                f"{network.name}: {len(own)} {kind.__name__} became {len(operators)} {names[0]}"
+                f"{network.name}: {len(own)} layers became {len(operators)} {names[0]}"
             )
         found |= {layer.name: op for layer, op in zip(own, operators, strict=True)}
     return found

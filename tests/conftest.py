@@ -2,8 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from edge_runtime.inference.bundle import BundleSet
 
 
 def _required(path: Path | None, what: str) -> Path:
@@ -32,3 +36,11 @@ def golden_dir() -> Path:
     data = _from_environment("ECG_DATA_DIR")
     beside = data.parent / "golden" if data else None
     return _required(_from_environment("ECG_GOLDEN_DIR") or beside, "the reference tools' output")
+
+
+@pytest.fixture(scope="session")
+def paired_set(tmp_path_factory: pytest.TempPathFactory) -> "BundleSet":
+    """The shipped set with a tiny random bundle of two leads."""
+    from tests.paired_set import make_paired_set
+
+    return make_paired_set(tmp_path_factory.mktemp("paired") / "set")

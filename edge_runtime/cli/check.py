@@ -34,11 +34,13 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
                     "bundle_set": bundles.name,
                     "version": bundles.version,
                     "fingerprint": bundles.fingerprint,
+                    "bundles": list(bundles.bundles),
                 }
             )
         )
         return
     click.echo(f"configuration: good, {len(loaded.source)} source(s)")
     click.echo(
-        f"bundle set:    {bundles.name} {bundles.version}, {bundles.fingerprint[:12]}, whole"
+        f"bundle set:    {bundles.name} {bundles.version}, {bundles.fingerprint[:12]}, whole: "
+        + ", ".join(bundles.bundles)
     )

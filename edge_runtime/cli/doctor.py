@@ -95,7 +95,7 @@ def _bundles(loaded: Config) -> Iterator[Finding]:
     yield Finding("bundle set", "good", f"{report.name} {report.version}, whole")
     for tier in report.tiers:
         verdict: Verdict = "good" if tier.status is Status.PASSED else "bad"
-        yield Finding(f"golden vectors ({tier.tier})", verdict, tier.detail)
+        yield Finding(f"golden vectors ({tier.name})", verdict, tier.detail)
 
 
 def _store(loaded: Config) -> Iterator[Finding]:

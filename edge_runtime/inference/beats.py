@@ -19,6 +19,7 @@ from edge_runtime.inference.manifest import ENCODER_INPUTS, FeatureScaling, Mani
 
 if TYPE_CHECKING:
     from edge_runtime.signal.history import BeatBlock
+    from edge_runtime.signal.observations import CompanionBeats
 
 _BYTES: Final = np.arange(-128, 128).astype(np.int8)
 
@@ -75,6 +76,39 @@ class ScoreTable:
         return scores
 
 
+class Embedder:
+    """The encoder of a bundle: beats of any lead to rows of the context's history."""
+
+    def __init__(self, bundle: BeatBundle, history: Quantization, runtime: Runtime | None) -> None:
+        self._manifest = bundle.manifest
+        self._encoder = bundle.open_encoder(runtime)
+        self._scale_features = FeatureScaler(bundle.manifest.features)
+        # Where both tensors have the same scale the table changes nothing.
+        # Rolled, so that a negative step finds its entry by counting from the end.
+        self._to_history = np.roll(self._encoder.quantization["embedding"].table_to(history), 128)
+        self.width = bundle.manifest.encoder.shape("embedding")[-1]
+
+    def rows(self, block: "BeatBlock", which: NDArray[np.intp]) -> Int8Array:
+        """Embeddings (n, E) of the beats `which`, in INT8 steps of the context's history."""
+        return self._to_history[self._encode(block, which, "embedding")]
+
+    def evidence(self, block: "BeatBlock") -> NDArray[np.float32]:
+        """Class evidence maps (k, T, K) of the block's beats, NaN for masked ones."""
+        which = block.valid.nonzero()[0]
+        seen = self._encode(block, which, "cam")[:, 0]
+        maps = np.full((len(block.valid), *seen.shape[1:]), np.nan, np.float32)
+        maps[which] = self._encoder.quantization["cam"].to_real(seen)
+        return maps
+
+    def _encode(self, block: "BeatBlock", which: NDArray[np.intp], output: str) -> Int8Array:
+        """An output of the encoder, (n, *shape), over the beats `which`."""
+        steps = encoder_steps(self._encoder, self._scale_features, block, which)
+        shape = self._manifest.encoder.shape(output)[1:]
+        into = np.empty((len(which), *shape), np.int8)
+        self._encoder.run(dict(zip(ENCODER_INPUTS, steps, strict=True)), output, into)
+        return into
+
+
 class BeatClassifier:
     """Scores beats with one bundle. Deterministic, clock-free, one thread.
 
@@ -85,19 +119,14 @@ class BeatClassifier:
     def __init__(self, bundle: BeatBundle, runtime: Runtime | None = None) -> None:
         manifest = bundle.manifest
         self.bundle = bundle
-        self._encoder = bundle.open_encoder(runtime)
         self._context = bundle.open_context(runtime)
-        self._scale_features = FeatureScaler(manifest.features)
         self._score = ScoreTable(manifest, self._context.quantization["logits"])
-        embedding = self._encoder.quantization["embedding"]
         history = self._context.quantization["history"]
-        # Where both tensors have the same scale the table changes nothing.
-        # Rolled, so that a negative step finds its entry by counting from the end.
-        self._to_history = np.roll(embedding.table_to(history), 128)
+        self._embedder = Embedder(bundle, history, runtime)
         self._masked = history.zero_point
         valid = self._context.quantization["valid"]
         self._off, self._on = valid.to_int8(np.array([0.0, 1.0], np.float32)).tolist()
-        self._width = manifest.encoder.shape("embedding")[-1]
+        self._width = self._embedder.width
         self.reset()
 
     @property
@@ -111,16 +140,19 @@ class BeatClassifier:
         self._rows = np.full((n, self._width), self._masked, np.int8)
         self._valid = np.full((n, 1), self._off, np.int8)
 
-    def classify(self, block: "BeatBlock") -> NDArray[np.float64]:
+    def classify(
+        self, block: "BeatBlock", companion: "CompanionBeats | None" = None
+    ) -> NDArray[np.float64]:
         """Scores (k, K) of the block's beats, in order; each row sums to 1.
 
-        A masked beat is not looked at: its row is NaN, and it enters the history as masked.
+        A masked beat is not looked at: its row is NaN, and it enters the history as masked. What
+        a companion shows is of no use to a bundle of one lead.
         """
         n, k = len(self._valid), len(block.valid)
         which = block.valid.nonzero()[0]
         rows = np.full((n + k, self._width), self._masked, np.int8)
         rows[:n] = self._rows
-        rows[n + which] = self._to_history[self._encode(block, which, "embedding")]
+        rows[n + which] = self._embedder.rows(block, which)
         valid = np.full((n + k, 1), self._off, np.int8)
         valid[:n] = self._valid
         valid[n + which] = self._on
@@ -139,19 +171,7 @@ class BeatClassifier:
         Logit-like values over T equal parts of the window: where the encoder sees which class.
         For explanations of single beats; it runs the encoder again. Masked beats give NaN.
         """
-        which = block.valid.nonzero()[0]
-        seen = self._encode(block, which, "cam")[:, 0]
-        maps = np.full((len(block.valid), *seen.shape[1:]), np.nan, np.float32)
-        maps[which] = self._encoder.quantization["cam"].to_real(seen)
-        return maps
-
-    def _encode(self, block: "BeatBlock", which: NDArray[np.intp], output: str) -> Int8Array:
-        """An output of the encoder, (n, *shape), over the beats `which`."""
-        steps = encoder_steps(self._encoder, self._scale_features, block, which)
-        shape = self.bundle.manifest.encoder.shape(output)[1:]
-        into = np.empty((len(which), *shape), np.int8)
-        self._encoder.run(dict(zip(ENCODER_INPUTS, steps, strict=True)), output, into)
-        return into
+        return self._embedder.evidence(block)
 
     def snapshot(self) -> ClassifierState:
         """What `restore` needs to go on as if nothing had happened."""

@@ -4,6 +4,7 @@
     SET/conditioning.toml        the one conditioning spec all bundles were trained with
     SET/beats/manifest.toml      names and hashes the rest
     SET/beats/encoder.tflite, context.tflite, golden.npz
+    SET/beats-2lead/...          the same for two leads; a set may lack it
 
 A set is released, activated and rolled back whole. Files that no manifest names are not read.
 """
@@ -16,6 +17,9 @@ from typing import Final
 from edge_runtime.errors import BundleError
 from edge_runtime.inference.interpreter import Graph, Runtime
 from edge_runtime.inference.manifest import (
+    BEATS,
+    LEADS_OF_ROLE,
+    PAIRED_BEATS,
     GraphManifest,
     Manifest,
     SetManifest,
@@ -77,6 +81,18 @@ class BundleSet:
     conditioning: ConditioningSpec
     beats: BeatBundle
     where: Path
+    paired_beats: BeatBundle | None = None
+    """For sources of two leads and more."""
+
+    def for_leads(self, n_leads: int) -> BeatBundle:
+        """The bundle that a source of so many leads is classified with."""
+        return self.beats if n_leads < 2 or self.paired_beats is None else self.paired_beats
+
+    @property
+    def bundles(self) -> dict[str, BeatBundle]:
+        """Every bundle by its role."""
+        found = {BEATS: self.beats}
+        return found if self.paired_beats is None else {**found, PAIRED_BEATS: self.paired_beats}
 
 
 def load_bundle_set(path: Path | str | None = None) -> BundleSet:
@@ -91,34 +107,41 @@ def load_bundle_set(path: Path | str | None = None) -> BundleSet:
     described = parse_manifest(text, SetManifest, str(folder / "set.toml"))
     _verified(folder, described.conditioning, described.files)
     conditioning = read_spec(folder / described.conditioning)
-    if set(described.bundles) != {"beats"}:
+    if BEATS not in described.bundles or not set(described.bundles) <= set(LEADS_OF_ROLE):
         raise BundleError(
             f"{folder / 'set.toml'} offers bundles {sorted(described.bundles)}, "
-            "this version uses exactly: beats"
+            f"this version uses: {BEATS}, and where it is there {PAIRED_BEATS}"
         )
-    beats = _load_beats(folder, described.bundles["beats"], described.files)
-    if beats.manifest.conditioning != conditioning.sha256:
-        raise BundleError(
-            f"{beats.where / 'manifest.toml'} was trained with another conditioning than "
-            f"{folder / described.conditioning}; a set must not mix them. {_REINSTALL}"
-        )
+    bundles = {
+        role: _load_beats(folder, name, described.files, role)
+        for role, name in described.bundles.items()
+    }
+    for bundle in bundles.values():
+        if bundle.manifest.conditioning != conditioning.sha256:
+            raise BundleError(
+                f"{bundle.where / 'manifest.toml'} was trained with another conditioning than "
+                f"{folder / described.conditioning}; a set must not mix them. {_REINSTALL}"
+            )
     return BundleSet(
         name=described.name,
         version=described.version,
         fingerprint=sha256(text),
         conditioning=conditioning,
-        beats=beats,
+        beats=bundles[BEATS],
         where=folder,
+        paired_beats=bundles.get(PAIRED_BEATS),
     )
 
 
-def _load_beats(folder: Path, name: str, hashes: dict[str, str]) -> BeatBundle:
+def _load_beats(folder: Path, name: str, hashes: dict[str, str], role: str) -> BeatBundle:
     text = _verified(folder, f"{name}/manifest.toml", hashes)
     where = folder / name
     what = str(where / "manifest.toml")
     manifest = parse_manifest(text, Manifest, what)
     check_manifest(manifest, what)
     _check_features(manifest, what)
+    if manifest.leads != LEADS_OF_ROLE[role]:
+        raise BundleError(f"{what} takes {manifest.leads} leads, which is not what {role} is for")
     for other in manifest.files:
         _verified(where, other, manifest.files)
     return BeatBundle(

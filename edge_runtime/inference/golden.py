@@ -12,8 +12,8 @@ c. several minutes of raw signal with a gap, noise and ectopy to events: peaks e
 
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ from edge_runtime.inference.bundle import BeatBundle, BundleSet, load_bundle_set
 from edge_runtime.inference.excerpt import Excerpt
 from edge_runtime.inference.interpreter import Graph, Runtime, find_runtime
 from edge_runtime.inference.manifest import (
+    BEATS,
     CONTEXT_INPUTS,
     CONTEXT_OUTPUTS,
     ENCODER_INPUTS,
@@ -77,11 +78,17 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TierResult:
-    """One tier: `a`, `b` or `c`, and what was compared."""
+    """One tier of one bundle: `a`, `b` or `c`, what was compared, and the bundle's role."""
 
     tier: str
     status: Status
     detail: str
+    bundle: str = BEATS
+
+    @property
+    def name(self) -> str:
+        """The tier, with the bundle's role where it is not `beats`."""
+        return self.tier if self.bundle == BEATS else f"{self.bundle} {self.tier}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,23 +119,33 @@ def check_bundle_set(
     """
     runtime = runtime or find_runtime()
     loaded = load_bundle_set(path)
-    stored = read_golden(loaded.beats)
     return GoldenReport(
         name=loaded.name,
         version=loaded.version,
         fingerprint=loaded.fingerprint,
         runtime=f"{runtime.name} {runtime.version}",
-        tiers=(
-            check_conditioning(loaded.conditioning, stored),
-            check_graphs(loaded.beats, stored, runtime),
-            check_events(loaded, stored, run_engine, runtime),
+        tiers=tuple(
+            replace(tier, bundle=role)
+            for role, bundle in loaded.bundles.items()
+            for tier in _check_bundle(loaded, bundle, run_engine, runtime)
         ),
+    )
+
+
+def _check_bundle(
+    loaded: BundleSet, bundle: BeatBundle, run_engine: RunEngine | None, runtime: Runtime
+) -> tuple[TierResult, ...]:
+    stored = read_golden(bundle)
+    return (
+        check_conditioning(loaded.conditioning, stored),
+        check_graphs(bundle, stored, runtime),
+        check_events(loaded, bundle, stored, run_engine, runtime),
     )
 
 
 def require_golden(report: GoldenReport) -> None:
     """Raise BundleError naming the tiers that failed, if any did."""
-    failed = [f"({t.tier}) {t.detail}" for t in report.tiers if t.status is Status.FAILED]
+    failed = [f"({t.name}) {t.detail}" for t in report.tiers if t.status is Status.FAILED]
     if failed:
         raise BundleError(
             f"bundle set {report.name} {report.version} does not reproduce its golden vectors "
@@ -178,26 +195,55 @@ def check_conditioning(spec: ConditioningSpec, stored: Arrays) -> TierResult:
 # --- (b) INT8 in to INT8 out
 
 
-def record_graphs(bundle: BeatBundle, block: BeatBlock) -> dict[str, NDArray[np.int8]]:
-    """Inputs and outputs of both graphs over the block's valid beats, as tier (b) stores them.
+def record_graphs(
+    bundle: BeatBundle, block: BeatBlock, companion: BeatBlock | None = None
+) -> dict[str, NDArray[np.int8]]:
+    """Inputs and outputs of both graphs over the valid beats, as tier (b) stores them.
 
-    The history fills as in a stream from its start, so masked rows are covered.
+    The history fills as in a stream from its start, so masked rows are covered. `companion`: the
+    same beats on the second lead, for a bundle of two; in the last third the first lead is lost.
     """
     encoder, context = bundle.open_encoder(), bundle.open_context()
-    which = np.flatnonzero(block.valid)
-    steps = encoder_steps(encoder, FeatureScaler(bundle.manifest.features), block, which)
+    blocks = [block] if companion is None else [block, companion]
+    scale = FeatureScaler(bundle.manifest.features)
+    found = [encoder_steps(encoder, scale, b, np.flatnonzero(b.valid)) for b in blocks]
+    steps = (np.concatenate(parts) for parts in zip(*found, strict=True))
     inputs = dict(zip(ENCODER_INPUTS, steps, strict=True))
     vectors: dict[str, NDArray[np.int8]] = {**inputs, **replay_graph(encoder, inputs)}
     rows = encoder.quantization["embedding"].to_real(vectors["embedding"][:, 0])
-    n, k = bundle.manifest.history, len(which)
-    padded = np.concatenate([np.zeros((n, rows.shape[1]), np.float32), rows])
-    used = np.concatenate([np.zeros(n, np.float32), np.ones(k, np.float32)])
+    padded, used = _timelines(blocks, rows, bundle.manifest.history)
+    n, k = bundle.manifest.history, len(block)
     windows = np.arange(1, n + 1) + np.arange(k)[:, np.newaxis]
+    seen = np.flatnonzero(used[:, n:].any(axis=0))
     inputs = {
-        "history": context.quantization["history"].to_int8(padded[windows]),
-        "valid": context.quantization["valid"].to_int8(used[windows, np.newaxis]),
+        "history": context.quantization["history"].to_int8(padded[:, windows[seen]].swapaxes(0, 1)),
+        "valid": context.quantization["valid"].to_int8(
+            used[:, windows[seen], np.newaxis].swapaxes(0, 1)
+        ),
     }
     return {**vectors, **inputs, **replay_graph(context, inputs)}
+
+
+def _timelines(
+    blocks: Sequence[BeatBlock], rows: NDArray[np.float32], history: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Embeddings (leads, history + k, E) behind an empty history, and their valid flags.
+
+    `rows` are those of each lead's valid beats, one lead after the other.
+    """
+    k = len(blocks[0])
+    padded = np.zeros((len(blocks), history + k, rows.shape[1]), np.float32)
+    used = np.zeros((len(blocks), history + k), np.float32)
+    first = 0
+    for lead, block in enumerate(blocks):
+        which = np.flatnonzero(block.valid)
+        padded[lead, history + which] = rows[first : first + len(which)]
+        used[lead, history + which] = 1.0
+        first += len(which)
+    if len(blocks) > 1:
+        lost = slice(history + 2 * k // 3, None)
+        padded[0, lost], used[0, lost] = 0.0, 0.0
+    return padded, used
 
 
 def replay_graph(graph: Graph, inputs: Arrays) -> dict[str, NDArray[np.int8]]:
@@ -251,14 +297,18 @@ def record_events(
 
 
 def check_events(
-    loaded: BundleSet, stored: Arrays, run_engine: RunEngine | None, runtime: Runtime
+    loaded: BundleSet,
+    bundle: BeatBundle,
+    stored: Arrays,
+    run_engine: RunEngine | None,
+    runtime: Runtime,
 ) -> TierResult:
     """Tier (c)."""
     if run_engine is None:
         return TierResult("c", Status.NOT_RUN, "no engine was given")
     if "peaks" not in stored:
         return TierResult("c", Status.NOT_RUN, "the set holds no events")
-    manifest = loaded.beats.manifest
+    manifest = bundle.manifest
     excerpt = Excerpt.from_arrays(stored)
     events = run_engine(loaded, excerpt.items(), excerpt.mains_hz)
     found = record_events(events, manifest.classes)

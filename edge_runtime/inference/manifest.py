@@ -21,6 +21,12 @@ SCHEMA: Final = 1
 RUNTIME: Final = 1
 """What this runtime can do with a bundle; a manifest states the least it needs."""
 
+BEATS: Final = "beats"
+"""Role of the bundle that takes any one lead; every set has it."""
+PAIRED_BEATS: Final = "beats-2lead"
+"""Role of the bundle that takes two leads, or what is left of them."""
+LEADS_OF_ROLE: Final = {BEATS: 1, PAIRED_BEATS: 2}
+
 ENCODER_INPUTS: Final = ("window", "template", "features")
 ENCODER_OUTPUTS: Final = ("embedding", "cam")
 CONTEXT_INPUTS: Final = ("history", "valid")
@@ -97,6 +103,8 @@ class Manifest:
     golden: Golden
     files: dict[str, str]
     """SHA-256 of every other file of the bundle, by name."""
+    leads: int = 1
+    """How many leads the context sees; the encoder sees each on its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,7 @@ class SetManifest:
     conditioning: str
     """File name of the conditioning spec."""
     bundles: dict[str, str]
-    """Role (`beats`) to folder."""
+    """Role (`BEATS`, `PAIRED_BEATS`) to folder."""
     files: dict[str, str]
     """SHA-256 of the conditioning file and of each bundle's manifest, by relative path."""
 
@@ -187,15 +195,15 @@ def _shape_problems(manifest: Manifest) -> list[str]:
             problems.append(f"{graph.file} has roles {found}, needed {inputs} -> {outputs}")
     if problems:
         return problems
-    n = len(manifest.classes)
+    n, leads = len(manifest.classes), manifest.leads
     width = manifest.encoder.shape("embedding")[-1]
     window = manifest.encoder.shape("window")
     cam = manifest.encoder.shape("cam")
     expected = {
         "template": (manifest.encoder.shape("template"), window),
         "features": (manifest.encoder.shape("features"), (1, len(manifest.features))),
-        "history": (manifest.context.shape("history"), (1, 1, manifest.history, width)),
-        "valid": (manifest.context.shape("valid"), (1, 1, manifest.history, 1)),
+        "history": (manifest.context.shape("history"), (1, leads, manifest.history, width)),
+        "valid": (manifest.context.shape("valid"), (1, leads, manifest.history, 1)),
         "logits": (manifest.context.shape("logits"), (1, n)),
         "cam": (cam, (1, 1, cam[-2] if len(cam) > 1 else 0, n)),
         "log_bias": ((len(manifest.log_bias),), (n,)),

@@ -48,7 +48,10 @@ class Detector(Protocol):
 
 
 class LeadAnalysis:
-    """Conditioner, detector, windows and history of the lead that beats are taken from."""
+    """Conditioner, detector, windows and history of the lead that beats are taken from.
+
+    `history` may be exchanged between two segments: when the leads change their roles.
+    """
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class LeadAnalysis:
         self.timeline = self._conditioner.timeline
         self._make_detector = detector
         self._detector = detector()
-        self._history = BeatHistory()
+        self.history = BeatHistory()
         self._in_segment = False
         self._segment_at = 0  # source index of the segment's first sample
         self._fresh = True  # the detector has seen nothing yet
@@ -83,6 +86,12 @@ class LeadAnalysis:
         """A beat at p is ready at the latest with source sample p + label_latency."""
         return self._latency(WINDOW_AFTER - 1)
 
+    @property
+    def keep(self) -> int:
+        """How many contract samples back a window may begin that is still to be cut."""
+        # A peak still to come lies at most `max_latency` back, and its window begins before it.
+        return WINDOW + self._detector.max_latency
+
     def take(self, first: int, x: NDArray[np.float64]) -> list[Observation]:
         """Finite samples (n,) in mV from source index `first` on.
 
@@ -100,8 +109,7 @@ class LeadAnalysis:
         ready = int(np.searchsorted(self._pending, self._contract - WINDOW_AFTER, side="right"))
         if ready:
             out.append(self._observe(ready))
-        # A peak still to come lies at most `max_latency` back, and its window begins before it.
-        self._kept = self._kept[-(WINDOW + self._detector.max_latency) :]
+        self._kept = self._kept[-self.keep :]
         return out
 
     def interrupt(self, decided: int) -> list[Observation]:
@@ -113,15 +121,14 @@ class LeadAnalysis:
         if len(self._pending):
             out.append(self._observe(len(self._pending), decided))
         if not self._torn:
-            self._history.break_at(self._contract)
+            self.history.break_at(self._contract)
             self._torn = True
         self._kept = np.zeros(0)
         self._in_segment = False
         return out
 
     def change_lead(self) -> None:
-        """Another lead follows; to be told after `interrupt`."""
-        self._history.forget_shapes()
+        """Another lead follows; to be told after `interrupt`. `history` is the caller's to fit."""
         # What the detector has learnt of one lead's size and shape is wrong for another.
         self._detector = self._make_detector()
         self._fresh = True
@@ -138,7 +145,7 @@ class LeadAnalysis:
         return {
             "conditioner": self._conditioner.snapshot(),
             "detector": self._detector.snapshot(),
-            "history": self._history.snapshot(),
+            "history": self.history.snapshot(),
             "flags": [self._in_segment, self._fresh, self._torn],
             "place": [self._segment_at, self._origin, self._contract],
             "kept": self._kept.copy(),
@@ -151,7 +158,7 @@ class LeadAnalysis:
         self._conditioner.restore(state["conditioner"])
         self._detector = self._make_detector()
         self._detector.restore(state["detector"])
-        self._history.restore(state["history"])
+        self.history.restore(state["history"])
         self._in_segment, self._fresh, self._torn = state["flags"]
         self._segment_at, self._origin, self._contract = state["place"]
         self._kept = np.array(state["kept"], dtype=np.float64)
@@ -198,7 +205,7 @@ class LeadAnalysis:
         if cut_at is not None:
             decided = np.minimum(decided, cut_at)
         self._torn = False
-        block = self._history.observe_block(windows, beats, tentative)
+        block = self.history.observe_block(windows, beats, tentative)
         return BeatsReady(self._source(beats), decided, block)
 
     def _source(self, contract: NDArray[np.int64]) -> NDArray[np.int64]:

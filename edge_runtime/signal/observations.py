@@ -24,6 +24,18 @@ class PeakFound:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CompanionBeats:
+    """The same k beats on a second lead: `lead` is its number, `analysis_lead` that of the first.
+
+    Intervals are the same; a row is masked where the second lead is unreadable or unusable.
+    """
+
+    lead: int
+    analysis_lead: int
+    block: BeatBlock
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BeatsReady:
     """k beats whose windows are complete, in order; firm ones were found as a peak before.
 
@@ -31,11 +43,13 @@ class BeatsReady:
     `at` and `decided` (k,) are source indices; `block` holds the beats in context (its own `at`
     counts contract samples). A beat cut off by a gap or a lead switch is here too, not valid,
     decided when it was cut off. In a list of observations the block stands at its first `decided`.
+    `companion` is there where the path looks at a second lead.
     """
 
     at: NDArray[np.int64]
     decided: NDArray[np.int64]
     block: BeatBlock
+    companion: CompanionBeats | None = None
 
 
 @dataclass(frozen=True, slots=True)

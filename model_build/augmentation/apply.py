@@ -1,9 +1,10 @@
-"""A view's alterations of the raw lead, in their order."""
+"""A view's alterations of the raw leads, in their order."""
 
 import zlib
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -15,10 +16,13 @@ from model_build.datasets.locate import ensure
 from model_build.detector_tuning.noise import NoisePool
 from model_build.recipe import View
 
+_BAD_ELECTRODE: Final = ("em", "ma", "bw")
+
 
 def needs_nstdb(view: View) -> bool:
     """Whether the view mixes recorded noise."""
-    return bool(set(view.noise_kind) - {GAUSSIAN}) and bool(view.noise_snr_db)
+    mixed = bool(set(view.noise_kind) - {GAUSSIAN}) and bool(view.noise_snr_db)
+    return mixed or bool(view.companion_snr_db)
 
 
 @cache
@@ -32,7 +36,8 @@ def augmented(
 ) -> tuple[Lead, ...]:
     """Leads of recording `key` as `view` asks for them, before the recorder's alterations.
 
-    First the rhythm, then time, alike on all leads; then what an electrode adds, drawn for each.
+    First the rhythm, then time, alike on all leads; then what an electrode adds, drawn for each,
+    and what a bad one adds to all but the first (`companion_snr_db`).
     Each purpose draws from a stream of its own, named by (seed, key, view, purpose): one more key
     of a view changes no other's draws. Annotations may differ where a lead is lost.
     """
@@ -51,8 +56,16 @@ def augmented(
         changed = tuple(
             time_scaled(lead, view.time_scale, stream("time_scale")) for lead in changed
         )
-    return tuple(
+    changed = tuple(
         _disturbed(lead, view, partial(stream, lead=k), data) for k, lead in enumerate(changed)
+    )
+    if not view.companion_snr_db:
+        return changed
+    first, *others = changed
+    pool, snr_db = noise_pool(data), view.companion_snr_db
+    return first, *(
+        noisy(lead, _BAD_ELECTRODE, snr_db, 1.0, pool, stream("companion", k))
+        for k, lead in enumerate(others, start=1)
     )
 
 

@@ -84,7 +84,8 @@ def command(
 ) -> None:
     """Score an INT8 bundle set as it runs on the device.
 
-    The whole engine runs over each record: its own R peaks, first channel. Beats are counted as
+    The whole engine runs over each record: its own R peaks, first channel (of a recipe of two leads
+    with the other channel beside it). Beats are counted as
     bxb counts them: from 5:00, within 150 ms, escape beats as N; beside it with escapes as S, with
     F taken for V counted, and from 0:00. Calibration, false S in atrial fibrillation and scores in
     noise stand beside them, and published results, each with its protocol. The float student
@@ -120,7 +121,7 @@ def command(
     # Before the first record is read, so that no opening goes by without a trace.
     opening = ledger.begin(opened, ledger.LEDGER) if opened else None
     findings = replace(
-        _heard(recordings, loaded, subject, mains_hz),
+        _heard(recordings, loaded, subject, mains_hz, recipe.n_leads),
         real=_float_scores(recordings, recipe, work, mains_hz),
         noise=_in_noise(recordings, loaded, mains_hz, directory) if open_test or noise else (),
         stress=_stress_test(stress, mains_hz, directory) if stress else (),
@@ -149,7 +150,7 @@ _WORST_DRAWN: Final = 12
 
 
 def _require_made_by(loaded: "BundleSet", recipe: "Recipe") -> None:
-    if loaded.beats.manifest.training.recipe != recipe.digest:
+    if loaded.for_leads(recipe.n_leads).manifest.training.recipe != recipe.digest:
         raise click.UsageError(
             f"{loaded.where} was made by another recipe than {recipe.name} as it is now; "
             "train, quantize and export again, or name the recipe it was made by"
@@ -166,15 +167,19 @@ def _each(recordings: "Sequence[Recording]", name: str) -> "Iterator[Recording]"
 
 
 def _heard(
-    recordings: "Sequence[Recording]", loaded: "BundleSet", subject: "Subject", mains_hz: int | None
+    recordings: "Sequence[Recording]",
+    loaded: "BundleSet",
+    subject: "Subject",
+    mains_hz: int | None,
+    n_leads: int,
 ) -> "Findings":
     """The INT8 bundle over every record: scores, calibration, errors in AF."""
     from model_build.evaluate.beats import engine_says, score  # noqa: PLC0415 - quick help
     from model_build.evaluate.findings import Findings  # noqa: PLC0415
     from model_build.evaluate.truth import calibration_of, errors_in_af  # noqa: PLC0415
 
-    say = engine_says(loaded, mains_hz)
-    classes = loaded.beats.manifest.classes
+    say = engine_says(loaded, mains_hz, n_leads)
+    classes = loaded.for_leads(n_leads).manifest.classes
     scores, af, reliability = {}, {}, None
     for recording in _each(recordings, "INT8"):
         said = say(recording)
@@ -310,6 +315,7 @@ def _subject(recipe: "Recipe", loaded: "BundleSet", mains_hz: int, *, seen: bool
     from model_build.evaluate.findings import Subject  # noqa: PLC0415
 
     runtime = find_runtime()
+    bundle = loaded.for_leads(recipe.n_leads)
     sources = [database(name) for name in recipe.data.sources]
     return Subject(
         title="Beats: " + ("training half of mitdb" if seen else "DS2, inter-patient"),
@@ -317,11 +323,11 @@ def _subject(recipe: "Recipe", loaded: "BundleSet", mains_hz: int, *, seen: bool
         recipe=recipe.name,
         recipe_digest=recipe.digest,
         bundle_set=loaded.fingerprint,
-        bundle_bytes=len(loaded.beats.encoder) + len(loaded.beats.context),
+        bundle_bytes=len(bundle.encoder) + len(bundle.context),
         runtime=f"{runtime.name} {runtime.version}",
         mains_hz=mains_hz,
         seen_in_training=seen,
-        trained_on=loaded.beats.manifest.training.data,
+        trained_on=bundle.manifest.training.data,
         credits=[f"{d.title} {d.version}, {d.licence}, doi {d.doi}. {d.citation}" for d in sources],
     )
 

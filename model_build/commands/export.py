@@ -32,7 +32,9 @@ def command(
     version: str,
     as_json: bool,
 ) -> None:
-    """Write the recipe's quantized student as a bundle set.
+    """Write the recipe's quantized student as a bundle of a set.
+
+    A student of one lead makes the set (role `beats`), one of two leads joins it (`beats-2lead`).
 
     Graphs, manifest (tensors, classes, feature scaling, what it was trained on, out-of-fold
     scores of a study), model card, conditioning, and golden vectors in three tiers. The set is

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     "--folds", default="0,1,2,3,4", show_default=True, metavar="LIST",
     help="With --cross-validate: which folds.",
 )  # fmt: skip
+@click.option(
+    "--by-lead", is_flag=True,
+    help="With --cross-validate: score each lead alone, lost and noisy, on records of two leads.",
+)  # fmt: skip
 @json_option
 def command(
     recipe_name: str,
@@ -47,6 +51,7 @@ def command(
     work: Path,
     cross_validate: bool,
     folds: str,
+    by_lead: bool,
     as_json: bool,
 ) -> None:
     """Train the student of a recipe on every training recording.
@@ -63,7 +68,7 @@ def command(
     """
     recipe = load_recipe(recipe_name)
     if cross_validate:
-        _cross_validate(recipe, data, work, folds, as_json)
+        _cross_validate(recipe, data, work, folds, by_lead, as_json)
     else:
         _train(recipe, data, work, as_json)
 
@@ -104,22 +109,23 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
 
 
 def _cross_validate(
-    recipe: "Recipe", data: Path | None, work: Path, folds: str, as_json: bool
+    recipe: "Recipe", data: Path | None, work: Path, folds: str, by_lead: bool, as_json: bool
 ) -> None:
     import numpy as np  # noqa: PLC0415 - quick help
 
     from model_build.crossval import cross_validate  # noqa: PLC0415 - loads TensorFlow
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.datasets.recording import Group  # noqa: PLC0415
+    from model_build.evaluate.lead_loss import (  # noqa: PLC0415
+        cross_validate_conditions,
+        table,
+    )
     from model_build.head import fit_head_of  # noqa: PLC0415
     from model_build.student_files import student_folder  # noqa: PLC0415
     from model_build.teacher.crossfit import advice, advisers  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
-    try:
-        chosen = [int(word) for word in folds.split(",")]
-    except ValueError as error:
-        raise click.BadParameter("a list like 0,1,2", param_hint="--folds") from error
+    chosen = _chosen_folds(folds)
     one_thread()
     prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
@@ -127,22 +133,36 @@ def _cross_validate(
     left_out: list[tuple[NDArray[np.float32], NDArray[np.uint8]]] = []
 
     def hear(logits: "NDArray[np.float32]", outside: "Sequence[PreparedBeats]") -> None:
-        target = np.concatenate([p.target * p.valid for p in outside if p.group == Group.BEATS])
+        target = np.concatenate([p.target * p.seen for p in outside if p.group == Group.BEATS])
         beats = np.concatenate([np.full(len(p), p.group == Group.BEATS) for p in outside])
         left_out.append((logits[beats], target))
 
     with progress() as shown:
-        result = cross_validate(
+        given = (
             recordings, prepared, recipe, work,
             lambda fold: reporter(shown, f"fold {fold}", recipe.optimizer.epochs), chosen, prior,
-            lambda inside, fold: advice(teachers, inside, fold), hear,
+            lambda inside, fold: advice(teachers, inside, fold),
         )  # fmt: skip
+        if by_lead:
+            results = cross_validate_conditions(*given)
+            told: dict[str, object] = {name: one.as_json() for name, one in results.items()}
+            file, lines = "by-lead.json", table(results)
+        else:
+            result = cross_validate(*given, hear)
+            told, file, lines = result.as_json(), "cross-validation.json", score_lines(result)
     folder = student_folder(work, recipe)
     folder.mkdir(parents=True, exist_ok=True)
-    if recipe.quantize.fit_head:
+    if recipe.quantize.fit_head and not by_lead:
         fit_head_of(left_out).save(folder)
-    (folder / "cross-validation.json").write_text(json.dumps(result.as_json()))
-    click.echo(json.dumps(result.as_json()) if as_json else score_lines(result))
+    (folder / file).write_text(json.dumps(told))
+    click.echo(json.dumps(told) if as_json else lines)
+
+
+def _chosen_folds(folds: str) -> list[int]:
+    try:
+        return [int(word) for word in folds.split(",")]
+    except ValueError as error:
+        raise click.BadParameter("a list like 0,1,2", param_hint="--folds") from error
 
 
 def score_lines(result: "CrossValidation") -> str:

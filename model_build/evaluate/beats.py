@@ -43,14 +43,23 @@ class Said:
 Say = Callable[[Recording], Said]
 
 
-def engine_says(bundles: BundleSet, mains_hz: int | None) -> Say:
-    """The shipped engine over a bundle set, fed as a device would feed it."""
+def channels_of(n_leads: int) -> list[int]:
+    """The protocol's channel, and for two leads the one beside it."""
+    return [CHANNEL, 1 - CHANNEL][:n_leads]
+
+
+def engine_says(bundles: BundleSet, mains_hz: int | None, n_leads: int = 1) -> Say:
+    """The shipped engine over a bundle set, fed as a device would feed it.
+
+    Beats are found on the protocol's channel, also where two leads are played.
+    """
+    classes = bundles.for_leads(n_leads).manifest.classes
 
     def say(recording: Recording) -> Said:
-        items = iter_record(recording.path, channels=[CHANNEL])
-        events = run_engine(bundles, items, mains_hz)
+        items = iter_record(recording.path, channels=channels_of(n_leads))
+        events = run_engine(bundles, items, mains_hz, lead=0 if n_leads > 1 else None)
         beats = beats_of(events)
-        return Said(beats, scores_of(events, beats, bundles.beats.manifest.classes))
+        return Said(beats, scores_of(events, beats, classes))
 
     return say
 
@@ -74,13 +83,19 @@ def samples_speak(
 
 
 def run_engine(
-    bundles: BundleSet, items: Iterable[StreamItem], mains_hz: int | None
+    bundles: BundleSet,
+    items: Iterable[StreamItem],
+    mains_hz: int | None,
+    lead: int | None = None,
 ) -> list[Event]:
-    """All events of a fresh engine; the first of `items` is the stream's `StreamOpened`."""
+    """All events of a fresh engine; the first of `items` is the stream's `StreamOpened`.
+
+    `lead`: the one that beats are found on, None for the best by quality.
+    """
     stream = iter(items)
     opened = next(stream)
     assert isinstance(opened, StreamOpened)
-    engine = Engine.of_bundles(opened, bundles, EngineSettings(mains_hz=mains_hz))
+    engine = Engine.of_bundles(opened, bundles, EngineSettings(mains_hz=mains_hz, lead=lead))
     events = engine.feed(opened)
     for item in stream:
         events += engine.feed(item)

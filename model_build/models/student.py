@@ -4,6 +4,7 @@ One set of weights, three Keras models. `training_model` runs over segments of b
 encoded once; `encoder` and `context` are the two graphs of the bundle contract, batch 1. The
 context's convolutions are unpadded with a receptive field of exactly `history` beats, so the
 deployed graph over the last 31 embeddings computes what the training model computes at that beat.
+A student of two leads runs the same encoder over each; its context fuses them (`fusion.py`).
 
 Everything is Conv2D, DepthwiseConv2D, BatchNormalization and ReLU6 in the layout [1, 1, L, C]:
 it converts without reshapes, and INT8 results agree bit for bit between runtimes. ReLU6 bounds
@@ -17,6 +18,7 @@ import keras
 from keras import layers
 
 from model_build.datasets.recording import CLASSES
+from model_build.models.fusion import fuse_leads
 
 Tensor = Any
 """A symbolic Keras tensor; Keras ships no type for it."""
@@ -31,6 +33,7 @@ class StudentConfig:
 
     n_features: int
     n_classes: int = len(CLASSES)
+    leads: int = 1
     window: int = 160
     embedding: int = 32
     history: int = 31
@@ -51,6 +54,8 @@ class StudentConfig:
 
     def __post_init__(self) -> None:
         field = 1 + (self.context_kernel - 1) * sum(self.dilations)
+        if self.leads not in (1, 2):
+            raise ValueError(f"a student takes one lead or two, not {self.leads}")
         if field != self.history:
             raise ValueError(f"dilations see {field} beats, the history holds {self.history}")
 
@@ -71,8 +76,11 @@ class StudentModels:
         `config.p_wave` also `p_wave` (B, outputs), the logit of "has a P wave".
     encoder: `window` and `template` (1, 1, window, 1), `features` (1, F) ->
         `embedding` (1, E), `cam` (1, 1, T, K).
-    context: `history` (1, 1, history, E), masked rows zero, `valid` (1, 1, history, 1) ->
+    context: `history` (1, leads, history, E), masked rows zero, `valid` (1, leads, history, 1) ->
         `logits` (1, K).
+
+    With two leads the inputs of `training_model` are (B, 2, segment, ...); `evidence` and
+    `embedding` are means over the leads that are there.
     """
 
     config: StudentConfig
@@ -117,9 +125,10 @@ def assemble(config: StudentConfig, beat: keras.Model, sequence: keras.Model) ->
 
 
 def multiply_adds(config: StudentConfig) -> int:
-    """Multiply-adds of one beat through both deployed graphs."""
-    fixed = (_beat_network(config), _context_network(config, config.history))
-    return sum(_layer_multiply_adds(layer) for model in fixed for layer in model.layers)
+    """Multiply-adds of one beat, on every lead, through both deployed graphs."""
+    beat = sum(map(_layer_multiply_adds, _beat_network(config).layers))
+    context = _context_network(config, config.history).layers
+    return config.leads * beat + sum(map(_layer_multiply_adds, context))
 
 
 def _layer_multiply_adds(layer: Any) -> int:
@@ -188,9 +197,12 @@ def _separable_block(x: Tensor, name: str, channels: int, stride: int, kernel: i
 
 def _context_network(config: StudentConfig, beats: int | None = None) -> keras.Model:
     """Embeddings of n beats to logits of the last n - history + 1, unpadded; None: any n."""
-    history = keras.Input((1, beats, config.embedding), name="history")
-    valid = keras.Input((1, beats, 1), name="valid")
-    x = layers.Concatenate(axis=-1, name="rows")([history, valid])
+    history = keras.Input((config.leads, beats, config.embedding), name="history")
+    valid = keras.Input((config.leads, beats, 1), name="valid")
+    if config.leads == 1:
+        x = layers.Concatenate(axis=-1, name="rows")([history, valid])
+    else:
+        x = fuse_leads(history, valid, config.context_channels, _ENCODER_MOMENTUM)
     x = layers.Conv2D(config.context_channels, 1, use_bias=False, name="context_in")(x)
     x = _activated(x, "context_in")
     for dilation in config.dilations:
@@ -219,11 +231,12 @@ def _causal_block(x: Tensor, config: StudentConfig, dilation: int) -> Tensor:
 
 
 def _training_model(config: StudentConfig, beat: keras.Model, sequence: keras.Model) -> keras.Model:
-    n, size = config.segment, config.window
-    window = keras.Input((n, size), name="window")
-    template = keras.Input((n, size), name="template")
-    features = keras.Input((n, config.n_features), name="features")
-    valid = keras.Input((n,), name="valid")
+    n, size, leads = config.segment, config.window, config.leads
+    rows_of = (n,) if leads == 1 else (leads, n)
+    window = keras.Input((*rows_of, size), name="window")
+    template = keras.Input((*rows_of, size), name="template")
+    features = keras.Input((*rows_of, config.n_features), name="features")
+    valid = keras.Input(rows_of, name="valid")
     ops = keras.ops
     embedding, cam = beat(
         [
@@ -232,19 +245,27 @@ def _training_model(config: StudentConfig, beat: keras.Model, sequence: keras.Mo
             ops.reshape(features, (-1, config.n_features)),
         ]
     )
-    mask = ops.reshape(valid, (-1, 1, n, 1))
-    rows = ops.reshape(embedding, (-1, 1, n, config.embedding)) * mask
+    mask = ops.reshape(valid, (-1, leads, n, 1))
+    rows = ops.reshape(embedding, (-1, leads, n, config.embedding)) * mask
     logits = sequence([rows, mask])[:, 0, -config.outputs :, :]
-    evidence = ops.reshape(ops.mean(cam, axis=(1, 2)), (-1, n, config.n_classes))
+    evidence = ops.reshape(ops.mean(cam, axis=(1, 2)), (-1, leads, n, config.n_classes))
     outputs = {
         "logits": logits,
-        "evidence": evidence[:, -config.outputs :, :],
-        "embedding": rows[:, 0, -config.outputs :, :],
+        "evidence": _of_leads(evidence, mask)[:, -config.outputs :, :],
+        "embedding": _of_leads(rows, mask)[:, -config.outputs :, :],
     }
     if config.p_wave:
-        p_wave = ops.reshape(layers.Dense(1, name="p_wave")(embedding), (-1, n))
-        outputs["p_wave"] = p_wave[:, -config.outputs :]
+        p_wave = ops.reshape(layers.Dense(1, name="p_wave")(embedding), (-1, leads, n, 1))
+        outputs["p_wave"] = _of_leads(p_wave, mask)[:, -config.outputs :, 0]
     return keras.Model([window, template, features, valid], outputs, name="student")
+
+
+def _of_leads(values: Tensor, mask: Tensor) -> Tensor:
+    """Rows (B, leads, n, C) averaged over the leads that are there, (B, n, C)."""
+    if values.shape[1] == 1:
+        return values[:, 0]
+    ops = keras.ops
+    return ops.sum(values * mask, axis=1) / ops.maximum(ops.sum(mask, axis=1), 1.0)
 
 
 def _encoder_graph(config: StudentConfig, beat: keras.Model) -> keras.Model:
@@ -258,7 +279,8 @@ def _encoder_graph(config: StudentConfig, beat: keras.Model) -> keras.Model:
 
 
 def _context_graph(config: StudentConfig, sequence: keras.Model) -> keras.Model:
-    history = keras.Input((1, config.history, config.embedding), batch_size=1, name="history")
-    valid = keras.Input((1, config.history, 1), batch_size=1, name="valid")
+    leads, n = config.leads, config.history
+    history = keras.Input((leads, n, config.embedding), batch_size=1, name="history")
+    valid = keras.Input((leads, n, 1), batch_size=1, name="valid")
     logits = keras.ops.reshape(sequence([history, valid]), (1, config.n_classes))
     return keras.Model([history, valid], {"logits": logits}, name="context")

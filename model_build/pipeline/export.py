@@ -68,7 +68,7 @@ def export_student(
     for name in (RECORD, NOISE):
         archive, _, record = name.partition("/")
         ensure(data, archive, [record])
-    excerpt = golden_excerpt(data)
+    excerpt = golden_excerpt(data, recipe.n_leads)
     description = BundleDescription(
         version=version,
         features=feature_scaling(trained.scaling.centre, trained.scaling.scale, CLIP),
@@ -77,7 +77,8 @@ def export_student(
         thresholds=dict(recipe.thresholds),
     )
     beats = excerpt_beats(excerpt, read_spec())
-    golden = GoldenSource(excerpt=excerpt, beats=beats, run_engine=run_engine)
+    companion = beats[1] if len(beats) > 1 else None
+    golden = GoldenSource(excerpt, beats[0], run_engine, companion)
     written = export_bundle_set(out, graphs, description, DEFAULT_SPEC_FILE, golden)
     write_card(written, recipe, out_of_fold, model)
     return written

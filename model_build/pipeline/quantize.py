@@ -67,9 +67,9 @@ def quantize_by(
     """Write both graphs into `folder`, with ranges of the listed beats, by the recipe's method."""
     untouched = [item for item in prepared if item.view == recipe.view[0].name]
     listed = read_calibration_list(calibration)
-    history = trained.student.config.history
+    config, rates = trained.student.config, rates_of(recordings)
     items = list(
-        calibration_items(untouched, listed, trained.scaling, history, rates_of(recordings))
+        calibration_items(untouched, listed, trained.scaling, config.history, rates, config.leads)
     )
     fitted = Fitted(trained.student, trained.scaling, ())
     return int8_student(fitted, prepared, items, recipe, folder, report, head).graphs

@@ -13,6 +13,22 @@ from model_build.recipe import Weight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LeadBeats:
+    """The same k beats as a second lead shows them: arrays as `PreparedBeats` has them."""
+
+    window: NDArray[np.float16]
+    template: NDArray[np.float16]
+    features: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+
+    @classmethod
+    def masked(cls, k: int, n_samples: int, n_features: int) -> "LeadBeats":
+        """A lead that shows nothing of k beats."""
+        shapes = np.zeros((k, n_samples), np.float16)
+        return cls(shapes, shapes, np.zeros((k, n_features), np.float32), np.zeros(k, np.bool_))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PreparedBeats:
     """The detected beats of one recording through one view, in order of time.
 
@@ -29,6 +45,7 @@ class PreparedBeats:
         valid: Whether the path let the beat into the history, bool (k,).
         tentative: Whether the detector was not sure of the peak, bool (k,).
         target: `Target` of each beat, uint8 (k,).
+        companion: The beats on a second lead, where the view looks at one and the record has it.
     """
 
     key: str
@@ -43,25 +60,39 @@ class PreparedBeats:
     valid: NDArray[np.bool_]
     tentative: NDArray[np.bool_]
     target: NDArray[np.uint8]
+    companion: LeadBeats | None = None
 
     def __len__(self) -> int:
         return len(self.at)
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Which beats a classifier looks at: those that a lead shows, bool (k,)."""
+        return self.valid if self.companion is None else self.valid | self.companion.valid
 
     def save(self, path: Path) -> None:
         """Write to `path` (.npz), whole or not at all."""
         # Two processes may prepare the same recording: each has a part of its own.
         part = path.with_name(f"{path.stem}.{os.getpid()}.part.npz")
-        np.savez(part, **{name: getattr(self, name) for name in self.__slots__})
+        arrays = {name: getattr(self, name) for name in self.__slots__ if name != "companion"}
+        if self.companion is not None:
+            lead = self.companion
+            arrays |= {f"companion.{name}": getattr(lead, name) for name in lead.__slots__}
+        np.savez(part, **arrays)
         part.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "PreparedBeats":
         """Read what `save` wrote."""
         with np.load(path) as stored:
-            fields = {name: stored[name] for name in cls.__slots__}
+            fields = {name: stored[name] for name in cls.__slots__ if name != "companion"}
+            companion = None
+            if "companion.valid" in stored:
+                names = LeadBeats.__slots__
+                companion = LeadBeats(**{name: stored[f"companion.{name}"] for name in names})
         for name in ("key", "subject", "group", "view"):
             fields[name] = str(fields[name])
-        return cls(**fields)
+        return cls(**fields, companion=companion)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +103,7 @@ class Pool:
     the recording and `views` (pieces,) the view among those of its recording that a piece is of.
     `weight` is that of the recording's group; zero where the target is `Target.IGNORE`.
     `p_wave` is `pretraining.targets.PWave` of each beat, None where the training asks for none.
+    `companion` is None where no recording has one; else a recording without is masked in it.
     """
 
     window: NDArray[np.float16]
@@ -85,6 +117,7 @@ class Pool:
     views: NDArray[np.int64]
     subjects: tuple[str, ...]
     p_wave: NDArray[np.uint8] | None = None
+    companion: LeadBeats | None = None
 
 
 def pool(prepared: Sequence[PreparedBeats], weight: Weight) -> Pool:
@@ -116,4 +149,17 @@ def pool(prepared: Sequence[PreparedBeats], weight: Weight) -> Pool:
         recordings=table[:, 2].copy(),
         views=table[:, 3].copy(),
         subjects=tuple(subjects),
+        companion=_companions(prepared),
+    )
+
+
+def _companions(prepared: Sequence[PreparedBeats]) -> LeadBeats | None:
+    if all(p.companion is None for p in prepared):
+        return None
+    leads = [
+        p.companion or LeadBeats.masked(len(p), p.window.shape[1], p.features.shape[1])
+        for p in prepared
+    ]
+    return LeadBeats(
+        **{name: np.concatenate([getattr(x, name) for x in leads]) for name in LeadBeats.__slots__}
     )

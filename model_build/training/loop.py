@@ -20,6 +20,7 @@ from model_build.stopping import check_stop
 from model_build.training import checkpoint
 from model_build.training.beats import Pool
 from model_build.training.imbalance import Balance
+from model_build.training.lead_loss import lose_leads
 from model_build.training.logbook import log_folder, recalls, write_epoch
 from model_build.training.losses import class_hits, class_weights, focal, set_cross_entropy
 from model_build.training.p_waves import p_wave_loss, p_waves_of_plan
@@ -87,10 +88,14 @@ def run_name(recipe: Recipe, pool: Pool, scaling: Scaling, *more: bytes) -> str:
     """
     whole = hashlib.sha256(recipe.digest.encode())
     whole.update(" ".join(pool.subjects).encode())
-    for array in (pool.features, pool.target, pool.weight, scaling.centre, scaling.scale):
+    second = pool.companion
+    companion = () if second is None else (second.features, second.valid)
+    one = (pool.features, pool.target, pool.weight, scaling.centre, scaling.scale)
+    for array in (*one, *companion):
         whole.update(np.ascontiguousarray(array).data)
     here = Path(__file__).parent
-    for file in (*sorted(here.glob("*.py")), here.parent / "models" / "student.py"):
+    models = here.parent / "models"
+    for file in (*sorted(here.glob("*.py")), models / "student.py", models / "fusion.py"):
         whole.update(file.read_bytes())
     for part in more:
         whole.update(part)
@@ -205,8 +210,9 @@ def student_lesson(student: StudentModels, pool: Pool, scaling: Scaling, recipe:
     pool, weights = balance.pool, tf.Variable(balance.weights(0), trainable=False)
 
     def tensors(chosen: NDArray[np.int64], random: np.random.Generator) -> tuple[Any, Any]:
-        batch = gather(pool, chosen, recipe.segments, history, scaling)
+        batch = gather(pool, chosen, recipe.segments, history, scaling, student.config.leads)
         batch = augment(batch, recipe.augmentation, recipe.segments, random)
+        batch = lose_leads(batch, recipe.leads, random)
         p_wave = p_waves_of_plan(pool, chosen, recipe.segments)
         labels = (batch.target, batch.weight, p_wave)
         return [filled_up(a, size) for a in batch.inputs], [filled_up(a, size) for a in labels]

@@ -38,7 +38,9 @@ class Predictor:
         for k in range(0, len(plan), _SEGMENTS):
             chosen = plan[k : k + _SEGMENTS]
             filled = np.resize(chosen, (_SEGMENTS, 2))
-            batch = gather(pool, filled, rule, self._config.history, self._scaling)
+            batch = gather(
+                pool, filled, rule, self._config.history, self._scaling, self._config.leads
+            )
             said = self._run([tf.constant(array) for array in batch.inputs]).numpy()
             for (start, piece), rows in zip(chosen, said, strict=False):
                 last = min(start + rule.beats, pool.spans[piece, 1])

@@ -94,7 +94,7 @@ class FakeClassifier:
     score: float = 0.9
     classes: tuple[str, ...] = CLASSES
 
-    def classify(self, block: BeatBlock) -> NDArray[np.float64]:
+    def classify(self, block: BeatBlock, companion: object = None) -> NDArray[np.float64]:
         rest = (1 - self.score) / (len(self.classes) - 1)
         scores = np.full((len(block), len(self.classes)), rest)
         for row, at in zip(scores, block.at.tolist(), strict=True):

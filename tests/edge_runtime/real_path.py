@@ -25,7 +25,7 @@ class ToldClassifier:
     delay_s: float
     seen: int = 0
 
-    def classify(self, block: BeatBlock) -> NDArray[np.float64]:
+    def classify(self, block: BeatBlock, companion: object = None) -> NDArray[np.float64]:
         scores = np.full((len(block), len(CLASSES)), 0.02)
         for row, at in zip(scores, block.at.tolist(), strict=True):
             time = at / CONTRACT_RATE_HZ - self.delay_s

@@ -53,5 +53,15 @@ def test_it_comes_from_a_training_record():
 
 
 def test_its_beats_fill_the_second_tier(excerpt):
-    block = golden_source.excerpt_beats(excerpt, read_spec())
+    (block,) = golden_source.excerpt_beats(excerpt, read_spec())
     assert block.valid.sum() >= 64
+
+
+def test_with_two_leads_the_first_is_the_same_and_the_second_is_lost_at_the_end(excerpt, data_dir):
+    both = golden_source.golden_excerpt(data_dir, n_leads=2)
+    np.testing.assert_array_equal(both.counts[:, :1], excerpt.counts)
+    assert both.leads == ("MLII", "V1")
+    assert np.ptp(both.counts[-20 * 360 :, 1]) == 0
+    first, second = golden_source.excerpt_beats(both, read_spec())
+    np.testing.assert_array_equal(first.at, second.at)
+    assert second.valid.sum() >= 64

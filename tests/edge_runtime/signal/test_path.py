@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spoilt_signal import flat, spoilt
 
 from edge_runtime.errors import PathError
 from edge_runtime.events import QualityLevel
@@ -49,21 +50,6 @@ def run(running: SignalPath, items: Iterable[StreamItem]) -> list[Observation]:
     return [seen for item in items for seen in running.feed(item)] + running.finish()
 
 
-def flat(seen: Iterable[Observation]) -> list[tuple[object, ...]]:
-    """Observations without horizons, a row for each beat with all its content."""
-    rows: list[tuple[object, ...]] = []
-    for one in seen:
-        if isinstance(one, BeatsReady):
-            b = one.block
-            for i, decided in enumerate(one.decided.tolist()):
-                parts = (b.at, b.window, b.template, b.features, b.valid, b.tentative)
-                content = [part[i].tobytes() for part in parts]
-                rows.append((decided, 9, "beat", int(one.at[i]), *content))
-        elif not isinstance(one, Horizon):
-            rows.append((one.decided, 0, repr(one)))
-    return sorted(rows, key=lambda row: row[:2])
-
-
 def peaks(seen: Iterable[Observation]) -> list[int]:
     return [one.at for one in seen if isinstance(one, PeakFound)]
 
@@ -92,38 +78,24 @@ def test_finds_every_beat_where_it_is(rate: int) -> None:
     assert all(b.block.valid[-1] for b in beats)
 
 
-def spoilt(rate: float, seconds: int, seed: int) -> np.ndarray:
-    """Two leads with noise, silence, lost electrodes and stretches without numbers."""
-    rng = np.random.default_rng(seed)
-    r_s = np.cumsum(rng.uniform(0.5, 1.1, size=2 * seconds))
-    labels = "".join("NV"[int(rng.random() < 0.2)] for _ in r_s)
-    x = synthetic.ecg(r_s, seconds, rate, labels=labels, lead_gains=(1.0, -0.6), noise_mv=0.03)
-    for lead in (0, 0, 1):
-        a = int(rng.integers(0, len(x)))
-        x[a : a + int(rate * rng.uniform(0.01, 4)), lead] = np.nan
-    a = int(rng.integers(0, len(x) - 1000))
-    x[a : a + 1000][rng.random(1000) < rng.uniform(0, 0.2), 0] = np.nan
-    a = int(rng.integers(0, len(x) // 3))
-    x[a : a + int(40 * rate), int(rng.integers(0, 2))] += rng.choice([0.0, 0.4])
-    noisy = slice(a, a + int(38 * rate))
-    x[noisy, 0] += rng.normal(0, 0.3, size=len(x[noisy])).astype(np.float32)
-    return x
-
-
 @settings(max_examples=15, deadline=None)
 @given(
     rate=st.sampled_from([Fraction(128), Fraction(257), Fraction(360), Fraction(500)]),
     seed=st.integers(0, 10**6),
+    leads=st.sampled_from([2, 3]),
+    companion=st.booleans(),
 )
-def test_no_chunking_and_no_restart_changes_anything(rate: Fraction, seed: int) -> None:
+def test_no_chunking_and_no_restart_changes_anything(
+    rate: Fraction, seed: int, leads: int, companion: bool
+) -> None:
     rng = np.random.default_rng(seed)
-    x = spoilt(float(rate), 60, seed)
+    x = spoilt(float(rate), 60, seed, leads)
     n = len(x)
     cut = int(rng.integers(1, n))
     missing = int(rng.integers(1, 4000))
     status_at = int(rng.integers(1, cut + 1))
     between: dict[int, list[StreamItem]] = {
-        status_at: [LeadStatus("ecg", SampleIndex(status_at - 1), (False, True))],
+        status_at: [LeadStatus("ecg", SampleIndex(status_at - 1), (False, True, False)[:leads])],
     }
     between.setdefault(cut, []).append(synthetic.gap(cut, missing))
 
@@ -140,15 +112,18 @@ def test_no_chunking_and_no_restart_changes_anything(rate: Fraction, seed: int) 
         while True:
             yield int(rng.choice([1, 3, 10, 49, 50, 51, 499, 5000]))
 
-    expected = flat(run(path(rate, 2), items(iter(lambda: 10 * RATE, 0))))
+    def fresh(batch_s: float = 0.1) -> SignalPath:
+        return path(rate, leads, batch_s=batch_s, companion=companion)
 
-    running, seen = path(rate, 2, batch_s=float(rng.choice([0.0, 0.1]))), []
+    expected = flat(run(fresh(), items(iter(lambda: 10 * RATE, 0))))
+
+    running, seen = fresh(float(rng.choice([0.0, 0.1]))), []
     for item in items(sizes()):
         seen += running.feed(item)
         if rng.random() < 0.02:
             state = running.snapshot()
             running.finish()  # must not reach into the snapshot
-            running = path(rate, 2, batch_s=0.1)
+            running = fresh()
             running.restore(state)
     seen += running.finish()
 
