@@ -9,8 +9,9 @@ what it needs. A stage may be listed several times under names of its own with o
 from pathlib import Path
 from typing import Final
 
+from model_build.datasets.splits import FOLDS
 from model_build.pipeline.stage import Stage
-from model_build.recipe import Recipe
+from model_build.recipe import Recipe, read_recipe, recipe_path
 from model_build.study.results import RESULTS
 
 _NOT_TRAINED: Final = frozenset({"name", "prune", "quantize", "qat", "thresholds"})
@@ -35,6 +36,29 @@ def tensors_and_trunk(recipe: Recipe) -> list[Stage]:
     return [PREPARE] if recipe.pretrain is None else [PREPARE, PRETRAIN]
 
 
+def teachers_of(recipe: Recipe) -> list[Stage]:
+    """The ensembles that the recipe's student learns from or is cleaned by, fold by fold."""
+    wanted = {part.teacher for part in (recipe.distil, recipe.cleaning) if part is not None}
+    return [stage for name in sorted(wanted) for stage in _members(name)]
+
+
+def _members(name: str) -> list[Stage]:
+    rule = read_recipe(recipe_path(name)).teacher
+    return [
+        Stage(
+            f"{name}-without-{fold}-seed-{seed}",
+            "model_build.pipeline.teacher:run",
+            needs=("prepare",),
+            # What a member depends on is its own recipe, not the student's.
+            ignores=frozenset(Recipe.__slots__),
+            arguments={"teacher": name, "fold": fold, "seed": seed},
+            files=(recipe_path(name),),
+        )
+        for seed in (rule.seeds if rule else ())
+        for fold in range(FOLDS)
+    ]
+
+
 def stages_of(recipe: Recipe, calibration: Path, version: str) -> list[Stage]:
     """From archives to a bundle set, measured.
 
@@ -43,7 +67,7 @@ def stages_of(recipe: Recipe, calibration: Path, version: str) -> list[Stage]:
         calibration: The committed calibration list; where it is absent one is drawn.
         version: Of the set.
     """
-    first = tensors_and_trunk(recipe)
+    first = [*tensors_and_trunk(recipe), *teachers_of(recipe)]
     student = Stage(
         "student", "model_build.pipeline.student:run", needs=tuple(stage.name for stage in first),
         ignores=_NOT_TRAINED,

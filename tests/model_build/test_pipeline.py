@@ -10,10 +10,11 @@ from click.testing import CliRunner
 
 from edge_runtime.inference.bundle import load_bundle_set
 from model_build.cli import main
+from model_build.datasets.splits import FOLDS
 from model_build.errors import JobError
 from model_build.pipeline.stage import Stage, jobs_of
 from model_build.pipeline.stages import stages_of
-from model_build.recipe import read_recipe, recipe_path
+from model_build.recipe import Distil, read_recipe, recipe_path
 
 RECIPE = """
 name = "tiny"
@@ -135,6 +136,17 @@ def test_a_stage_stands_after_what_it_needs(tiny, tmp_path):
     stages = [Stage("b", "model_build.pipeline.prepare:run", needs=("a",))]
     with pytest.raises(JobError, match="needs a before it"):
         jobs_of(stages, tiny, tmp_path, tmp_path)
+
+
+def test_a_distilled_student_stands_after_its_teachers(tiny, tmp_path):
+    teachers = read_recipe(recipe_path("teacher")).teacher
+    assert teachers is not None
+    recipe = replace(read_recipe(tiny), distil=Distil(teacher="teacher"))
+    stages = {stage.name: stage for stage in stages_of(recipe, tmp_path / "none.txt", "1")}
+    names = {f"teacher-without-{k}-seed-{seed}" for k in range(FOLDS) for seed in teachers.seeds}
+    assert names < set(stages["student"].needs)
+    fold = stages["teacher-without-3-seed-1"].arguments["fold"]
+    assert (fold, stages["teacher-without-3-seed-1"].needs) == (3, ("prepare",))
 
 
 def test_people_can_be_left_out(data_dir, tiny):
