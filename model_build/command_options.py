@@ -83,7 +83,7 @@ def _fold_numbers(_: click.Context, parameter: click.Parameter, value: str) -> t
 
 folds_option = click.option(
     "--folds", default="0,1,2,3,4", show_default=True, metavar="LIST", callback=_fold_numbers,
-    help="Which subject folds.",
+    help="Which subject folds are left out, in turn.",
 )  # fmt: skip
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 

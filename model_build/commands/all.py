@@ -1,5 +1,8 @@
 """`model-build all`: from archives to a bundle set in one go."""
 
+import json
+import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,13 +12,14 @@ from model_build.command_options import (
     data_option,
     jobs_option,
     json_option,
+    load_recipe,
     recipe_option,
     stop_after_option,
     work_option,
 )
 
 if TYPE_CHECKING:
-    pass
+    from model_build.jobs.job import Job
 
 
 @click.command("all")
@@ -51,3 +55,44 @@ def command(
     what was measured on it in the work directory. The test is not part of this: it is opened by
     hand. Archives lie in ECG_DATA_DIR.
     """
+    from edge_runtime.inference.bundle import default_set  # noqa: PLC0415 - quick help
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415
+    from model_build.export import install  # noqa: PLC0415
+    from model_build.jobs.display import display  # noqa: PLC0415
+    from model_build.jobs.runner import run_all  # noqa: PLC0415
+    from model_build.pipeline.stage import jobs_of  # noqa: PLC0415
+    from model_build.pipeline.stages import stages_of  # noqa: PLC0415
+    from model_build.recipe import calibration_path, recipe_path  # noqa: PLC0415
+    from model_build.student_files import student_folder  # noqa: PLC0415
+
+    deadline = None if stop_after_s is None else time.monotonic() + stop_after_s
+    recipe = load_recipe(recipe_name)
+    stages = stages_of(recipe, calibration_path(recipe_name), version)
+    planned = jobs_of(stages, recipe_path(recipe_name).resolve(), data_directory(data), work)
+    done = sum(job.is_done for job in planned)
+    with display(f"all {recipe.name}", len(planned), done) as shown:
+        run_all(planned, jobs, deadline, shown)
+    folders = {job.name: job.folder for job in planned}
+    _publish(planned, student_folder(work, recipe))
+    loaded = install(folders["export"] / "set", out or default_set())
+    if as_json:
+        where = {name: str(folder) for name, folder in folders.items()}
+        found = {"set": str(loaded.where), "sha256": loaded.fingerprint, "stages": where}
+        click.echo(json.dumps(found))
+    else:
+        click.echo(f"{loaded.where}: {loaded.name} {loaded.version} ({loaded.fingerprint})")
+
+
+def _publish(jobs: "list[Job]", folder: Path) -> None:
+    """Put what `quantize`, `export`, `evaluate` and `card` look for where they look for it."""
+    from model_build.student_files import pruned_folder  # noqa: PLC0415 - quick help
+
+    for job in jobs:
+        into = pruned_folder(folder) if job.name == "prune" else folder
+        into.mkdir(parents=True, exist_ok=True)
+        for file in sorted(job.folder.iterdir()):
+            if file.name in _PUBLISHED:
+                shutil.copyfile(file, into / file.name)
+
+
+_PUBLISHED = ("student.npz", "encoder.tflite", "context.tflite", "probe.json", "model.json")

@@ -15,7 +15,7 @@ from model_build.command_options import data_option, json_option, progress
     help="Training records of mitdb, with and without ectopy, but none of nstdb's patients.",
 )  # fmt: skip
 @click.option("--seconds", default=120.0, show_default=True, help="Of each record, from 5:00 on.")
-@click.option("--seed", default=1, show_default=True)
+@click.option("--seed", default=1, show_default=True, help="Where noise is cut out.")
 @click.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), metavar="BASE",
     help="Write BASE.md and BASE.json.",

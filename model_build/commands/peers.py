@@ -8,6 +8,7 @@ import click
 
 from model_build.command_options import (
     data_option,
+    folds_option,
     json_option,
     load_recipe,
     load_training,
@@ -30,15 +31,15 @@ if TYPE_CHECKING:
     "--peers", "listed", default="all", show_default=True, metavar="LIST",
     help="article-cnn, article-lstm, chazal, mondejar, acharya, or all.",
 )  # fmt: skip
-@click.option("--folds", default="0,1,2,3,4", show_default=True, metavar="LIST")
-@click.option("--seed", default=1, show_default=True)
+@folds_option
+@click.option("--seed", default=1, show_default=True, help="Of weights and of what is drawn.")
 @json_option
 def command(
     recipe_name: str,
     data: Path | None,
     work: Path,
     listed: str,
-    folds: str,
+    folds: tuple[int, ...],
     seed: int,
     as_json: bool,
 ) -> None:
@@ -68,20 +69,16 @@ def command(
     chosen = NAMES if listed == "all" else tuple(listed.split(","))
     if unknown := sorted(set(chosen) - set(NAMES)):
         raise click.BadParameter(f"no {', '.join(unknown)}", param_hint="--peers")
-    try:
-        numbers = [int(word) for word in folds.split(",")]
-    except ValueError as error:
-        raise click.BadParameter("a list like 0,1,2", param_hint="--folds") from error
     one_thread()
     recipe = load_recipe(recipe_name)
     first_view = replace(recipe, view=recipe.view[:1])
     recordings, prepared = load_training(first_view, data, work)
     results = {}
     with progress() as shown:
-        task = shown.add_task("peers", total=len(chosen) * len(numbers), note="")
+        task = shown.add_task("peers", total=len(chosen) * len(folds), note="")
         for peer in chosen:
             cells = []
-            for fold in numbers:
+            for fold in folds:
                 shown.update(task, note=f"{peer} fold {fold}")
                 name = cell_name(peer, fold, seed, recipe)
                 path = name.path(work)

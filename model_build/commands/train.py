@@ -9,6 +9,7 @@ import click
 
 from model_build.command_options import (
     data_option,
+    folds_option,
     json_option,
     load_recipe,
     load_training,
@@ -36,10 +37,7 @@ if TYPE_CHECKING:
     "--cross-validate", is_flag=True,
     help="Train once per subject fold and score out-of-fold instead.",
 )  # fmt: skip
-@click.option(
-    "--folds", default="0,1,2,3,4", show_default=True, metavar="LIST",
-    help="With --cross-validate: which folds.",
-)  # fmt: skip
+@folds_option
 @click.option(
     "--by-lead", is_flag=True,
     help="With --cross-validate: score each lead alone, lost and noisy, on records of two leads.",
@@ -50,7 +48,7 @@ def command(
     data: Path | None,
     work: Path,
     cross_validate: bool,
-    folds: str,
+    folds: tuple[int, ...],
     by_lead: bool,
     as_json: bool,
 ) -> None:
@@ -62,7 +60,7 @@ def command(
 
     With --cross-validate only scores are kept: VEB and SVEB by EC57 at the detector's own peaks,
     pooled over the left-out subjects, false S in atrial fibrillation, and the selection score J.
-    That is a quick look with one seed; recipes are chosen, and manifests filled, by `study`. The
+    That is a quick look with one seed; recipes are folds, and manifests filled, by `study`. The
     test half of mitdb is never read. Loss, rate and recalls of every epoch are in WORK/runs, for
     TensorBoard.
     """
@@ -109,7 +107,12 @@ def _train(recipe: "Recipe", data: Path | None, work: Path, as_json: bool) -> No
 
 
 def _cross_validate(
-    recipe: "Recipe", data: Path | None, work: Path, folds: str, by_lead: bool, as_json: bool
+    recipe: "Recipe",
+    data: Path | None,
+    work: Path,
+    folds: tuple[int, ...],
+    by_lead: bool,
+    as_json: bool,
 ) -> None:
     import numpy as np  # noqa: PLC0415 - quick help
 
@@ -125,7 +128,6 @@ def _cross_validate(
     from model_build.teacher.crossfit import advice, advisers  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
-    chosen = _chosen_folds(folds)
     one_thread()
     prior = load_prior(recipe, data, work)
     recordings, prepared = load_training(recipe, data, work)
@@ -140,7 +142,7 @@ def _cross_validate(
     with progress() as shown:
         given = (
             recordings, prepared, recipe, work,
-            lambda fold: reporter(shown, f"fold {fold}", recipe.optimizer.epochs), chosen, prior,
+            lambda fold: reporter(shown, f"fold {fold}", recipe.optimizer.epochs), folds, prior,
             lambda inside, fold: advice(teachers, inside, fold),
         )  # fmt: skip
         if by_lead:
@@ -156,13 +158,6 @@ def _cross_validate(
         fit_head_of(left_out).save(folder)
     (folder / file).write_text(json.dumps(told))
     click.echo(json.dumps(told) if as_json else lines)
-
-
-def _chosen_folds(folds: str) -> list[int]:
-    try:
-        return [int(word) for word in folds.split(",")]
-    except ValueError as error:
-        raise click.BadParameter("a list like 0,1,2", param_hint="--folds") from error
 
 
 def score_lines(result: "CrossValidation") -> str:

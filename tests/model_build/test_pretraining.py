@@ -258,7 +258,7 @@ def test_a_recipe_with_pretraining_does_not_start_without_it(beats_and_recipe, t
 
 @pytest.fixture
 def beats_and_recipe():
-    from tests.model_build.test_training import made_up as student_beats
+    from tests.model_build.made_up_beats import made_up_beats as student_beats
 
     prepared = [
         student_beats("mitdb/101", 60, seed=1),

@@ -222,8 +222,7 @@ def judged(tmp_path, monkeypatch):
     monkeypatch.setattr("model_build.evaluate.beats.score", lambda *_: scores())
     monkeypatch.setattr("model_build.evaluate.truth.calibration_of", lambda *_: none)
     monkeypatch.setattr("model_build.evaluate.truth.errors_in_af", lambda *_: AfErrors(100, 3))
-    monkeypatch.setattr("model_build.datasets.locate.ensure", lambda *_: tmp_path)
-    monkeypatch.setattr("model_build.evaluate.noise_levels.in_noise", lambda *_: noise)
+    monkeypatch.setattr("model_build.commands.evaluate._in_noise", lambda *_: noise)
 
 
 def test_an_opening_that_ends_has_its_results(ledger, judged, tmp_path):
