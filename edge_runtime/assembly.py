@@ -10,6 +10,7 @@ import msgspec
 from edge_runtime.config import Config, SourceConfig
 from edge_runtime.engine import Engine, EngineSettings
 from edge_runtime.inference.bundle import BundleSet
+from edge_runtime.rules.requirements import NOT_IN_FORCE
 from edge_runtime.store.database import Provenance
 from edge_runtime.store.store import Store
 from edge_runtime.supervisor import Parts, View
@@ -34,6 +35,8 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
         log.warning("session %s was cut off and is now complete and readable", name)
     for problem in store.recovery.problems:
         log.error("a session that was cut off could not be finished: %s", problem)
+    for rule, needs in NOT_IN_FORCE:
+        log.info("rule %s is not in force: it needs %s", rule, needs)
     sources = {source.name: source for source in config.source}
 
     def make_engine(opened: StreamOpened) -> Engine:

@@ -29,7 +29,7 @@ from edge_runtime.inference.pairs import PairClassifier
 from edge_runtime.narrator import Narrator
 from edge_runtime.rate_check import RateCheck
 from edge_runtime.rules.beat_label import LabelPolicy
-from edge_runtime.rules.facts import Return, SignalClock, Silence
+from edge_runtime.rules.facts import Battery, Pace, Return, SignalClock, Silence
 from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.rules.settings import RuleSettings
 from edge_runtime.signal.history import BeatBlock
@@ -55,7 +55,7 @@ from firmware_bridge.stream import (
     UserMark,
 )
 
-_SNAPSHOT_VERSION: Final = 3
+_SNAPSHOT_VERSION: Final = 5
 
 
 class Path(Protocol):
@@ -268,8 +268,10 @@ class Engine:
                 return [self._notice(item.at, "bytes_skipped", _skipped(item))]
             case ClockAnchor():
                 return self._take_anchor(item)
-            case RrIntervals() | PaceMark() | SampleChunk():
-                return []  # kept by the store; no rule of this version reads the first two
+            case PaceMark():
+                return self._book.tell(Pace(**self._where(item.at)))
+            case RrIntervals() | SampleChunk():
+                return []  # kept by the store; no rule of this version reads the first
             case _:
                 assert_never(item)
 
@@ -346,6 +348,8 @@ class Engine:
         events: list[Event] = [
             DeviceReported(**where, battery_percent=status.battery_percent, contact=status.contact)
         ]
+        if status.battery_percent is not None:
+            events += self._book.tell(Battery(**where, percent=status.battery_percent))
         if status.contact is not None:
             events += self._narrator.tell_contact(
                 where["at"], where["decided"], contact=status.contact

@@ -9,7 +9,7 @@ beat and the lead can be read; otherwise nobody hears of it.
 
 from bisect import bisect
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isnan
 from operator import itemgetter
 from typing import Any, Final, Protocol, assert_never
@@ -31,7 +31,7 @@ from edge_runtime.events import (
 )
 from edge_runtime.link_loss import LinkLoss
 from edge_runtime.rules.beat_label import Decision, LabelPolicy
-from edge_runtime.rules.facts import Beat, Hole, Label, LeadsOff, Readability
+from edge_runtime.rules.facts import Beat, Hole, Label, LeadsOff, Readability, Waveform
 from edge_runtime.rules.heart_rate import HeartRate
 from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.signal.history import BeatBlock
@@ -44,6 +44,7 @@ from edge_runtime.signal.observations import (
     Observation,
     PeakFound,
     QualityChanged,
+    WaveformJudged,
 )
 from firmware_bridge.stream import SignalInfo
 
@@ -63,7 +64,7 @@ class _Scored:
     leads: tuple[str, ...] | msgspec.UnsetType
 
 
-_Single = PeakFound | QualityChanged | GapFound | LeadChanged | Horizon | _Scored
+_Single = PeakFound | QualityChanged | WaveformJudged | GapFound | LeadChanged | Horizon | _Scored
 _Told = tuple[int, int, int, _Single]
 _ORDER: Final = itemgetter(0, 1, 2)
 _PEAKS_KEPT: Final = 8
@@ -160,6 +161,8 @@ class Narrator:
                 )
                 for at, decided, row, tentative, leads in told:
                     yield decided, 2, at, _Scored(at, decided, row, tentative, leads)
+            case WaveformJudged():
+                yield one.decided, 2, one.at, one
             case GapFound():
                 yield one.decided, 3, one.at, one
             case LeadChanged():
@@ -184,7 +187,7 @@ class Narrator:
             for beat in range(len(ready.at))
         ]
 
-    def _tell(self, what: _Single) -> list[Event]:
+    def _tell(self, what: _Single) -> list[Event]:  # noqa: PLR0911 - one for each kind
         match what:
             case PeakFound():
                 return self._tell_peak(what.at, what.decided)
@@ -192,6 +195,8 @@ class Narrator:
                 return self._tell_label(what)
             case QualityChanged():
                 return self._tell_quality(what)
+            case WaveformJudged():
+                return self._tell_waveform(what)
             case LeadChanged():
                 return self._tell_lead(what)
             case GapFound():
@@ -279,6 +284,13 @@ class Narrator:
         else:
             events = [*self._book.advance(quality.decided), changed]
         return events + self._advice.on_quality(quality)
+
+    def _tell_waveform(self, judged: WaveformJudged) -> list[Event]:
+        measures = {} if judged.measures is None else asdict(judged.measures)
+        values = {name: round(value, 3) for name, value in measures.items()}
+        return self._book.tell(
+            Waveform(judged.at, judged.decided, judged.end, bool(measures), values)
+        )
 
     def _tell_gap(self, gap: GapFound) -> list[Event]:
         self._state.rr_broken = True

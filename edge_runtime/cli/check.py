@@ -8,6 +8,7 @@ import click
 from edge_runtime import config
 from edge_runtime.cli.failing import exit_status
 from edge_runtime.cli.options import config_option, set_option
+from edge_runtime.rules.requirements import NOT_IN_FORCE, ON_CONDITION
 
 
 @click.command("check")
@@ -18,7 +19,7 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
     """Check a configuration and the bundle set it names, without starting anything.
 
     All problems are reported at once, each with its path. Exit status 2 for a configuration that
-    is refused, 3 for a bundle set that is.
+    is refused, 3 for a bundle set that is. Rules that lack what they need are named.
     """
     with exit_status():
         loaded, _ = config.load(file, settings)
@@ -35,6 +36,8 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
                     "version": bundles.version,
                     "fingerprint": bundles.fingerprint,
                     "bundles": list(bundles.bundles),
+                    "rules_not_in_force": dict(NOT_IN_FORCE),
+                    "rules_on_condition": dict(ON_CONDITION),
                 }
             )
         )
@@ -44,3 +47,7 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
         f"bundle set:    {bundles.name} {bundles.version}, {bundles.fingerprint[:12]}, whole: "
         + ", ".join(bundles.bundles)
     )
+    for rule, needs in NOT_IN_FORCE:
+        click.echo(f"not in force:  {rule} needs {needs}")
+    for rule, needs in ON_CONDITION:
+        click.echo(f"on condition:  {rule} needs {needs}")

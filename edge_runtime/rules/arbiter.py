@@ -16,6 +16,7 @@ from edge_runtime.events import (
     RhythmEpisode,
 )
 from edge_runtime.rules.facts import Episode, SignalClock
+from edge_runtime.rules.precedence import outranked
 from edge_runtime.rules.rule import NEVER, Begin, Condition, End, Findings
 
 
@@ -98,10 +99,13 @@ class Arbiter:
             if winner is not None and loser is not winner and name in self._state.alarms:
                 reason = f"recorded only: {winner.text} takes precedence"
                 events.append(self._clear(name, now, now, reason))
+        events += self._quiet_outranked(now)
         self.deadline = NEVER
         for name, begin in self._held.items():
-            if name in self._state.alarms or (
-                begin.condition.rank is not None and begin is not winner
+            if (
+                name in self._state.alarms
+                or (begin.condition.rank is not None and begin is not winner)
+                or self._is_outranked(begin)
             ):
                 continue
             quiet_until = self._state.quiet_until.get(name, 0)
@@ -110,6 +114,19 @@ class Arbiter:
             else:
                 events.append(self._raise(name, begin, now))
         return events
+
+    def _quiet_outranked(self, now: int) -> list[Event]:
+        """Clear alarms beside the ladder that a more urgent word takes over."""
+        reason = "recorded only: a more urgent condition holds"
+        return [
+            self._clear(name, now, now, reason)
+            for name, begin in self._held.items()
+            if name in self._state.alarms and self._is_outranked(begin)
+        ]
+
+    def _is_outranked(self, begin: Begin) -> bool:
+        holding = (held.condition.name for held in self._held.values())
+        return outranked(begin.condition.name, holding)
 
     def _raise(self, name: str, begin: Begin, decided: int) -> AlarmRaised:
         number = self._state.next_alarm

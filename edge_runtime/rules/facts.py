@@ -67,6 +67,37 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
+class Waveform:
+    """Whether the analysis lead from `at` to `end` looks like fibrillation, and by what.
+
+    Told once a second while it does, and once when it no longer does.
+    """
+
+    at: int
+    decided: int
+    end: int
+    fibrillatory: bool
+    values: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The device saw a pacemaker's pulse at `at`."""
+
+    at: int
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class Battery:
+    """The device tells its charge."""
+
+    at: int
+    decided: int
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hole:
     """Samples `at` to `end` never came; none where another lead is taken from `at` on. A peak may
     have gone by unseen."""
@@ -114,7 +145,7 @@ class Return:
     decided: int
 
 
-Fact = Beat | Label | Hole | LeadsOff | Readability | Silence | Return
+Fact = Beat | Label | Waveform | Pace | Battery | Hole | LeadsOff | Readability | Silence | Return
 
 
 @dataclass(frozen=True, slots=True)

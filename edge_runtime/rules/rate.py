@@ -1,8 +1,10 @@
-"""Extreme bradycardia and extreme tachycardia, by the rate over several beats.
+"""Bradycardia and tachycardia, extreme and not, by the rate over several beats.
 
 Source: PhysioNet/CinC Challenge 2015: below 40/min over 5 consecutive beats (4 RR intervals),
 above 140/min over 17 (16 intervals). The rate is 60 / the mean RR of these intervals; the limit
-itself is not an alarm. Intervals across gaps or unreadable stretches empty the window.
+itself is not an alarm. Intervals across gaps or unreadable stretches empty the window. The low
+forms (below 50, above 120/min, as bedside monitors' default limits) go by nine beats, the eight
+intervals of the displayed rate.
 
 Bradycardia does not wait for its fifth beat: once the time since the first of the last four says
 that the rate is below the limit whenever the fifth comes, it is told, at most 6 s after that
@@ -14,8 +16,6 @@ its window begins anew behind that episode, and if it was found only within the 
 with it. What goes on faster than the limit is found again 17 beats later (within 8 s by
 default); a tachycardia that was found before the episode began stays.
 """
-
-# ruff: noqa: D102 - the handlers' contract is written once, at `Rule`.
 
 from bisect import insort
 from dataclasses import dataclass
@@ -73,6 +73,35 @@ class TachycardiaSettings:
         check_bounds(self)
 
 
+@dataclass(frozen=True, slots=True)
+class SlowRateSettings:
+    """The low limit of the rate. `hysteresis_bpm`: it ends so much above the limit."""
+
+    enabled: bool = True
+    below_bpm: float = bounded(50.0, 30.0, 80.0)
+    beats: int = bounded(9, 5, 32)
+    hysteresis_bpm: float = bounded(3.0, 0.0, 20.0)
+    refractory_s: float = bounded(60.0, 0.0, 300.0)
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+@dataclass(frozen=True, slots=True)
+class FastRateSettings:
+    """The high limit of the rate; `above_bpm` None: as the profile says (bed 120, active 160).
+    `hysteresis_bpm`: it ends so much below the limit."""
+
+    enabled: bool = True
+    above_bpm: float | None = bounded(None, 80.0, 220.0)
+    beats: int = bounded(9, 5, 32)
+    hysteresis_bpm: float = bounded(5.0, 0.0, 40.0)
+    refractory_s: float = bounded(60.0, 0.0, 300.0)
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
 class _State(msgspec.Struct):
     peaks: list[int] = []
     active: bool = False
@@ -83,10 +112,11 @@ class _RateRule(Rule):
 
     State = _State
     state: _State
-    condition: ClassVar[Condition]
 
-    def __init__(self, beats: int, clock: SignalClock) -> None:
+    def __init__(self, condition: Condition, beats: int, clock: SignalClock) -> None:
         super().__init__()
+        self.condition = condition
+        self._text = condition.name.replace("_", " ").capitalize()
         self._clock = clock
         self._beats = beats
 
@@ -126,20 +156,22 @@ class _RateRule(Rule):
         self.state.active = False
         return (End(self.condition, at=at, decided=decided, reason=reason),)
 
-    def _begin(self, at: int, decided: int, text: str, sentence: str, bpm: float) -> Findings:
+    def _begin(self, at: int, decided: int, sentence: str, bpm: float) -> Findings:
         self.state.active = True
         values = {"rate_bpm": round(bpm, 1), "beats": float(self._beats)}
-        return (Begin(self.condition, at, decided, text, sentence, values),)
+        return (Begin(self.condition, at, decided, self._text, sentence, values),)
 
 
-class ExtremeBradycardia(_RateRule):
+class _SlowRate(_RateRule):
     """Fewer than `below_bpm` over `beats` beats."""
 
-    name: ClassVar[str] = "extreme_bradycardia"
-    condition = EXTREME_BRADYCARDIA
-
-    def __init__(self, settings: BradycardiaSettings, clock: SignalClock) -> None:
-        super().__init__(settings.beats, clock)
+    def __init__(
+        self,
+        condition: Condition,
+        settings: BradycardiaSettings | SlowRateSettings,
+        clock: SignalClock,
+    ) -> None:
+        super().__init__(condition, settings.beats, clock)
         self._below_bpm = settings.below_bpm
         self._release_bpm = settings.below_bpm + settings.hysteresis_bpm
         self._slow_rr = clock.samples(60.0 / settings.below_bpm)
@@ -191,23 +223,51 @@ class ExtremeBradycardia(_RateRule):
         sentence = (
             f"{self._beats} beats at {bpm:.0f}/min or slower; the limit is {self._below_bpm:g}/min."
         )
-        return self._begin(first, decided, "Extreme bradycardia", sentence, bpm)
+        return self._begin(first, decided, sentence, bpm)
+
+
+class ExtremeBradycardia(_SlowRate):
+    """The high-priority form."""
+
+    name: ClassVar[str] = "extreme_bradycardia"
+
+    def __init__(self, settings: BradycardiaSettings, clock: SignalClock) -> None:
+        super().__init__(EXTREME_BRADYCARDIA, settings, clock)
+
+
+class Bradycardia(_SlowRate):
+    """The low-priority form."""
+
+    name: ClassVar[str] = "bradycardia"
+
+    def __init__(self, settings: SlowRateSettings, clock: SignalClock) -> None:
+        condition = Condition(
+            "bradycardia",
+            Priority.LOW,
+            f"bedside monitors' manuals: heart rate below {settings.below_bpm:g}/min",
+            refractory_s=settings.refractory_s,
+        )
+        super().__init__(condition, settings, clock)
 
 
 class _TachycardiaState(_State):
     found_at: int = 0  # the R peak that made the rate too high
 
 
-class ExtremeTachycardia(_RateRule):
+class _FastRate(_RateRule):
     """More than `above_bpm` over `beats` beats."""
 
-    name: ClassVar[str] = "extreme_tachycardia"
     State = _TachycardiaState
     state: _TachycardiaState
-    condition = EXTREME_TACHYCARDIA
 
-    def __init__(self, settings: TachycardiaSettings, clock: SignalClock, above_bpm: float) -> None:
-        super().__init__(settings.beats, clock)
+    def __init__(
+        self,
+        condition: Condition,
+        settings: TachycardiaSettings | FastRateSettings,
+        clock: SignalClock,
+        above_bpm: float,
+    ) -> None:
+        super().__init__(condition, settings.beats, clock)
         self._above_bpm = above_bpm
         self._release_bpm = above_bpm - settings.hysteresis_bpm
 
@@ -224,12 +284,36 @@ class ExtremeTachycardia(_RateRule):
             return NOTHING
         self.state.found_at = beat.at
         sentence = f"{self._beats} beats at {bpm:.0f}/min; the limit is {self._above_bpm:g}/min."
-        return self._begin(peaks[0], beat.decided, "Extreme tachycardia", sentence, bpm)
+        return self._begin(peaks[0], beat.decided, sentence, bpm)
 
     def on_episode(self, episode: Episode) -> Findings:
-        state, own = self.state, self.condition.rank
-        if own is None or episode.rank >= own or (state.active and state.found_at < episode.at):
+        state, own = self.state, rank(EXTREME_TACHYCARDIA.name)
+        if episode.rank >= own or (state.active and state.found_at < episode.at):
             return NOTHING
         state.peaks = [at for at in state.peaks if at > episode.end]
         reason = f"its beats were those of: {episode.text}"
         return self._end(episode.end, episode.decided, reason)
+
+
+class ExtremeTachycardia(_FastRate):
+    """The high-priority form."""
+
+    name: ClassVar[str] = "extreme_tachycardia"
+
+    def __init__(self, settings: TachycardiaSettings, clock: SignalClock, above_bpm: float) -> None:
+        super().__init__(EXTREME_TACHYCARDIA, settings, clock, above_bpm)
+
+
+class Tachycardia(_FastRate):
+    """The low-priority form."""
+
+    name: ClassVar[str] = "tachycardia"
+
+    def __init__(self, settings: FastRateSettings, clock: SignalClock, above_bpm: float) -> None:
+        condition = Condition(
+            "tachycardia",
+            Priority.LOW,
+            f"bedside monitors' manuals: heart rate above {above_bpm:g}/min",
+            refractory_s=settings.refractory_s,
+        )
+        super().__init__(condition, settings, clock, above_bpm)

@@ -16,14 +16,17 @@ import msgspec
 
 from edge_runtime.events import AlarmKind, Priority, Rhythm
 from edge_runtime.rules.facts import (
+    Battery,
     Beat,
     Episode,
     Hole,
     Label,
     LeadsOff,
+    Pace,
     Readability,
     Return,
     Silence,
+    Waveform,
 )
 
 NEVER: Final = 2**62
@@ -101,6 +104,18 @@ class Rule:
 
     def on_label(self, label: Label) -> Findings:
         """A class, after the beat's window and its context are complete."""
+        return NOTHING
+
+    def on_waveform(self, waveform: Waveform) -> Findings:
+        """A window of signal was judged."""
+        return NOTHING
+
+    def on_pace(self, pace: Pace) -> Findings:
+        """A pacemaker's pulse."""
+        return NOTHING
+
+    def on_battery(self, battery: Battery) -> Findings:
+        """The device's charge."""
         return NOTHING
 
     def on_hole(self, hole: Hole) -> Findings:

@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_runtime.events import Event
 from edge_runtime.rules.arbiter import Arbiter
 from edge_runtime.rules.facts import (
+    Battery,
     Beat,
     Episode,
     Fact,
     Hole,
     Label,
     LeadsOff,
+    Pace,
     Readability,
     Return,
     SignalClock,
     Silence,
+    Waveform,
 )
 from edge_runtime.rules.rule import NEVER, End, Finding, Findings, Rule
 from edge_runtime.rules.settings import RuleSettings, make_rules
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 _HANDLERS: Final = {
     Beat: "on_beat",
     Label: "on_label",
+    Waveform: "on_waveform",
+    Pace: "on_pace",
+    Battery: "on_battery",
     Hole: "on_hole",
     LeadsOff: "on_leads",
     Readability: "on_quality",

@@ -1,4 +1,4 @@
-"""Technical alarms: signal lost, lead off, unreadable.
+"""Technical alarms: signal lost, lead off, unreadable, battery low.
 
 Source: IEC 60601-2-27 (a monitor tells within 10 s that it cannot monitor) and IEC 60601-1-8
 (technical alarm conditions). Signal lost takes half of these ten seconds and leaves the rest to
@@ -17,6 +17,7 @@ import msgspec
 from edge_runtime.events import AlarmKind, Priority, QualityLevel
 from edge_runtime.rules.bounds import bounded, check_bounds
 from edge_runtime.rules.facts import (
+    Battery,
     Hole,
     LeadsOff,
     Readability,
@@ -57,6 +58,18 @@ class UnreadableSettings:
 
     enabled: bool = True
     after_s: float = bounded(10.0, 5.0, 60.0)
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+@dataclass(frozen=True, slots=True)
+class BatterySettings:
+    """The device's charge is below `below_percent`; over once `hysteresis_percent` above it."""
+
+    enabled: bool = True
+    below_percent: float = bounded(20.0, 5.0, 50.0)
+    hysteresis_percent: float = bounded(5.0, 0.0, 20.0)
 
     def __post_init__(self) -> None:
         check_bounds(self)
@@ -220,5 +233,47 @@ class Unreadable(Rule):
                 text="Signal unreadable",
                 sentence=f"The lead could not be read for {self._after_s:g} s: {state.reason}.",
                 values={"after_s": self._after_s},
+            ),
+        )
+
+
+class _BatteryState(msgspec.Struct):
+    active: bool = False
+
+
+class BatteryLow(Rule):
+    """The device tells that its charge goes to an end."""
+
+    name: ClassVar[str] = "battery_low"
+    State = _BatteryState
+    state: _BatteryState
+
+    def __init__(self, settings: BatterySettings) -> None:
+        super().__init__()
+        self._below = settings.below_percent
+        self._again = settings.below_percent + settings.hysteresis_percent
+        self.condition = Condition(
+            name="battery_low",
+            kind=AlarmKind.TECHNICAL,
+            priority=Priority.LOW,
+            source="the device's own report",
+        )
+
+    def on_battery(self, battery: Battery) -> Findings:
+        state, percent = self.state, battery.percent
+        if state.active and percent >= self._again:
+            state.active = False
+            return (End(self.condition, battery.at, battery.decided, f"{percent:g} % again"),)
+        if state.active or percent >= self._below:
+            return NOTHING
+        state.active = True
+        return (
+            Begin(
+                self.condition,
+                at=battery.at,
+                decided=battery.decided,
+                text="Battery low",
+                sentence=f"The device has {percent:g} % left; the limit is {self._below:g} %.",
+                values={"battery_percent": percent},
             ),
         )

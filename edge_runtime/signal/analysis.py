@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.signal.conditioner import Conditioner
+from edge_runtime.signal.fibrillation import WINDOW as WAVEFORM
+from edge_runtime.signal.fibrillation import FibrillationMeter
 from edge_runtime.signal.history import BeatHistory
-from edge_runtime.signal.observations import BeatsReady, Observation, PeakFound
+from edge_runtime.signal.observations import BeatsReady, Observation, PeakFound, WaveformJudged
 from edge_runtime.signal.qrs import Peaks
 from edge_runtime.signal.spec import CONTRACT_RATE_HZ, ConditioningSpec
 from edge_runtime.signal.windows import WINDOW, WINDOW_AFTER, cut_windows
@@ -66,6 +68,8 @@ class LeadAnalysis:
         self._make_detector = detector
         self._detector = detector()
         self.history = BeatHistory()
+        self._waveform = FibrillationMeter()
+        self._fibrillating = False
         self._in_segment = False
         self._segment_at = 0  # source index of the segment's first sample
         self._fresh = True  # the detector has seen nothing yet
@@ -106,6 +110,7 @@ class LeadAnalysis:
         self._kept = np.concatenate([self._kept, y])
         if len(found):
             out += self._tell(found)
+        out += self._judge(y)
         ready = int(np.searchsorted(self._pending, self._contract - WINDOW_AFTER, side="right"))
         if ready:
             out.append(self._observe(ready))
@@ -131,6 +136,7 @@ class LeadAnalysis:
         """Another lead follows; to be told after `interrupt`. `history` is the caller's to fit."""
         # What the detector has learnt of one lead's size and shape is wrong for another.
         self._detector = self._make_detector()
+        self._waveform = FibrillationMeter()
         self._fresh = True
 
     def horizon(self, position: int) -> int:
@@ -146,7 +152,8 @@ class LeadAnalysis:
             "conditioner": self._conditioner.snapshot(),
             "detector": self._detector.snapshot(),
             "history": self.history.snapshot(),
-            "flags": [self._in_segment, self._fresh, self._torn],
+            "waveform": self._waveform.snapshot(),
+            "flags": [self._in_segment, self._fresh, self._torn, self._fibrillating],
             "place": [self._segment_at, self._origin, self._contract],
             "kept": self._kept.copy(),
             "pending": self._pending.copy(),
@@ -159,7 +166,8 @@ class LeadAnalysis:
         self._detector = self._make_detector()
         self._detector.restore(state["detector"])
         self.history.restore(state["history"])
-        self._in_segment, self._fresh, self._torn = state["flags"]
+        self._waveform.restore(state["waveform"])
+        self._in_segment, self._fresh, self._torn, self._fibrillating = state["flags"]
         self._segment_at, self._origin, self._contract = state["place"]
         self._kept = np.array(state["kept"], dtype=np.float64)
         self._pending = np.array(state["pending"], dtype=np.int64)
@@ -172,9 +180,23 @@ class LeadAnalysis:
             self._origin, self._fresh = start, False
         else:
             self._detector.skip(start - self._contract)
+        self._waveform.start(start)
         self._contract = start
         self._segment_at = at
         self._in_segment = True
+
+    def _judge(self, y: NDArray[np.float64]) -> list[Observation]:
+        """The windows that end within the conditioned samples `y` (n,), where worth a word."""
+        out: list[Observation] = []
+        for judged in self._waveform.process(y):
+            before, self._fibrillating = self._fibrillating, judged.measures is not None
+            if before or self._fibrillating:
+                last = judged.end - 1
+                window = np.array([judged.end - WAVEFORM, last])
+                at, end = self.timeline.source_indices(window).tolist()
+                decided = int(self.timeline.decided_indices(window)[-1])
+                out.append(WaveformJudged(at, decided, end, judged.measures))
+        return out
 
     def _tell(self, found: Peaks, cut_at: int | None = None) -> list[Observation]:
         """New peaks, which wait for their windows; `cut_at`: no more samples will follow.

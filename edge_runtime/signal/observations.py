@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.events import QualityLevel
+from edge_runtime.signal.fibrillation import Measures
 from edge_runtime.signal.history import BeatBlock
 from firmware_bridge.stream import GapReason
 
@@ -96,4 +97,20 @@ class Horizon:
     decided: int
 
 
-Observation = PeakFound | BeatsReady | QualityChanged | LeadChanged | GapFound | Horizon
+@dataclass(frozen=True, slots=True)
+class WaveformJudged:
+    """The analysis lead from `at` to `end` was judged by `fibrillation.FibrillationMeter`.
+
+    `measures`: by what it looks like fibrillation; None: it no longer does, and the window before
+    did. Windows in between are not told.
+    """
+
+    at: int
+    decided: int
+    end: int
+    measures: Measures | None
+
+
+Observation = (
+    PeakFound | BeatsReady | QualityChanged | WaveformJudged | LeadChanged | GapFound | Horizon
+)

@@ -34,6 +34,10 @@ def raised(events: list[Event], rule: str) -> list[AlarmRaised]:
     return [e for e in events if isinstance(e, AlarmRaised) and e.rule == rule]
 
 
+def cleared(events: list[Event], rule: str) -> list[AlarmCleared]:
+    return [e for e in events if isinstance(e, AlarmCleared) and e.rule == rule]
+
+
 def train(first: int, rr: int, beats: int) -> list[int]:
     return [first + k * rr for k in range(beats)]
 
@@ -66,9 +70,9 @@ def test_the_active_profile_allows_180() -> None:
 def test_tachycardia_ends_ten_beats_a_minute_below() -> None:
     fast = train(100, 170, 20)
     hovering = told([*fast, *train(fast[-1] + 185, 185, 40)])  # 136/min
-    assert not any(isinstance(e, AlarmCleared) for e in hovering)
+    assert not cleared(hovering, "extreme_tachycardia")
     slowed = told([*fast, *train(fast[-1] + 210, 210, 40)])  # 120/min
-    assert sum(isinstance(e, AlarmCleared) for e in slowed) == 1
+    assert len(cleared(slowed, "extreme_tachycardia")) == 1
 
 
 @pytest.mark.parametrize(
@@ -95,9 +99,9 @@ def test_one_pause_in_a_normal_rhythm_is_no_bradycardia() -> None:
 def test_bradycardia_ends_five_beats_a_minute_above() -> None:
     slow = train(100, 700, 6)
     hovering = told([*slow, *train(slow[-1] + 600, 600, 20)])  # 42/min
-    assert not any(isinstance(e, AlarmCleared) for e in hovering)
+    assert not cleared(hovering, "extreme_bradycardia")
     back = told([*slow, *train(slow[-1] + 550, 550, 20)])  # 45.8/min
-    assert sum(isinstance(e, AlarmCleared) for e in back) == 1
+    assert len(cleared(back, "extreme_bradycardia")) == 1
 
 
 def test_a_gap_empties_the_window() -> None:
@@ -110,6 +114,32 @@ def test_a_gap_empties_the_window() -> None:
     for at in train(2200, 700, 2):
         events += book.tell(Beat(at, at + LATENCY, None if at == 2200 else 700))
     assert not raised(events, "extreme_bradycardia")
+
+
+@pytest.mark.parametrize(("rr", "alarms"), [(505, 1), (504, 0), (503, 0)])
+def test_bradycardia_is_less_than_50_over_nine_beats(rr: int, alarms: int) -> None:
+    events = told(train(100, rr, 9))  # 420 Hz: 504 samples are 50/min
+    assert len(raised(events, "bradycardia")) == alarms
+    assert not raised(told(train(100, 505, 8)), "bradycardia")
+    assert all(alarm.priority == "low" for alarm in raised(events, "bradycardia"))
+
+
+@pytest.mark.parametrize(("rr", "alarms"), [(209, 1), (210, 0), (211, 0)])
+def test_tachycardia_is_more_than_120_over_nine_beats(rr: int, alarms: int) -> None:
+    assert len(raised(told(train(100, rr, 9)), "tachycardia")) == alarms
+    assert not raised(told(train(100, 209, 8)), "tachycardia")
+
+
+def test_the_active_profile_calls_160_fast() -> None:
+    active = RuleSettings(profile="active")
+    assert not raised(told(train(100, 158, 20), active), "tachycardia")  # 159.5/min
+    assert raised(told(train(100, 157, 20), active), "tachycardia")
+
+
+def test_an_extreme_rate_takes_the_word_from_the_lesser_one() -> None:
+    events = told(train(100, 170, 40))
+    (low,) = cleared(events, "tachycardia")
+    assert low.decided == raised(events, "extreme_tachycardia")[0].decided
 
 
 class Beating:

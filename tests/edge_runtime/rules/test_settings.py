@@ -13,7 +13,7 @@ from edge_runtime.config import structure
 from edge_runtime.errors import ConfigError
 from edge_runtime.events import BeatClass, Event
 from edge_runtime.rules.bounds import bounds
-from edge_runtime.rules.facts import Beat, Fact, Hole, Label, SignalClock
+from edge_runtime.rules.facts import Beat, Fact, Hole, Label, SignalClock, Waveform
 from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.rules.settings import RuleSettings, make_rules
 
@@ -25,8 +25,11 @@ def test_rules_are_configured_by_name() -> None:
     assert (rules.asystole.after_s, rules.profile) == (5.0, "active")
 
 
-def test_asystole_and_signal_lost_cannot_be_switched_off() -> None:
-    for name in ("asystole", "signal_lost"):
+ALWAYS_ON = ("signal_lost", "asystole", "ventricular_fibrillation")
+
+
+def test_asystole_fibrillation_and_signal_lost_cannot_be_switched_off() -> None:
+    for name in ALWAYS_ON:
         with pytest.raises(ConfigError, match="enabled: unknown key"):
             structure({"rules": {name: {"enabled": False}}})
 
@@ -34,9 +37,9 @@ def test_asystole_and_signal_lost_cannot_be_switched_off() -> None:
 def test_every_other_rule_can_be_switched_off() -> None:
     groups = [f for f in fields(RuleSettings) if f.name != "profile"]
     switchable = {f.name for f in groups if hasattr(getattr(RuleSettings(), f.name), "enabled")}
-    assert {f.name for f in groups} - switchable == {"asystole", "signal_lost"}
+    assert {f.name for f in groups} - switchable == set(ALWAYS_ON)
     off = cattrs.structure({name: {"enabled": False} for name in switchable}, RuleSettings)
-    assert [rule.name for rule in make_rules(off, CLOCK)] == ["signal_lost", "asystole"]
+    assert tuple(rule.name for rule in make_rules(off, CLOCK)) == ALWAYS_ON
 
 
 def test_every_number_has_bounds_that_hold_its_default_and_are_enforced() -> None:
@@ -59,8 +62,9 @@ def test_every_number_has_bounds_that_hold_its_default_and_are_enforced() -> Non
 
 steps = st.lists(
     st.one_of(
-        st.tuples(st.just("beat"), st.integers(120, 3000), st.sampled_from("NVVVq")),
+        st.tuples(st.just("beat"), st.integers(120, 3000), st.sampled_from("NNVVSSSq")),
         st.tuples(st.just("hole"), st.integers(1, 4000), st.just("")),
+        st.tuples(st.just("vf"), st.integers(1, 2000), st.sampled_from(["yes", "no"])),
     ),
     min_size=5,
     max_size=60,
@@ -74,6 +78,9 @@ def as_facts(walk: list[tuple[str, int, str]]) -> list[Fact]:
             first = at + CLOCK.label_latency
             facts.append(Hole(first, first + step, first + step))
             at, broken = first + step, True
+            continue
+        if kind == "vf":
+            facts.append(Waveform(at, at + 2000, at + 1999, letter == "yes", {}))
             continue
         at += step
         best = None if letter == "q" else BeatClass(letter)
