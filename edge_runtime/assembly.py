@@ -4,9 +4,11 @@ import functools
 import hashlib
 import logging
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
+from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.config import Config, SourceConfig
 from edge_runtime.engine import Engine, EngineSettings
 from edge_runtime.inference.bundle import BundleSet
@@ -17,6 +19,8 @@ from edge_runtime.supervisor import Parts, View
 from firmware_bridge.driver import Driver
 from firmware_bridge.links.serial import SerialSensor
 from firmware_bridge.stream import StreamOpened
+
+ALARM_STATE_FILE: Final = "alarms.json"
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +53,7 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
         make_engine=make_engine,
         store=store,
         views=views,
+        desk=AlarmDesk(config.alarms, config.store.directory / ALARM_STATE_FILE),
     )
 
 

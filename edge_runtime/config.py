@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from cattrs import ClassValidationError, IterableValidationError
 
+from edge_runtime.alarms.signals import AlarmSettings
 from edge_runtime.config_problems import make_converter, problems
 from edge_runtime.errors import ConfigError
 from edge_runtime.rules.bounds import bounded, check_bounds
@@ -80,6 +81,7 @@ class Config:
 
     source: tuple[SourceConfig, ...] = ()
     signal: SignalConfig = field(default_factory=SignalConfig)
+    alarms: AlarmSettings = field(default_factory=AlarmSettings)
     rules: RuleSettings = field(default_factory=RuleSettings)
     store: StoreConfig = field(default_factory=StoreConfig)
     bundles: BundleConfig = field(default_factory=BundleConfig)

@@ -154,7 +154,11 @@ class AlarmCleared(_Event, frozen=True, kw_only=True, tag="alarm_cleared"):
 
 
 class AlarmStateChanged(_Event, frozen=True, kw_only=True, tag="alarm_state_changed"):
-    """A person (or a timer) changed what an alarm does: acknowledged, paused, reset, ..."""
+    """A person (or a timer) changed what an alarm does; `alarm` 0: what all alarms do.
+
+    `state`: acknowledged, reset, reminder, escalated; of all alarms audio_paused, audio_resumed,
+    alarm_off, alarm_on, reminder.
+    """
 
     alarm: int
     state: str

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from edge_runtime.events import Event
+from edge_runtime.events import AlarmStateChanged, Event
 from firmware_bridge.clock import ClockFit, ClockFitter
 from firmware_bridge.stream import ClockAnchor, Gap, SampleIndex, StreamOpened
 
@@ -42,6 +42,7 @@ class Session:
         self._fit = ClockFit(float(host_ns), float(opened.reference.rate_hz), 0.0, 0.0)
         self._anchors = 0
         self._number = 0
+        self._decided = 0  # of the last event
 
     @classmethod
     def begin(cls, opened: StreamOpened) -> "Session":
@@ -65,9 +66,15 @@ class Session:
         """When sample `index` was taken, nanoseconds since 1970 UTC."""
         return self._fit.host_ns(SampleIndex(index)) + self._utc_minus_host_ns
 
+    def state_changed(self, alarm: int, state: str, by: str) -> AlarmStateChanged:
+        """What a person did, dated to the last thing that was said of the signal."""
+        at = self._decided
+        return AlarmStateChanged(at=at, decided=at, alarm=alarm, state=state, by=by)
+
     def publish(self, event: Event) -> Published:
         """`event` with the session's next number."""
         self._number += 1
+        self._decided = event.decided
         return Published(
             id=f"{self.id}/{self._number}",
             source=self.opened.source,

@@ -10,15 +10,16 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.memory import release_free_memory
 from edge_runtime.publication import Published
-from edge_runtime.threads import AnyEngine, AnyStore, Ended, EngineThread, WriterThread
+from edge_runtime.threads import AnyEngine, AnyStore, Ended, EngineThread, InQueue, WriterThread
 from edge_runtime.watchdog import Part, Watchdog, notify
 from firmware_bridge.driver import Driver
 from firmware_bridge.errors import BridgeError, LinkError
 from firmware_bridge.links.reconnect import Backoff
-from firmware_bridge.stream import StreamItem, StreamOpened
+from firmware_bridge.stream import StreamOpened
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ _READ_WELL_S: Final = 60.0
 class View(Protocol):
     """Something that shows what happens: terminal, JSON lines, later the web page."""
 
-    def see(self, source: str, item: StreamItem | Ended, published: Sequence[Published]) -> None:
+    def see(self, source: str, item: InQueue, published: Sequence[Published]) -> None:
         """Called in the engine thread for each item; must not block."""
         ...
 
@@ -53,6 +54,7 @@ class Parts:
     make_engine: Callable[[StreamOpened], AnyEngine]
     store: AnyStore | None
     views: tuple[View, ...]
+    desk: AlarmDesk | None = None
 
 
 @dataclass(slots=True)
@@ -78,12 +80,14 @@ class Supervisor:
             loop.call_soon_threadsafe(self._over.set)
 
         store = self.parts.store
-        writer = WriterThread(store, self._say, failed) if store else None
+        writer = WriterThread(store, self._trouble, failed) if store else None
         engine = EngineThread(self.parts.make_engine, self._show, writer, self._refuse, failed)
         if writer:
             writer.start()
+        if self.parts.desk is not None:
+            self.parts.desk.connect(engine.put)
         engine.start()
-        views = [self._task("view", view.run()) for view in self.parts.views]
+        views = [self._task("view", view.run()) for view in self._views]
         sources = [
             self._task(f"source {name}", self._follow(name, make, engine))
             for name, make in self.parts.drivers.items()
@@ -183,14 +187,25 @@ class Supervisor:
             for name in watchdog.stuck():
                 log.error("%s makes no progress", name)
 
-    def _show(self, source: str, item: StreamItem | Ended, published: Sequence[Published]) -> None:
-        for view in self.parts.views:
+    @property
+    def _views(self) -> tuple[View, ...]:
+        desk = self.parts.desk
+        return self.parts.views if desk is None else (desk, *self.parts.views)
+
+    def _show(self, source: str, item: InQueue, published: Sequence[Published]) -> None:
+        for view in self._views:
             view.see(source, item, published)
 
     def _say(self, source: str, message: str) -> None:
         log.warning("%s: %s", source, message)
-        for view in self.parts.views:
+        for view in self._views:
             view.say(source, message)
+
+    def _trouble(self, part: str, message: str) -> None:
+        """A part of the daemon fails: told, and a technical alarm."""
+        if self.parts.desk is not None:
+            self.parts.desk.trouble(part, message)
+        self._say(part, message)
 
     def _refuse(self, source: str, message: str) -> None:
         """Called in the engine thread: what `source` sends cannot be read."""

@@ -76,6 +76,22 @@ class Ended:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class PeopleActed:
+    """In place of an item: a person, or the people's clock, changed what an alarm does.
+
+    `alarm`: its number in the running session, 0 for all; the rest as in `AlarmStateChanged`.
+    """
+
+    alarm: int
+    state: str
+    by: str
+
+
+InQueue = StreamItem | Ended | PeopleActed
+"""What the engine thread takes."""
+
+
 class _Worker:
     """A named thread that counts its progress and hands over what killed it."""
 
@@ -108,7 +124,7 @@ class _Record:
     """One thing for the store to do."""
 
     session: Session
-    item: StreamItem | Ended
+    item: InQueue
     published: tuple[Published, ...] = ()
 
 
@@ -168,7 +184,7 @@ class WriterThread(_Worker):
             self._guarded(self._store.begin, session)
         if session.id not in self._begun:
             return  # its engine could not even take the StreamOpened
-        if not isinstance(record.item, StreamOpened | Ended):
+        if not isinstance(record.item, StreamOpened | Ended | PeopleActed):
             self._guarded(self._store.record, session.id, record.item)
         if record.published:
             self._guarded(self._store.record_events, record.published)
@@ -193,7 +209,7 @@ class EngineThread(_Worker):
     def __init__(
         self,
         make_engine: Callable[[StreamOpened], AnyEngine],
-        show: Callable[[str, StreamItem | Ended, Sequence[Published]], None],
+        show: Callable[[str, InQueue, Sequence[Published]], None],
         writer: WriterThread | None,
         refused: Callable[[str, str], None],
         failed: Callable[[str, BaseException], None],
@@ -203,10 +219,10 @@ class EngineThread(_Worker):
         self._make_engine = make_engine
         self._show = show
         self._writer = writer
-        self._queue: ItemQueue[StreamItem | Ended] = ItemQueue(ENGINE_QUEUE_SAMPLES)
+        self._queue: ItemQueue[InQueue] = ItemQueue(ENGINE_QUEUE_SAMPLES)
         self._running: dict[str, tuple[AnyEngine, Session]] = {}
 
-    def put(self, source: str, item: StreamItem | Ended) -> None:
+    def put(self, source: str, item: InQueue) -> None:
         """Never blocks; see ItemQueue for what happens when the engine is late."""
         self._queue.put(source, item)
 
@@ -223,7 +239,7 @@ class EngineThread(_Worker):
             self._take(*entry)
             self.progress += 1
 
-    def _take(self, source: str, item: StreamItem | Ended) -> None:
+    def _take(self, source: str, item: InQueue) -> None:
         if isinstance(item, StreamOpened):
             if source in self._running:
                 self._take(source, Ended("the source was opened anew"))
@@ -238,7 +254,13 @@ class EngineThread(_Worker):
             session.see_gap(item)
         events: list[Event] = []
         try:
-            events = engine.finish() if isinstance(item, Ended) else engine.feed(item)
+            match item:
+                case Ended():
+                    events = engine.finish()
+                case PeopleActed():
+                    events = [session.state_changed(item.alarm, item.state, item.by)]
+                case _:
+                    events = engine.feed(item)
         except EdgeRuntimeError as error:
             # What this source sends cannot be read; the others go on, what is stored stays.
             self._refused(source, str(error))

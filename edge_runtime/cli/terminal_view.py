@@ -11,8 +11,7 @@ from rich.live import Live
 from edge_runtime.publication import Published
 from edge_runtime.sinks.live import LiveSource
 from edge_runtime.sinks.terminal import draw
-from edge_runtime.threads import Ended
-from firmware_bridge.stream import StreamItem
+from edge_runtime.threads import InQueue
 
 _PICTURES_PER_S: Final = 5
 
@@ -25,7 +24,7 @@ class TerminalView:
         self._source: str | None = None
         self._live = LiveSource()
 
-    def see(self, source: str, item: StreamItem | Ended, published: Sequence[Published]) -> None:
+    def see(self, source: str, item: InQueue, published: Sequence[Published]) -> None:
         """Follow the first source that speaks."""
         self._source = self._source or source
         if source == self._source:

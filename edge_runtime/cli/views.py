@@ -12,8 +12,7 @@ from edge_runtime.events import AlarmCleared, AlarmRaised, LinkStateChanged, Not
 from edge_runtime.publication import Published
 from edge_runtime.sinks.json_lines import LiveJsonLines, unbuffered
 from edge_runtime.summary import Summary
-from edge_runtime.threads import Ended
-from firmware_bridge.stream import StreamItem
+from edge_runtime.threads import InQueue
 
 log = logging.getLogger("edge_runtime")
 
@@ -28,7 +27,7 @@ class SummaryView:
     def __init__(self) -> None:
         self.summaries: dict[str, Summary] = {}
 
-    def see(self, source: str, item: StreamItem | Ended, published: Sequence[Published]) -> None:
+    def see(self, source: str, item: InQueue, published: Sequence[Published]) -> None:
         """Count the events and the samples."""
         summary = self.summaries.setdefault(source, Summary(source))
         summary.reach(item)
@@ -52,7 +51,7 @@ class JsonView:
         self._ends_with_reader = ends_with_reader
         self._lines = LiveJsonLines(unbuffered(sys.stdout.fileno()))
 
-    def see(self, _source: str, _item: StreamItem | Ended, published: Sequence[Published]) -> None:
+    def see(self, _source: str, _item: InQueue, published: Sequence[Published]) -> None:
         """Hand the events to the thread that writes them."""
         self._lines.see(published)
 
@@ -74,7 +73,7 @@ class JsonView:
 class LogView:
     """Alarms and links as log lines: what a service's journal should hold."""
 
-    def see(self, source: str, _item: StreamItem | Ended, published: Sequence[Published]) -> None:
+    def see(self, source: str, _item: InQueue, published: Sequence[Published]) -> None:
         """Log what a person must know."""
         for one in published:
             match event := one.event:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from edge_runtime.events import Event, UserMarked
 from edge_runtime.publication import Published, Session
-from edge_runtime.threads import Ended
+from edge_runtime.threads import InQueue
 from firmware_bridge.stream import SampleChunk, SampleIndex, StreamItem, StreamOpened, Tick
 from tests.synthetic import chunks, ecg, opened
 
@@ -108,11 +108,11 @@ class ListDriver:
 class ListView:
     """Remembers what it was shown and told."""
 
-    seen: list[tuple[str, StreamItem | Ended, tuple[Published, ...]]] = field(default_factory=list)
+    seen: list[tuple[str, InQueue, tuple[Published, ...]]] = field(default_factory=list)
     said: list[tuple[str, str]] = field(default_factory=list)
     error: Exception | None = None
 
-    def see(self, source: str, item: StreamItem | Ended, published: Sequence[Published]) -> None:
+    def see(self, source: str, item: InQueue, published: Sequence[Published]) -> None:
         self.seen.append((source, item, tuple(published)))
 
     def say(self, source: str, message: str) -> None:

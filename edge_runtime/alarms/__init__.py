@@ -1,0 +1,1 @@
+"""What people do to alarms, and what people hear of them."""
