@@ -55,7 +55,7 @@ from firmware_bridge.stream import (
     UserMark,
 )
 
-_SNAPSHOT_VERSION: Final = 5
+_SNAPSHOT_VERSION: Final = 4
 
 
 class Path(Protocol):
