@@ -4,6 +4,7 @@ import functools
 import hashlib
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -13,6 +14,7 @@ from edge_runtime.config import Config, SourceConfig
 from edge_runtime.engine import Engine, EngineSettings
 from edge_runtime.inference.bundle import BundleSet
 from edge_runtime.rules.requirements import NOT_IN_FORCE
+from edge_runtime.site_rules import SiteBook
 from edge_runtime.store.database import Provenance
 from edge_runtime.store.store import Store
 from edge_runtime.supervisor import Parts, View
@@ -43,9 +45,20 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
         log.info("rule %s is not in force: it needs %s", rule, needs)
     sources = {source.name: source for source in config.source}
 
+    desk = AlarmDesk(config.alarms, config.store.directory / ALARM_STATE_FILE)
+
+    def told(problem: str) -> None:
+        if problem:
+            desk.trouble("site_rules", problem, lasts_s=None)
+        else:
+            desk.trouble_over("site_rules")
+
+    site = None if config.site_rules.file is None else SiteBook(config.site_rules.file, told)
+
     def make_engine(opened: StreamOpened) -> Engine:
         source = sources[opened.source]
         settings = engine_settings(config, source.lead, source.leads)
+        settings = replace(settings, site=site)
         return Engine.of_bundles(opened, bundles, settings)
 
     return Parts(
@@ -53,7 +66,8 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
         make_engine=make_engine,
         store=store,
         views=views,
-        desk=AlarmDesk(config.alarms, config.store.directory / ALARM_STATE_FILE),
+        desk=desk,
+        site=site,
     )
 
 

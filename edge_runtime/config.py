@@ -56,6 +56,14 @@ class SignalConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteRulesConfig:
+    """Rules of the site's own: a TOML file of `[[rule]]` tables (docs/alarms.md), loaded anew while
+    the daemon runs whenever it changes."""
+
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoreConfig:
     """Where recordings go. `durability_s`: at most this much is lost when the power goes.
     `raw`: keep the signal too, not only the events."""
@@ -83,6 +91,7 @@ class Config:
     signal: SignalConfig = field(default_factory=SignalConfig)
     alarms: AlarmSettings = field(default_factory=AlarmSettings)
     rules: RuleSettings = field(default_factory=RuleSettings)
+    site_rules: SiteRulesConfig = field(default_factory=SiteRulesConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     bundles: BundleConfig = field(default_factory=BundleConfig)
 

@@ -32,6 +32,7 @@ from edge_runtime.rules.beat_label import LabelPolicy
 from edge_runtime.rules.facts import Battery, Pace, Return, SignalClock, Silence
 from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.rules.settings import RuleSettings
+from edge_runtime.rules.site import SiteSource
 from edge_runtime.signal.history import BeatBlock
 from edge_runtime.signal.observations import CompanionBeats, Observation
 from edge_runtime.signal.path import PathConfig, SignalPath
@@ -117,6 +118,7 @@ class EngineSettings:
     leads: int = 2
     mains_hz: int | None = 50
     ring_minutes: float = 10.0
+    site: SiteSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +151,10 @@ class Engine:
         path = self._path = parts.path
         self._classifier = parts.classifier
         clock = SignalClock(self._signal.rate_hz, path.latency, path.label_latency, path.settle)
-        self._book = RuleBook(settings.rules, clock)
+        self._book = RuleBook(settings.rules, clock, settings.site)
         self._narrator = Narrator(self._signal, path.lead, parts.labels, self._book)
         self._rate_check = RateCheck(self._signal.rate_hz)
-        self._position: SampleIndex | None = (
-            None  # index after the last sample or gap, None: none yet
-        )
+        self._position: SampleIndex | None = None  # after the last sample or gap
         self._heard = 0  # index just after the last sample that came
         self._silent = False
         self._decided = 0  # of the last event

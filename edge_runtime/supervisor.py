@@ -14,6 +14,7 @@ from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.errors import EdgeRuntimeError
 from edge_runtime.memory import release_free_memory
 from edge_runtime.publication import Published
+from edge_runtime.site_rules import SiteBook
 from edge_runtime.threads import AnyEngine, AnyStore, Ended, EngineThread, InQueue, WriterThread
 from edge_runtime.watchdog import Part, Watchdog, notify
 from firmware_bridge.driver import Driver
@@ -55,6 +56,7 @@ class Parts:
     store: AnyStore | None
     views: tuple[View, ...]
     desk: AlarmDesk | None = None
+    site: SiteBook | None = None
 
 
 @dataclass(slots=True)
@@ -88,6 +90,8 @@ class Supervisor:
             self.parts.desk.connect(engine.put)
         engine.start()
         views = [self._task("view", view.run()) for view in self._views]
+        if self.parts.site is not None:
+            views.append(self._task("site rules", self.parts.site.run()))
         sources = [
             self._task(f"source {name}", self._follow(name, make, engine))
             for name, make in self.parts.drivers.items()

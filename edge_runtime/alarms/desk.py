@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 DAEMON: Final = "daemon"
 """Source and session of technical alarms about the daemon itself."""
 _EVERY_S: Final = 0.25
-_TROUBLE_LASTS_S: Final = 150.0
+TROUBLE_LASTS_S: Final = 150.0
 """A store that still fails says so once a minute; after twice that silence it works again."""
 
 
@@ -75,7 +76,7 @@ class AlarmDesk:
         self._lock = threading.Lock()
         self._post: Callable[[str, PeopleActed], None] = lambda _source, _acted: None
         self._sessions: dict[str, str] = {}  # source -> its running session
-        self._troubles: dict[str, tuple[int, float]] = {}  # name -> its alarm, said last
+        self._troubles: dict[str, tuple[int, float]] = {}  # name -> its alarm, over when
         self._next_trouble = 1
         self._kept = b""
         self._restore()
@@ -130,13 +131,22 @@ class AlarmDesk:
         """Sound again. False: it was on."""
         return self._do(lambda _: self._signals.switch_on(by))
 
-    def trouble(self, name: str, message: str, priority: Priority = Priority.MEDIUM) -> None:
-        """Something of the daemon itself fails, as in `store`; to be said again while it does."""
+    def trouble(
+        self,
+        name: str,
+        message: str,
+        priority: Priority = Priority.MEDIUM,
+        lasts_s: float | None = TROUBLE_LASTS_S,
+    ) -> None:
+        """Something of the daemon itself fails, as in `store`; to be said again while it does.
+
+        It is over `lasts_s` after it was said last; None: with `trouble_over` alone.
+        """
         with self._lock:
             now_s = self._now_s()
             known = self._troubles.get(name)
             number = self._next_trouble if known is None else known[0]
-            self._troubles[name] = (number, now_s)
+            self._troubles[name] = (number, inf if lasts_s is None else now_s + lasts_s)
             if known is None:
                 self._next_trouble += 1
                 event = _technical(number, name, message, priority)
@@ -157,8 +167,8 @@ class AlarmDesk:
         """What the time has brought; then the sound, and the file."""
         with self._lock:
             now_s = self._now_s()
-            for name, (_, said_s) in list(self._troubles.items()):
-                if now_s - said_s > _TROUBLE_LASTS_S:
+            for name, (_, over_s) in list(self._troubles.items()):
+                if now_s > over_s:
                     self._end_trouble(name)
             changes = self._signals.tick(now_s)
             sounding = self._signals.sounding(now_s)
@@ -190,7 +200,7 @@ class AlarmDesk:
             return
         problem = self._sounder.sound(priority, now_s)
         if problem is not None:
-            self.trouble("audible", problem)
+            self.trouble("audible", problem, lasts_s=None)
         else:
             self.trouble_over("audible")
 

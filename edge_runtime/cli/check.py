@@ -9,6 +9,7 @@ from edge_runtime import config
 from edge_runtime.cli.failing import exit_status
 from edge_runtime.cli.options import config_option, set_option
 from edge_runtime.rules.requirements import NOT_IN_FORCE, ON_CONDITION
+from edge_runtime.site_rules import load as load_rules
 
 
 @click.command("check")
@@ -26,6 +27,7 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
         from edge_runtime.inference.bundle import load_bundle_set  # noqa: PLC0415 - slow import
 
         bundles = load_bundle_set(loaded.bundles.directory)
+        site = [] if loaded.site_rules.file is None else load_rules(loaded.site_rules.file)
     if as_json:
         click.echo(
             json.dumps(
@@ -36,6 +38,7 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
                     "version": bundles.version,
                     "fingerprint": bundles.fingerprint,
                     "bundles": list(bundles.bundles),
+                    "site_rules": [rule.name for rule in site],
                     "rules_not_in_force": dict(NOT_IN_FORCE),
                     "rules_on_condition": dict(ON_CONDITION),
                 }
@@ -47,6 +50,8 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
         f"bundle set:    {bundles.name} {bundles.version}, {bundles.fingerprint[:12]}, whole: "
         + ", ".join(bundles.bundles)
     )
+    for own in site:
+        click.echo(f"site rule:     {own.name}, {own.priority.value}: {own.when}")
     for rule, needs in NOT_IN_FORCE:
         click.echo(f"not in force:  {rule} needs {needs}")
     for rule, needs in ON_CONDITION:

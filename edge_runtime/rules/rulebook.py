@@ -27,6 +27,7 @@ from edge_runtime.rules.facts import (
 )
 from edge_runtime.rules.rule import NEVER, End, Finding, Findings, Rule
 from edge_runtime.rules.settings import RuleSettings, make_rules
+from edge_runtime.rules.site import SiteRules, SiteSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,9 +53,13 @@ _ABSENCE: Final = (Silence, Hole)
 class RuleBook:
     """The rules, the arbiter between them, and the sample clock they run on."""
 
-    def __init__(self, settings: RuleSettings, clock: SignalClock) -> None:
+    def __init__(
+        self, settings: RuleSettings, clock: SignalClock, site: SiteSource | None = None
+    ) -> None:
         self.clock = clock
         self._rules = make_rules(settings, clock)
+        if site is not None:
+            self._rules += (SiteRules(site, clock),)
         self._arbiter = Arbiter(clock)
         self._now = 0
         self._deadline = NEVER

@@ -173,7 +173,10 @@ def test_a_setting_changes_one_element_of_a_list(tmp_path: Path) -> None:
         (["signal.0=5"], "signal: [5] is not a table of settings"),
         (["source=5", "source.0.name=x"], "source.0.port: missing"),
         (["store.durabilty_s=1"], "store.durabilty_s: unknown key; did you mean 'durability_s'?"),
-        (["a..b=3"], "a: unknown key; known are source, signal, alarms, rules, store, bundles"),
+        (
+            ["a..b=3"],
+            "a: unknown key; known are source, signal, alarms, rules, site_rules, store, bundles",
+        ),
         (["store.raw=yes"], "store.raw: 'yes' is not true or false"),
     ],
 )
