@@ -14,6 +14,7 @@ from edge_runtime.config import Config, SourceConfig
 from edge_runtime.engine import Engine, EngineSettings
 from edge_runtime.inference.bundle import BundleSet
 from edge_runtime.rules.requirements import NOT_IN_FORCE
+from edge_runtime.sinks.audible import AlsaSounder
 from edge_runtime.site_rules import SiteBook
 from edge_runtime.store.database import Provenance
 from edge_runtime.store.store import Store
@@ -45,7 +46,8 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
         log.info("rule %s is not in force: it needs %s", rule, needs)
     sources = {source.name: source for source in config.source}
 
-    desk = AlarmDesk(config.alarms, config.store.directory / ALARM_STATE_FILE)
+    sounder = AlsaSounder(config.sound.device) if config.sound.output == "alsa" else None
+    desk = AlarmDesk(config.alarms, config.store.directory / ALARM_STATE_FILE, sounder)
 
     def told(problem: str) -> None:
         if problem:

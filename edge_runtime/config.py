@@ -64,6 +64,15 @@ class SiteRulesConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundConfig:
+    """Whether alarms are heard: `alsa` plays bursts with `aplay` on `device` (`aplay -L`). Tested
+    at the start; a failure is a technical alarm."""
+
+    output: Literal["off", "alsa"] = "off"
+    device: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
 class StoreConfig:
     """Where recordings go. `durability_s`: at most this much is lost when the power goes.
     `raw`: keep the signal too, not only the events."""
@@ -92,6 +101,7 @@ class Config:
     alarms: AlarmSettings = field(default_factory=AlarmSettings)
     rules: RuleSettings = field(default_factory=RuleSettings)
     site_rules: SiteRulesConfig = field(default_factory=SiteRulesConfig)
+    sound: SoundConfig = field(default_factory=SoundConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     bundles: BundleConfig = field(default_factory=BundleConfig)
 

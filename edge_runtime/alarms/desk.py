@@ -58,6 +58,10 @@ class Sounder(Protocol):
         """Begin, go on with or end bursts of this priority; returns what is wrong with it."""
         ...
 
+    def close(self) -> None:
+        """Silence."""
+        ...
+
 
 class AlarmDesk:
     """The alarms of all sources. `state_file` None: nothing survives a restart."""
@@ -159,9 +163,13 @@ class AlarmDesk:
 
     async def run(self) -> None:
         """Let the people's clock run until cancelled."""
-        while True:
-            self.tick()
-            await asyncio.sleep(_EVERY_S)
+        try:
+            while True:
+                self.tick()
+                await asyncio.sleep(_EVERY_S)
+        finally:
+            if self._sounder is not None:
+                self._sounder.close()
 
     def tick(self) -> None:
         """What the time has brought; then the sound, and the file."""

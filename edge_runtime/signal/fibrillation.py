@@ -11,8 +11,8 @@ Published measures on the conditioned, ungated signal, over windows of 4 s, once
   Signal Image Video Process 2011;5:1; one window instead of three);
 - the share of power from 2 to 8 Hz (Barro et al., J Biomed Eng 1989;11:320).
 
-All must agree. The limits were chosen on training sources alone (`model_build.fibrillation`
-lists them and repeats the choice); record cu01 has only tested them.
+All must agree. The limits were chosen on training sources alone (`model_build.alarms.choosing`
+repeats the choice); record cu01 has only tested them.
 """
 
 from dataclasses import dataclass

@@ -135,6 +135,9 @@ class BrokenSounder:
     def sound(self, priority: Priority | None, now_s: float) -> str | None:
         return self.problem
 
+    def close(self) -> None:
+        pass
+
 
 def test_sound_that_fails_is_a_technical_alarm() -> None:
     sounder = BrokenSounder()
