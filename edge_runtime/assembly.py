@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from edge_runtime.alarms.desk import AlarmDesk
+from edge_runtime.alarms.strips import StripStore
 from edge_runtime.config import Config, SourceConfig
 from edge_runtime.engine import Engine, EngineSettings
 from edge_runtime.inference.bundle import BundleSet
@@ -66,7 +67,7 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
     return Parts(
         drivers={source.name: _driver(source) for source in config.source},
         make_engine=make_engine,
-        store=store,
+        store=StripStore(store, config.store.directory),
         views=views,
         desk=desk,
         site=site,

@@ -133,6 +133,25 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, float]
 
 
+class TracedBeat(msgspec.Struct, frozen=True, kw_only=True):
+    """A beat before an alarm, as it was classified."""
+
+    at: int
+    label: BeatClass
+    scores: dict[str, float]
+
+
+class Trace(msgspec.Struct, frozen=True, kw_only=True):
+    """What was known when an alarm was raised: the last classified beats, the quality of the
+    analysis lead, and the samples of the strip around it, `strip_end` excluded."""
+
+    beats: list[TracedBeat]
+    quality: QualityLevel
+    quality_reason: str
+    strip_first: int
+    strip_end: int
+
+
 class AlarmRaised(_Event, frozen=True, kw_only=True, tag="alarm_raised"):
     """A condition became an alarm. `alarm` identifies it until its `AlarmCleared`."""
 
@@ -143,6 +162,7 @@ class AlarmRaised(_Event, frozen=True, kw_only=True, tag="alarm_raised"):
     text: str
     latched: bool
     explanation: Explanation
+    trace: Trace | None = None
 
 
 class AlarmCleared(_Event, frozen=True, kw_only=True, tag="alarm_cleared"):

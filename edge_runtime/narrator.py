@@ -266,7 +266,8 @@ class Narrator:
             reason=decision.reason,
             leads=beat.leads,
         )
-        told = self._book.tell(Label(at, decided, decision.label, decision.best))
+        label = Label(at, decided, decision.label, decision.best, classified.scores)
+        told = self._book.tell(label)
         return events + _before(classified, told)
 
     def _tell_quality(self, quality: QualityChanged) -> list[Event]:

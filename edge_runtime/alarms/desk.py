@@ -9,7 +9,6 @@ here: no engine raises them.
 import asyncio
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +30,8 @@ from edge_runtime.alarms.signals import (
 from edge_runtime.events import AlarmCleared, AlarmKind, AlarmRaised, Explanation, Priority
 from edge_runtime.publication import Published
 from edge_runtime.threads import Ended, PeopleActed
+from firmware_bridge.errors import RecordError
+from firmware_bridge.records.writing import replace_file
 
 log = logging.getLogger(__name__)
 
@@ -237,25 +238,15 @@ class AlarmDesk:
         if stable.encode() == self._kept:
             return
         try:
-            _write_whole(self._state_file, json.dumps(saved).encode())
-        except OSError as error:
-            log.error("%s cannot be written: %s", self._state_file, error)
+            replace_file(self._state_file, json.dumps(saved).encode(), sync=True)
+        except RecordError as error:
+            log.error("%s", error)
             return
         self._kept = stable.encode()
 
 
 def _without_age(shown: list[dict[str, object]]) -> list[dict[str, object]]:
     return [{name: value for name, value in row.items() if name != "age_s"} for row in shown]
-
-
-def _write_whole(file: Path, content: bytes) -> None:
-    """On disk, and never half."""
-    part = file.with_suffix(".part")
-    with part.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(file)
 
 
 def _technical(number: int, name: str, message: str, priority: Priority) -> AlarmRaised:

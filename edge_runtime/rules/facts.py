@@ -4,7 +4,7 @@ Every index counts samples of the source's reference ECG. `decided` never goes b
 to the next; a rule that waits for time to pass sets its `deadline` (see `rule.py`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import floor
 
@@ -57,13 +57,14 @@ class Label:
 
     `label` is what is emitted (Q: refused). `best` is the class of the highest score whether
     refused or not, None where the beat was given no score: high-priority rules go by it, because
-    poor quality must not silence them.
+    poor quality must not silence them. `scores` are for an alarm's trace alone.
     """
 
     at: int
     decided: int
     label: BeatClass
     best: BeatClass | None
+    scores: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

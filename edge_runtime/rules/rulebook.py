@@ -28,6 +28,7 @@ from edge_runtime.rules.facts import (
 from edge_runtime.rules.rule import NEVER, End, Finding, Findings, Rule
 from edge_runtime.rules.settings import RuleSettings, make_rules
 from edge_runtime.rules.site import SiteRules, SiteSource
+from edge_runtime.rules.trace import Tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +62,7 @@ class RuleBook:
         if site is not None:
             self._rules += (SiteRules(site, clock),)
         self._arbiter = Arbiter(clock)
+        self._tracer = Tracer(clock)
         self._now = 0
         self._deadline = NEVER
         self._listeners: dict[type, tuple[Callable[[Any], Findings], ...]] = {
@@ -85,6 +87,7 @@ class RuleBook:
         events = [] if isinstance(fact, _ABSENCE) else self.advance(fact.decided)
         if fact.decided > self._now and not isinstance(fact, Silence):
             self._now = fact.decided
+        self._tracer.see(fact)
         for handler in self._listeners[type(fact)]:
             findings = handler(fact)
             if findings:
@@ -102,7 +105,7 @@ class RuleBook:
                 if rule.deadline == due:
                     events += self._apply(rule.on_time(self._now))
             if self._arbiter.deadline == due:
-                events += self._arbiter.on_time(self._now)
+                events += self._tracer.traced(self._arbiter.on_time(self._now))
             self._find_deadline()
         return events
 
@@ -112,6 +115,7 @@ class RuleBook:
             "now": self._now,
             "rules": {rule.name: rule.snapshot() for rule in self._rules},
             "arbiter": self._arbiter.snapshot(),
+            "tracer": self._tracer.snapshot(),
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -121,6 +125,7 @@ class RuleBook:
             if rule.name in snapshot["rules"]:
                 rule.restore(snapshot["rules"][rule.name])
         self._arbiter.restore(snapshot["arbiter"])
+        self._tracer.restore(snapshot["tracer"])
         self._find_deadline()
 
     def _apply(self, findings: Findings) -> list[Event]:
@@ -131,7 +136,7 @@ class RuleBook:
             if episode is not None:
                 for handler in self._listeners[Episode]:
                     followed += handler(episode)
-        return self._arbiter.apply(followed)
+        return self._tracer.traced(self._arbiter.apply(followed))
 
     def _find_deadline(self) -> None:
         deadlines = [rule.deadline for rule in self._rules]

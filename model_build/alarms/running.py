@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.engine import EngineSettings
-from edge_runtime.events import AlarmRaised, BeatDetected, Event
+from edge_runtime.events import AlarmCleared, AlarmRaised, BeatDetected, Event
 from edge_runtime.inference.bundle import BundleSet
 from edge_runtime.replay import replay
 from firmware_bridge.records import open_record
@@ -29,17 +30,28 @@ _CHUNK: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """An alarm, in seconds from the record's start."""
+    """An alarm, in seconds from the record's start; `cleared_s` is infinite where it held on."""
 
     rule: str
     priority: str
     at_s: float
     decided_s: float
     text: str
+    cleared_s: float
+
+    def held_within(self, begin_s: float, end_s: float) -> bool:
+        """It was raised and not yet cleared at some moment of the span."""
+        return self.decided_s <= end_s and self.cleared_s >= begin_s
 
 
 def alarms(events: Iterable[Event], hz: float, offset_s: float = 0.0) -> list[Raised]:
     """The alarms among `events`, whose indices count `hz` samples a second from `offset_s`."""
+    events = list(events)
+    cleared = {
+        event.alarm: offset_s + event.decided / hz
+        for event in events
+        if isinstance(event, AlarmCleared)
+    }
     return [
         Raised(
             event.rule,
@@ -47,6 +59,7 @@ def alarms(events: Iterable[Event], hz: float, offset_s: float = 0.0) -> list[Ra
             offset_s + event.at / hz,
             offset_s + event.decided / hz,
             event.text,
+            cleared.get(event.alarm, inf),
         )
         for event in events
         if isinstance(event, AlarmRaised)

@@ -101,3 +101,13 @@ def test_pvcs_older_than_a_minute_do_not_count() -> None:
     ward = Ward(few).see("VNV", 500)
     assert "pvcs_per_minute" in ward.active
     assert "pvcs_per_minute" not in ward.see("N" * 60, 500).active
+
+
+def test_an_alarm_carries_the_last_beats_the_quality_and_its_strip() -> None:
+    ward = Ward().see("N" * 20, 400).see("VVN", 400)
+    trace = ward.alarm("couplet").trace
+    assert trace is not None
+    assert "".join(beat.label for beat in trace.beats) == "NNNNNVVN"
+    assert [beat.at for beat in trace.beats][-1] == 23 * 400
+    assert (trace.quality, trace.quality_reason) == ("good", "")
+    assert (trace.strip_first, trace.strip_end) == (21 * 400 - 7500, 21 * 400 + 7500)
