@@ -6,6 +6,7 @@
 #   make test                    the default test suite
 #   make lint                    ruff, mypy, import contracts
 #   make bench                   speed and memory, beside peers in the same run
+#   make report-alarms           docs/alarms.md measured anew (archives; some minutes)
 #   make test-slow               what takes minutes: full archives, long fuzzing, Python 3.13
 #   make test-arm                golden vectors on emulated aarch64
 #
@@ -21,7 +22,7 @@ DEV := .venv-dev
 TFLITE := .venv-tflite
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run test test-slow test-arm test-313 lint bench lock clean
+.PHONY: run test report-alarms test-slow test-arm test-313 lint bench lock clean
 
 run: $(RUN)/ready
 	@$(RUN)/bin/edge-runtime demo --scenario $(SCENARIO) $(if $(JSON),--json)
@@ -47,6 +48,9 @@ lint: $(DEV)/ready
 
 bench: $(DEV)/ready
 	$(DEV)/bin/python -m tests.benchmarks
+
+report-alarms: $(DEV)/ready
+	$(DEV)/bin/model-build alarms
 
 # Hashes of everything that CI installs, for Python 3.11 on x86-64 Linux.
 lock: $(DEV)/ready

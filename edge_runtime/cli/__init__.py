@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "check": "edge_runtime.cli.check",
     "config": "edge_runtime.cli.config",
     "doctor": "edge_runtime.cli.doctor",
+    "preview": "edge_runtime.cli.preview",
     "sound": "edge_runtime.cli.sound",
 }
 

@@ -147,6 +147,13 @@ def _fibrillation_lines(measured: Measured) -> Iterator[str]:
         f"(95 % Wilson interval {100 * low:.0f} to {100 * high:.0f} %), of seven people; all but "
         "cu01 are training sources. Those of 207 that are not found as VF alarm as VT.\n"
     )
+    people = {name.partition(" ")[0] for name in measured.fibrillation}
+    met = {name.partition(" ")[0] for name in found}
+    low, high = wilson(len(met), len(people))
+    yield (
+        f"In at least one episode: {len(met)} of {len(people)} people "
+        f"({100 * low:.0f} to {100 * high:.0f} %).\n"
+    )
     yield "| episode | alarm as VF |"
     yield "| --- | --- |"
     for name, after in measured.fibrillation.items():
