@@ -46,6 +46,7 @@ from edge_runtime.signal.observations import (
     QualityChanged,
     WaveformJudged,
 )
+from edge_runtime.signal.shapes import ShapeBook
 from firmware_bridge.stream import SignalInfo
 
 FLAT: Final = "flat"
@@ -62,6 +63,7 @@ class _Scored:
     scores: list[float]
     tentative: bool
     leads: tuple[str, ...] | msgspec.UnsetType
+    window: NDArray[np.float32]
 
 
 _Single = PeakFound | QualityChanged | WaveformJudged | GapFound | LeadChanged | Horizon | _Scored
@@ -101,6 +103,7 @@ class Narrator:
         self._heart_rate = HeartRate(signal.rate_hz)
         self._advice = Advice(signal.leads)
         self._link_loss = LinkLoss(signal.rate_hz)
+        self._shapes = ShapeBook()
         self._state = _State(lead, off=[False] * len(signal.leads))
 
     def tell_all(self, observed: Sequence[Observation], classifier: Classifies) -> list[Event]:
@@ -132,6 +135,7 @@ class Narrator:
             "heart_rate": self._heart_rate.snapshot(),
             "advice": self._advice.snapshot(),
             "link_loss": self._link_loss.snapshot(),
+            "shapes": self._shapes.snapshot(),
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -140,6 +144,7 @@ class Narrator:
         self._heart_rate.restore(snapshot["heart_rate"])
         self._advice.restore(snapshot["advice"])
         self._link_loss.restore(snapshot["link_loss"])
+        self._shapes.restore(snapshot["shapes"])
 
     def _spread(self, one: Observation, classifier: Classifies) -> Iterator[_Told]:
         """Single things with their sort key: decided, then kind (what a later one depends on
@@ -157,10 +162,12 @@ class Narrator:
                     scores,
                     one.block.tentative.tolist(),
                     self._leads_of(one),
+                    one.block.window,
                     strict=True,
                 )
-                for at, decided, row, tentative, leads in told:
-                    yield decided, 2, at, _Scored(at, decided, row, tentative, leads)
+                for at, *values in told:
+                    beat = _Scored(at, *values)
+                    yield beat.decided, 2, at, beat
             case WaveformJudged():
                 yield one.decided, 2, one.at, one
             case GapFound():
@@ -266,7 +273,9 @@ class Narrator:
             reason=decision.reason,
             leads=beat.leads,
         )
-        label = Label(at, decided, decision.label, decision.best, classified.scores)
+        is_v = decision.label is BeatClass.VENTRICULAR
+        shape = self._shapes.number(beat.window) if is_v else None
+        label = Label(at, decided, decision.label, decision.best, classified.scores, shape)
         told = self._book.tell(label)
         return events + _before(classified, told)
 
@@ -309,6 +318,7 @@ class Narrator:
     def _tell_lead(self, change: LeadChanged) -> list[Event]:
         state = self._state
         state.lead, state.rr_broken = change.lead, True
+        self._shapes = ShapeBook()
         changed = AnalysisLeadChanged(
             at=change.at,
             decided=change.decided,

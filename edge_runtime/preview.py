@@ -1,7 +1,7 @@
 """What other limits would have raised: stored beats, classes, gaps and quality told to the rules.
 
 The store keeps what rules over beats need, so a limit can be tried on the last day in seconds. It
-keeps no waveform windows, electrode states or silences: `NOT_PREVIEWED` cannot be tried.
+keeps no waveform windows, shapes, electrode states or silences: `NOT_PREVIEWED` cannot be tried.
 """
 
 import sqlite3
@@ -34,6 +34,7 @@ NOT_PREVIEWED: Final = (
     "ventricular_fibrillation",
     "signal_lost",
     "lead_off",
+    "multiform_pvc",
     "pacer_not_capturing",
     "pacer_not_pacing",
 )

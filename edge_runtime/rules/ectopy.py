@@ -1,8 +1,9 @@
-"""Ectopic beats short of a run: couplet, bigeminy, trigeminy, R-on-T, PVCs per minute.
+"""Ectopic beats short of a run: couplet, patterns, R-on-T, multiform PVCs, PVCs per minute.
 
 Source: the forms and defaults of bedside monitors' manuals (Philips ST/AR, GE EK-Pro): two V in a
 row; three or more cycles of N V and of N N V; R-on-T is a V whose RR is less than a third of the
-mean at a rate below 100/min, followed by an RR of at least 1.25 times the mean. All need accepted
+mean at a rate below 100/min, followed by an RR of at least 1.25 times the mean; multiform are two
+shapes of V within the last 15 beats (`signal/shapes.py` tells them apart). All need accepted
 classes: a refused beat takes part in none of them. A single V is recorded and raises nothing.
 """
 
@@ -57,6 +58,18 @@ class ROnTSettings:
     """`clear_s`: over when so long none came."""
 
     enabled: bool = True
+    clear_s: float = bounded(10.0, 2.0, 60.0)
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+
+
+@dataclass(frozen=True, slots=True)
+class MultiformSettings:
+    """Two shapes of V within so many beats. `clear_s`: over when so long none were."""
+
+    enabled: bool = True
+    within_beats: int = bounded(15, 5, 60)
     clear_s: float = bounded(10.0, 2.0, 60.0)
 
     def __post_init__(self) -> None:
@@ -219,6 +232,46 @@ class ROnT(RecurringRule):
 
     def _lose(self) -> None:
         self.state.early = None
+
+
+class _MultiformState(RecurringState):
+    # shape and place of each V among the last beats, and the number of the beat
+    seen: list[tuple[int, int, int]] = msgspec.field(default_factory=list)
+    beats: int = 0
+
+
+class Multiform(RecurringRule):
+    """V of two looks close together."""
+
+    name: ClassVar[str] = "multiform_pvc"
+    State = _MultiformState
+    state: _MultiformState
+
+    def __init__(self, settings: MultiformSettings, clock: SignalClock) -> None:
+        super().__init__(clock, settings.clear_s)
+        self._within = settings.within_beats
+        source = f"{_MANUALS}: two shapes of V within {settings.within_beats} beats"
+        self.condition = Condition("multiform_pvc", Priority.LOW, source)
+
+    def _see(self, label: Label, rr: int | None) -> Findings:
+        state = self.state
+        state.beats += 1
+        while state.seen and state.seen[0][2] <= state.beats - self._within:
+            del state.seen[0]
+        if label.label is not _V or label.shape is None:
+            return NOTHING
+        state.seen.append((label.shape, label.at, state.beats))
+        shapes = {shape for shape, _, _ in state.seen}
+        if len(shapes) < 2:
+            return NOTHING
+        sentence = f"{len(shapes)} shapes of ventricular beats within {self._within} beats."
+        at = [place for _, place, _ in state.seen]
+        return self._met(
+            at, label.decided, "Multiform PVCs", sentence, {"shapes": float(len(shapes))}
+        )
+
+    def _lose(self) -> None:
+        self.state.seen = []
 
 
 class _PvcState(SequenceState):

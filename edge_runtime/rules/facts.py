@@ -57,7 +57,8 @@ class Label:
 
     `label` is what is emitted (Q: refused). `best` is the class of the highest score whether
     refused or not, None where the beat was given no score: high-priority rules go by it, because
-    poor quality must not silence them. `scores` are for an alarm's trace alone.
+    poor quality must not silence them. `scores` are for an alarm's trace alone. `shape` numbers the
+    look of a ventricular beat, None for others.
     """
 
     at: int
@@ -65,6 +66,7 @@ class Label:
     label: BeatClass
     best: BeatClass | None
     scores: dict[str, float] = field(default_factory=dict)
+    shape: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

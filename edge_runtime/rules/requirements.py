@@ -15,7 +15,6 @@ _RHYTHM: Final = "a rhythm bundle, which this set does not hold"
 NOT_IN_FORCE: Final = (
     Missing("af_start", _RHYTHM),
     Missing("af_end", _RHYTHM),
-    Missing("multiform_pvc", "a count of beat shapes, which this version does not keep"),
 )
 """`irregular_rhythm` speaks as long as nothing claims AF."""
 

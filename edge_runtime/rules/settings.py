@@ -10,6 +10,8 @@ from edge_runtime.rules.ectopy import (
     CoupletSettings,
     Geminy,
     GeminySettings,
+    Multiform,
+    MultiformSettings,
     PvcRate,
     PvcRateSettings,
     ROnT,
@@ -85,6 +87,7 @@ class RuleSettings:
     bigeminy: GeminySettings = field(default_factory=GeminySettings)
     trigeminy: GeminySettings = field(default_factory=GeminySettings)
     r_on_t: ROnTSettings = field(default_factory=ROnTSettings)
+    multiform_pvc: MultiformSettings = field(default_factory=MultiformSettings)
     pvcs_per_minute: PvcRateSettings = field(default_factory=PvcRateSettings)
     supraventricular: SupraventricularSettings = field(default_factory=SupraventricularSettings)
     bradycardia: SlowRateSettings = field(default_factory=SlowRateSettings)
@@ -125,6 +128,7 @@ def make_rules(settings: RuleSettings, clock: SignalClock) -> tuple[Rule, ...]:
         (settings.couplet, lambda: Couplet(settings.couplet, clock)),
         (settings.bigeminy, lambda: Geminy("bigeminy", 1, settings.bigeminy, clock)),
         (settings.trigeminy, lambda: Geminy("trigeminy", 2, settings.trigeminy, clock)),
+        (settings.multiform_pvc, lambda: Multiform(settings.multiform_pvc, clock)),
         (settings.pvcs_per_minute, lambda: PvcRate(settings.pvcs_per_minute, clock)),
         (settings.bradycardia, lambda: Bradycardia(settings.bradycardia, clock)),
         (settings.tachycardia, lambda: Tachycardia(settings.tachycardia, clock, fast_bpm)),

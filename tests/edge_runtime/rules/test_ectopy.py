@@ -2,10 +2,11 @@
 
 import pytest
 
-from edge_runtime.events import AlarmCleared, Phase, Rhythm, RhythmEpisode
+from edge_runtime.events import AlarmCleared, BeatClass, Phase, Rhythm, RhythmEpisode
 from edge_runtime.rules.ectopy import PvcRateSettings
+from edge_runtime.rules.facts import Beat, Label
 from edge_runtime.rules.settings import RuleSettings
-from tests.edge_runtime.rules.ward import LABEL, Ward
+from tests.edge_runtime.rules.ward import LABEL, LATENCY, Ward
 
 
 @pytest.mark.parametrize(
@@ -111,3 +112,31 @@ def test_an_alarm_carries_the_last_beats_the_quality_and_its_strip() -> None:
     assert [beat.at for beat in trace.beats][-1] == 23 * 400
     assert (trace.quality, trace.quality_reason) == ("good", "")
     assert (trace.strip_first, trace.strip_end) == (21 * 400 - 7500, 21 * 400 + 7500)
+
+
+def with_shapes(shapes: str, settings: RuleSettings | None = None) -> Ward:
+    """Beats 400 apart: N, or a V of the shape that the digit names."""
+    ward = Ward(settings)
+    for letter in shapes:
+        ward.at += 400
+        is_v = letter.isdigit()
+        label = BeatClass.VENTRICULAR if is_v else BeatClass.NORMAL
+        shape = int(letter) if is_v else None
+        at = ward.at
+        ward.events += ward.book.tell(Beat(at, at + LATENCY, 400))
+        ward.events += ward.book.tell(Label(at, at + LABEL, label, label, {}, shape))
+    return ward
+
+
+@pytest.mark.parametrize(
+    ("shapes", "n"),
+    [
+        ("N1NN2N", 1),
+        ("N1NN1N", 0),
+        ("1" + "N" * 13 + "2", 1),  # the 15th beat
+        ("1" + "N" * 14 + "2", 0),
+        ("12", 1),
+    ],
+)
+def test_multiform_is_two_shapes_within_fifteen_beats(shapes: str, n: int) -> None:
+    assert with_shapes(shapes).raised.count("multiform_pvc") == n
