@@ -19,6 +19,7 @@ from edge_runtime.rules.rule import NOTHING, Condition, Findings
 from edge_runtime.rules.sequence import (
     SLOW_RR_S,
     LastingRule,
+    PerMinuteRule,
     RecurringRule,
     RecurringState,
     SequenceState,
@@ -274,45 +275,19 @@ class Multiform(RecurringRule):
         self.state.seen = []
 
 
-class _PvcState(SequenceState):
-    active: bool = False
-    seen: list[int] = msgspec.field(default_factory=list)
-
-
-class PvcRate(LastingRule):
-    """Counts V within the last minute. A gap does not empty the count: it only makes it lower."""
+class PvcRate(PerMinuteRule):
+    """Counts V within the last minute."""
 
     name: ClassVar[str] = "pvcs_per_minute"
-    State = _PvcState
-    state: _PvcState
 
     def __init__(self, settings: PvcRateSettings, clock: SignalClock) -> None:
-        super().__init__(clock)
-        self._limit = settings.per_minute
-        self._minute = clock.samples(60.0)
-        self.condition = Condition(
+        condition = Condition(
             "pvcs_per_minute",
             Priority.LOW,
             f"{_MANUALS}: more than {settings.per_minute} PVCs a minute",
             refractory_s=settings.refractory_s,
         )
+        super().__init__(condition, settings.per_minute, "PVCs", clock)
 
-    def _see(self, label: Label, rr: int | None) -> Findings:
-        seen = self.state.seen
-        while seen and seen[0] <= label.at - self._minute:
-            del seen[0]
-        if label.label is _V:
-            seen.append(label.at)
-        n = len(seen)
-        if n <= self._limit:
-            return self._over(label.at, label.decided, f"{n} in the last minute")
-        if self.state.active:
-            return NOTHING
-        sentence = f"{n} ventricular beats within a minute; the limit is {self._limit}."
-        return self._begin(
-            seen[0], label.decided, "Many PVCs", sentence, {"pvcs_per_minute": float(n)}
-        )
-
-    def _break(self, at: int, decided: int, reason: str) -> Findings:
-        self.state.last = None
-        return NOTHING
+    def _counts(self, label: Label, rr: int | None) -> bool:
+        return label.label is _V

@@ -19,6 +19,7 @@ from edge_runtime.rules.rule import NOTHING, Condition, Findings
 from edge_runtime.rules.sequence import (
     SLOW_RR_S,
     LastingRule,
+    PerMinuteRule,
     RecurringRule,
     RecurringState,
     SequenceState,
@@ -114,45 +115,23 @@ class MissedBeat(RecurringRule):
         self.state.normals = 0
 
 
-class _PausesState(SequenceState):
-    active: bool = False
-    seen: list[int] = msgspec.field(default_factory=list)
-
-
-class PauseRate(LastingRule):
+class PauseRate(PerMinuteRule):
     """Counts long intervals by the beat that ends them."""
 
     name: ClassVar[str] = "pauses_per_minute"
-    State = _PausesState
-    state: _PausesState
 
     def __init__(self, settings: PauseRateSettings, clock: SignalClock) -> None:
-        super().__init__(clock)
-        self._limit = settings.per_minute
         self._long = clock.samples(settings.over_s)
-        self._minute = clock.samples(60.0)
-        self.condition = Condition(
+        condition = Condition(
             "pauses_per_minute",
             Priority.MEDIUM,
             f"{_MANUALS}: more than {settings.per_minute} pauses a minute",
             refractory_s=settings.refractory_s,
         )
+        super().__init__(condition, settings.per_minute, "pauses", clock)
 
-    def _see(self, label: Label, rr: int | None) -> Findings:
-        seen = self.state.seen
-        while seen and seen[0] <= label.at - self._minute:
-            del seen[0]
-        if rr is not None and rr > self._long:
-            seen.append(label.at)
-        n = len(seen)
-        if n <= self._limit:
-            return self._over(label.at, label.decided, f"{n} in the last minute")
-        if self.state.active:
-            return NOTHING
-        sentence = f"{n} pauses within a minute; the limit is {self._limit}."
-        return self._begin(
-            seen[0], label.decided, "Many pauses", sentence, {"pauses_per_minute": float(n)}
-        )
+    def _counts(self, label: Label, rr: int | None) -> bool:
+        return rr is not None and rr > self._long
 
 
 class _IrregularState(SequenceState):

@@ -102,6 +102,51 @@ class LastingRule(SequenceRule):
         return (End(self.condition, at, decided, reason),)
 
 
+class MinuteState(SequenceState):
+    """`seen`: where what is counted lay within the last minute."""
+
+    active: bool = False
+    seen: list[int] = msgspec.field(default_factory=list)
+
+
+class PerMinuteRule(LastingRule):
+    """More than `limit` of something within the last 60 s, of beats that `_counts` says yes to.
+
+    A gap does not empty the count: it only makes it lower.
+    """
+
+    State: ClassVar[type[msgspec.Struct]] = MinuteState
+
+    def __init__(self, condition: Condition, limit: int, what: str, clock: SignalClock) -> None:
+        super().__init__(clock)
+        self.condition = condition
+        self._limit = limit
+        self._what = what
+        self._minute = clock.samples(60.0)
+
+    def _counts(self, label: Label, rr: int | None) -> bool:
+        raise NotImplementedError
+
+    def _see(self, label: Label, rr: int | None) -> Findings:
+        seen = self.state.seen
+        while seen and seen[0] <= label.at - self._minute:
+            del seen[0]
+        if self._counts(label, rr):
+            seen.append(label.at)
+        n = len(seen)
+        if n <= self._limit:
+            return self._over(label.at, label.decided, f"{n} in the last minute")
+        if self.state.active:
+            return NOTHING
+        sentence = f"{n} {self._what} within a minute; the limit is {self._limit}."
+        values = {self.condition.name: float(n)}
+        return self._begin(seen[0], label.decided, f"Many {self._what}", sentence, values)
+
+    def _break(self, at: int, decided: int, reason: str) -> Findings:
+        self.state.last = None
+        return NOTHING
+
+
 class RecurringState(SequenceState):
     """`latest`: where the condition was met last."""
 

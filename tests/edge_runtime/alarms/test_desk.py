@@ -194,3 +194,33 @@ def test_a_store_that_fails_is_a_technical_alarm_at_the_desk() -> None:
     parts = Parts({"chest": lambda: driver}, lambda _: EchoEngine(), ListStore(failing), (), desk)
     asyncio.run(Supervisor(parts).run())
     assert [a.raised.text for a in desk.board().alarms] == ["no space left"]
+
+
+def test_the_daemon_loads_changed_site_rules_and_says_what_is_wrong(tmp_path: Path) -> None:
+    pytest.importorskip("rule_engine")
+    from edge_runtime.site_rules import SiteBook
+
+    file, desk = tmp_path / "site.toml", AlarmDesk()
+    file.write_text("[[rule]]\nname='a'\nwhen='readable'\ntext='A'\npriority='low'\n")
+    book = SiteBook(file, lambda problem: desk.trouble("site_rules", problem, lasts_s=None))
+    file.write_text("[[rule]]\nname='a'\nwhen='nonsense > 1'\ntext='A'\npriority='low'\n")
+
+    class Watcher(ListView):
+        async def run(self) -> None:
+            while not desk.board().alarms:
+                await asyncio.sleep(0.001)
+            raise StopAsyncIteration
+
+    driver = ListDriver(stream("chest"), stays=True)
+    parts = Parts(
+        {"chest": lambda: driver},
+        lambda _: EchoEngine(),
+        ListStore(),
+        (Watcher(),),
+        desk=desk,
+        site=book,
+    )
+    with pytest.raises(Exception, match="view failed"):
+        asyncio.run(Supervisor(parts, duration_s=20.0).run())
+    (shown,) = desk.board().alarms
+    assert "stay in force" in shown.raised.text
