@@ -31,6 +31,17 @@ log = logging.getLogger(__name__)
 
 def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
     """The parts of a daemon. Raises ConfigError and StoreError."""
+    sounder = AlsaSounder(config.sound.device) if config.sound.output == "alsa" else None
+    desk = AlarmDesk(config.alarms, config.store.directory / ALARM_STATE_FILE, sounder)
+
+    def told(problem: str) -> None:
+        if problem:
+            desk.trouble("site_rules", problem, lasts_s=None)
+        else:
+            desk.trouble_over("site_rules")
+
+    site = None if config.site_rules.file is None else SiteBook(config.site_rules.file, told)
+
     subjects = {source.name: source.subject for source in config.source}
     store = Store(
         config.store.directory,
@@ -46,17 +57,6 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
     for rule, needs in NOT_IN_FORCE:
         log.info("rule %s is not in force: it needs %s", rule, needs)
     sources = {source.name: source for source in config.source}
-
-    sounder = AlsaSounder(config.sound.device) if config.sound.output == "alsa" else None
-    desk = AlarmDesk(config.alarms, config.store.directory / ALARM_STATE_FILE, sounder)
-
-    def told(problem: str) -> None:
-        if problem:
-            desk.trouble("site_rules", problem, lasts_s=None)
-        else:
-            desk.trouble_over("site_rules")
-
-    site = None if config.site_rules.file is None else SiteBook(config.site_rules.file, told)
 
     def make_engine(opened: StreamOpened) -> Engine:
         source = sources[opened.source]

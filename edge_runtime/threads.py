@@ -80,12 +80,14 @@ class Ended:
 class PeopleActed:
     """In place of an item: a person, or the people's clock, changed what an alarm does.
 
-    `alarm`: its number in the running session, 0 for all; the rest as in `AlarmStateChanged`.
+    `alarm`: its number in `session`, 0 for all alarms of the running one; the rest as in
+    `AlarmStateChanged`. Of a session that is over nothing more is published.
     """
 
     alarm: int
     state: str
     by: str
+    session: str = ""
 
 
 InQueue = StreamItem | Ended | PeopleActed
@@ -248,6 +250,8 @@ class EngineThread(_Worker):
         if running is None:
             return  # refused, or ended before it was opened: there is no session
         engine, session = running
+        if isinstance(item, PeopleActed) and item.session not in {"", session.id}:
+            return
         if isinstance(item, ClockAnchor):
             session.see_anchor(item)
         elif isinstance(item, Gap):

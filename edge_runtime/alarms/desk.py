@@ -202,7 +202,9 @@ class AlarmDesk:
                     if change.alarm == ALL or session == change.session
                 ]
             for source in concerned:
-                self._post(source, PeopleActed(change.alarm, change.state, change.by))
+                self._post(
+                    source, PeopleActed(change.alarm, change.state, change.by, change.session)
+                )
 
     def _sound(self, priority: Priority | None, now_s: float) -> None:
         if self._sounder is None:

@@ -4,7 +4,8 @@ Source: PhysioNet/CinC Challenge 2015 ("fibrillatory, flutter, or oscillatory wa
 4 seconds"). Led by published measures of the signal (`signal/fibrillation.py`); no model and no
 quality can veto it. It cannot be switched off. One window of 4 s a second is judged; windows in
 a row that cover `after_s` begin the condition, back-dated to the start of the first; it ends when
-none looked like it for `clear_s`, which a gap prolongs. Quality only adds "or poor signal".
+none looked like it for `clear_s`, which a gap prolongs. Quality only adds "or poor signal"; what an
+electrode that is reported off picks up is no heart's.
 """
 
 # ruff: noqa: D102 - the handlers' contract is written once, at `Rule`.
@@ -45,6 +46,7 @@ class _State(msgspec.Struct):
     last_end: int = 0  # end of the last window of the row
     active: bool = False
     poor: bool = False
+    blind: bool = False
 
 
 class Fibrillation(Rule):
@@ -65,6 +67,8 @@ class Fibrillation(Rule):
 
     def on_waveform(self, waveform: Waveform) -> Findings:
         state = self.state
+        if state.blind:
+            return NOTHING
         if not waveform.fibrillatory:
             if not state.active:
                 state.since = None
@@ -85,9 +89,10 @@ class Fibrillation(Rule):
         return NOTHING
 
     def on_leads(self, leads: LeadsOff) -> Findings:
-        return (
-            self._end(leads.at, leads.decided, "the electrode is off") if leads.blind else NOTHING
-        )
+        self.state.blind = leads.blind
+        if not leads.blind:
+            return NOTHING
+        return self._end(leads.at, leads.decided, "the electrode is reported off")
 
     def on_quality(self, quality: Readability) -> Findings:
         self.state.poor = quality.level is not QualityLevel.GOOD

@@ -39,7 +39,7 @@ def test_what_a_person_does_is_answered_and_posted_to_its_source() -> None:
     desk.hear(raised(1, Priority.LOW), source="wrist", session="s2")
     assert desk.acknowledge("s1", 1, "nurse")
     assert not desk.acknowledge("s1", 1, "nurse")
-    assert desk.posted == [("chest", PeopleActed(1, "acknowledged", "nurse"))]
+    assert desk.posted == [("chest", PeopleActed(1, "acknowledged", "nurse", "s1"))]
     assert desk.pause_audio("nurse", 30.0)
     assert [source for source, _ in desk.posted[1:]] == ["chest", "wrist"]
     board = desk.board()
@@ -52,7 +52,7 @@ def test_time_goes_on_without_signal() -> None:
     desk.hear(raised(1))
     desk.now += 61.0
     desk.tick()
-    assert desk.posted == [("chest", PeopleActed(1, "escalated", "nobody"))]
+    assert desk.posted == [("chest", PeopleActed(1, "escalated", "nobody", "s1"))]
 
 
 def test_the_end_of_a_source_ends_its_conditions() -> None:

@@ -69,6 +69,10 @@ def test_the_electrode_off_ends_it() -> None:
     ward.events += ward.book.tell(LeadsOff(6500, 6500, frozenset({"I"}), blind=True))
     assert "ventricular_fibrillation" not in ward.active
     assert "lead_off" in ward.active
+    judged(ward, "ff", second=15)
+    assert "ventricular_fibrillation" not in ward.active
+    ward.events += ward.book.tell(LeadsOff(8200, 8200, frozenset(), blind=False))
+    assert "ventricular_fibrillation" in judged(ward, "ff", second=22).active
 
 
 @pytest.mark.parametrize("level", [QualityLevel.USABLE, QualityLevel.UNUSABLE])
