@@ -1,0 +1,87 @@
+"""Keys, images of every behaviour, and boards that run them."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from firmware_bridge.flash.check import TrustedImage, trusted_image
+from firmware_bridge.flash.session import Timing
+from firmware_bridge.flash.signature import load_keys
+from tests.firmware_bridge.flash.board_on_wire import BoardOnPty, BoardOnUdp, Wire, running
+from tests.firmware_bridge.flash.emulated_board import STREAMS, EmulatedBoard, body
+from tests.firmware_bridge.flash.signing import BOARD, KeyPair, make_key, sign
+
+QUICK = Timing(
+    answer_s=1.0,
+    erase_s=2.0,
+    patience_s=1.0,
+    boot_s=2.0,
+    battery_s=3.0,
+    self_test_s=1.5,
+    pause_s=0.05,
+)
+
+
+@dataclass
+class Site:
+    """A folder with a key, and images signed with it."""
+
+    folder: Path
+    key: KeyPair
+
+    def image(
+        self,
+        behaviour: bytes = STREAMS,
+        version: str = "1.1.0",
+        size: int = 6000,
+        board: str | None = BOARD,
+    ) -> Path:
+        """A signed image file."""
+        return sign(self.folder, body(behaviour, size), self.key, version=version, board=board)
+
+    def trusted(self, *arguments: object, **options: object) -> TrustedImage:
+        """The same, checked."""
+        path = self.image(*arguments, **options)  # type: ignore[arg-type]
+        return trusted_image(path, load_keys([self.key.public]))
+
+    def board(self, version: str = "1.0.0", **options: object) -> EmulatedBoard:
+        """A board that runs a good image of `version`."""
+        return EmulatedBoard(self.image(version=version).read_bytes(), **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path, make_key(tmp_path))
+
+
+@pytest.fixture
+def on_pty(tmp_path: Path) -> object:
+    """Run a board behind a port; gives the port's path."""
+    with ExitStack() as stack:
+
+        def run(board: EmulatedBoard, wire: Wire | None = None, name: str = "board") -> Path:
+            link = tmp_path / name
+            stack.enter_context(running(BoardOnPty(board, wire or Wire(), link)))
+            return link
+
+        yield run
+
+
+@pytest.fixture
+def on_udp() -> object:
+    """Run a board behind a socket; gives the address as a person writes it."""
+    with ExitStack() as stack:
+
+        def run(board: EmulatedBoard, wire: Wire | None = None) -> str:
+            on_wire = BoardOnUdp(board, wire or Wire())
+            stack.enter_context(running(on_wire))
+            return f"udp:127.0.0.1:{on_wire.port}"
+
+        yield run
+
+
+RunOnPty = Callable[..., Path]
+RunOnUdp = Callable[..., str]

@@ -1,0 +1,128 @@
+"""The commands as a script sees them, against a board behind a pty: exit status, stdout, stderr."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from firmware_bridge.cli import main
+from firmware_bridge.flash.holders import holders
+from tests.firmware_bridge.flash.board_on_wire import Wire
+from tests.firmware_bridge.flash.conftest import RunOnPty, RunOnUdp, Site
+from tests.firmware_bridge.flash.emulated_board import MUTE
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def flash(site: Site, device: str | Path, image: Path, *options: str) -> Result:
+    return run(
+        "flash",
+        device,
+        image,
+        "--keys",
+        site.key.public,
+        "--self-test",
+        "2",
+        "--boot",
+        "2",
+        *options,
+    )
+
+
+def test_flash_tells_its_stages_on_stderr_and_the_outcome_on_stdout(
+    site: Site, on_pty: RunOnPty
+) -> None:
+    port = on_pty(site.board())
+    said = flash(site, port, site.image(), "--json")
+    assert said.exit_code == 0, said.stderr
+    told = json.loads(said.stdout.splitlines()[-1])
+    assert (told["result"], told["before"], told["after"]) == ("installed", "1.0.0", "1.1.0")
+    assert "uploading\nrestarting the device\n" in said.stderr
+    again = flash(site, port, site.image())
+    assert again.stdout.splitlines()[-1].startswith(f"{port}: already installed, 1.1.0 -> 1.1.0")
+
+
+def test_each_failure_has_its_own_exit_status(site: Site, on_pty: RunOnPty) -> None:
+    port = on_pty(site.board(version="1.0.0", slot_bytes=9000), Wire(battery_percent=80))
+    low = on_pty(site.board(), Wire(battery_percent=5), name="low")
+    gone = on_pty(site.board(), Wire(vanish_at_reset=True), name="gone")
+    exits = {
+        "another board": (flash(site, port, site.image(board="other")), 14),
+        "older": (flash(site, port, site.image(version="0.9.0")), 15),
+        "too large": (flash(site, port, site.image(size=9000)), 16),
+        "low battery": (flash(site, low, site.image()), 17),
+        "vanished": (flash(site, gone, site.image()), 19),
+        "mute": (flash(site, port, site.image(MUTE)), 20),
+        "no port": (flash(site, "/dev/no-port", site.image()), 1),
+        "not an address": (flash(site, "tcp:host", site.image()), 2),
+        "no stream": (flash(site, "udp:127.0.0.1:1", site.image()), 2),
+    }
+    assert {name: said.exit_code for name, (said, _) in exits.items()} == {
+        name: code for name, (_, code) in exits.items()
+    }
+    messages = {said.stderr.splitlines()[-1] for said, _ in exits.values()}
+    assert len(messages) == len(exits)
+
+
+def test_a_port_that_another_program_has_open_is_refused(site: Site, tmp_path: Path) -> None:
+    """This process plays the other one: the list of processes is a folder of ours."""
+    port = tmp_path / "port"
+    port.touch()
+    process = tmp_path / "proc" / "4242"
+    (process / "fd").mkdir(parents=True)
+    (process / "comm").write_text("edge-runtime\n", encoding="utf-8")
+    (process / "fd" / "7").symlink_to(port)
+    (tmp_path / "proc" / str(os.getpid()) / "fd").mkdir(parents=True)
+    assert list(holders(port, tmp_path / "proc")) == [(4242, "edge-runtime")]
+    assert list(holders(tmp_path / "another", tmp_path / "proc")) == []
+
+
+def test_images_tells_slots_and_what_is_not_guarded(
+    site: Site, on_pty: RunOnPty, on_udp: RunOnUdp
+) -> None:
+    board = site.board()
+    board.secondary = site.image().read_bytes()
+    said = run("images", on_pty(board), "--json")
+    told = json.loads(said.stdout)
+    assert (told["board"], told["boot_loader"], told["buffer_bytes"]) == (
+        "ecg_board",
+        "MCUboot",
+        512,
+    )
+    assert [(slot["slot"], slot["version"], slot["active"]) for slot in told["slots"]] == [
+        (0, "1.0.0", True),
+        (1, "1.1.0", False),
+    ]
+    assert any("does not refuse older firmware" in note for note in told["exposure"])
+    text = run("images", on_udp(site.board(boot_mode=None))).stdout
+    assert "slot 0: 1.0.0 (active, confirmed, bootable)" in text
+    assert "whoever reaches this address can send firmware" in text
+    assert "accepts unsigned firmware from anyone in range" in text
+
+
+def test_revert_is_a_command_too(site: Site, on_pty: RunOnPty) -> None:
+    board = site.board()
+    assert run("revert", on_pty(board), "--no-stream").exit_code == 17
+    board.secondary, board.pending = site.image().read_bytes(), True
+    board.boot()
+    said = run("revert", on_pty(board, name="again"), "--no-stream", "--json")
+    assert json.loads(said.stdout)["result"] == "reverted"
+
+
+def test_logs_without_text_are_empty_and_udp_has_none(
+    site: Site, on_pty: RunOnPty, on_udp: RunOnUdp
+) -> None:
+    said = run("logs", on_pty(site.board()), "--for", "0.1")
+    assert (said.exit_code, said.stdout) == (0, "")
+    refused = run("logs", on_udp(site.board()), "--for", "0.1")
+    assert (refused.exit_code, refused.stdout) == (17, "")
+    assert "only a serial port" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["verify", "images", "flash", "revert", "logs"])
+def test_help_reads(command: str) -> None:
+    assert run(command, "--help").exit_code == 0
