@@ -14,7 +14,7 @@ from firmware_bridge.driver import Driver
 from firmware_bridge.errors import LinkError
 from firmware_bridge.flash.address import Address
 from firmware_bridge.flash.check import TrustedImage
-from firmware_bridge.flash.device import Identity, Slot, open_device
+from firmware_bridge.flash.device import Device, Identity, Slot, open_device
 from firmware_bridge.flash.errors import (
     LinkCutError,
     RefusedError,
@@ -159,8 +159,8 @@ class Session:
             async with open_device(self.address, self.timing.answer_s) as device:
                 held = [slot.digest for slot in await device.slots()]
                 if digest not in held:
-                    raise RefusedError("the device does not hold the image that was sent; again")
-                await device.try_at_next_reset(digest)
+                    raise RefusedError("the device does not hold the image that was sent")
+                await _try_at_next_reset(device, digest)
         if step <= Step.RESET:
             await self._start(digest)
         if step <= Step.SELF_TEST:
@@ -263,6 +263,15 @@ class Session:
             f"the device was reset and has not come back in {self.timing.boot_s:.0f} s; "
             f"nothing is confirmed: switch it off and on, and it starts the old firmware"
         )
+
+
+async def _try_at_next_reset(device: Device, digest: bytes) -> None:
+    try:
+        await device.try_at_next_reset(digest)
+    except RefusedError as error:
+        raise RefusedError(
+            f"{error}: it cannot try an image before it keeps it; the old firmware runs on"
+        ) from error
 
 
 def _result(step: Step, *, dry_run: bool) -> str:
