@@ -4,19 +4,20 @@ What needs smpclient, numpy or an event loop is imported by the command that nee
 """
 
 import json
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from firmware_bridge.errors import BridgeError, UsageError
-from firmware_bridge.flash.errors import FlashError
+from firmware_bridge.errors import UsageError
+from firmware_bridge.flash.running import reported_errors, run, session_for, shown
 
 if TYPE_CHECKING:
-    from firmware_bridge.flash.session import Progress, Session
+    from firmware_bridge.flash.check import TrustedImage
+    from firmware_bridge.flash.fleet import Member, Policy, Report
+    from firmware_bridge.flash.plan import Wishes
+    from firmware_bridge.flash.session import Outcome, Session
 
 DEFAULT_KEYS: Final = Path("/etc/ecg-edge/firmware-keys")
 
@@ -45,19 +46,6 @@ def register(group: click.Group) -> None:
     """Add the commands to `group`."""
     for command in (verify, images, flash, revert, logs):
         group.add_command(command)
-
-
-@contextmanager
-def reported_errors() -> Iterator[None]:
-    """Say what went wrong on stderr and leave with its exit code."""
-    try:
-        yield
-    except FlashError as error:
-        click.echo(f"firmware-bridge: {error}", err=True)
-        sys.exit(error.exit_code)
-    except BridgeError as error:
-        click.echo(f"firmware-bridge: {error}", err=True)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
 
 
 @click.command()
@@ -96,8 +84,8 @@ def images(device: str, as_json: bool) -> None:
     from firmware_bridge.flash.exposure import exposure  # noqa: PLC0415
 
     with reported_errors():
-        session = _session(device, None, no_stream=True)
-        identity = _run(session.identify())
+        session = session_for(device, None, no_stream=True)
+        identity = run(session.identify())
         notes = exposure(session.address, identity)
         if as_json:
             told = {
@@ -121,8 +109,7 @@ def images(device: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("device")
-@click.argument("image", type=click.Path(path_type=Path))
+@click.argument("targets", nargs=-1, required=True, metavar="[DEVICE] IMAGE")
 @keys_option
 @click.option("--board", help="What the device is, where it cannot tell itself.")
 @click.option("--allow-downgrade", is_flag=True, help="Older firmware than what runs is meant.")
@@ -145,10 +132,35 @@ def images(device: str, as_json: bool) -> None:
     help="Seconds that the device may take from reset to answering.",
 )
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
+@click.option(
+    "--all",
+    "members_file",
+    type=click.Path(path_type=Path),
+    help="Flash the devices of this file, one a line: DEVICE [STREAM-PORT]. The first goes alone.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="With --all: how many devices at a time.",
+)
+@click.option(
+    "--stop-at",
+    "stop_at_rate",
+    type=click.FloatRange(0, 1),
+    default=0.2,
+    show_default=True,
+    help="With --all: begin no more once a larger share has failed.",
+)
+@click.option(
+    "--run-file",
+    type=click.Path(path_type=Path),
+    help="With --all: what has ended, to go on from. Default: FILE.run.jsonl.",
+)
 @json_option
 def flash(
-    device: str,
-    image: Path,
+    targets: tuple[str, ...],
     key_paths: tuple[Path, ...],
     board: str | None,
     allow_downgrade: bool,
@@ -157,6 +169,10 @@ def flash(
     self_test_s: float,
     boot_s: float,
     dry_run: bool,
+    members_file: Path | None,
+    jobs: int,
+    stop_at_rate: float,
+    run_file: Path | None,
     as_json: bool,
 ) -> None:
     """Bring IMAGE onto DEVICE, without a brick.
@@ -168,6 +184,9 @@ def flash(
     Otherwise the old firmware comes back. After an interruption at any point the same command goes
     on from there.
 
+    With --all no DEVICE is given. Each device's end is reported on stdout and kept in the run file;
+    the same command goes on with those that are missing or failed.
+
     \b
     Exit status:
       0  installed (or already so)       15  a downgrade, not asked for
@@ -176,25 +195,77 @@ def flash(
      10  no image                        18  link cut; go on with the same command
      11  truncated                       19  vanished after its reset
      12  altered                         20  failed its test, old firmware runs
-     13  not signed with a site's key    21  a run over many devices was stopped
+     13  not signed with a site's key    21  of many devices some failed
      14  for another board
     """
     from firmware_bridge.flash.check import trusted_image  # noqa: PLC0415
+    from firmware_bridge.flash.fleet import Member, Policy  # noqa: PLC0415
     from firmware_bridge.flash.plan import Wishes  # noqa: PLC0415
     from firmware_bridge.flash.signature import load_keys  # noqa: PLC0415
 
     with reported_errors():
-        trusted = trusted_image(image, load_keys(key_paths or (DEFAULT_KEYS,)))
-        session = _session(
-            device, stream, no_stream=no_stream, self_test_s=self_test_s, boot_s=boot_s
+        expected = "IMAGE" if members_file else "DEVICE IMAGE"
+        if len(targets) != len(expected.split()):
+            raise UsageError(f"expected: flash {expected}")
+        trusted = trusted_image(Path(targets[-1]), load_keys(key_paths or (DEFAULT_KEYS,)))
+        task = _Task(
+            trusted, Wishes(board, allow_downgrade), no_stream, self_test_s, boot_s, dry_run
         )
-        with _shown(session):
-            wishes = Wishes(board, allow_downgrade)
-            outcome = _run(session.flash(trusted, wishes, dry_run=dry_run))
-        if as_json:
-            click.echo(json.dumps(outcome.describe()))
+        if members_file is None:
+            _print(task.one(Member(targets[0], stream)), as_json=as_json)
+        elif dry_run or stream:
+            raise UsageError("--dry-run and --stream are for one device; a list names its streams")
         else:
-            click.echo(outcome.sentence())
+            path = run_file or members_file.with_name(members_file.name + ".run.jsonl")
+            task.all(members_file, path, Policy(jobs, stop_at_rate), as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One image and what a person wished, for one device or many."""
+
+    trusted: "TrustedImage"
+    wishes: "Wishes"
+    no_stream: bool
+    self_test_s: float
+    boot_s: float
+    dry_run: bool
+
+    def one(self, member: "Member") -> "Outcome":
+        """Flash one device, with its progress shown."""
+        session = self._session(member)
+        with shown(session):
+            outcome: Outcome = run(session.flash(self.trusted, self.wishes, dry_run=self.dry_run))
+        return outcome
+
+    def all(self, members_file: Path, run_file: Path, policy: "Policy", *, as_json: bool) -> None:
+        """Flash the devices of a file, each reported as it ends."""
+        from firmware_bridge.flash.fleet import RunFile, flash_all, read_members  # noqa: PLC0415
+
+        async def flash_one(member: "Member") -> dict[str, object]:
+            session = self._session(member)
+            outcome = await session.flash(self.trusted, self.wishes, dry_run=False)
+            return outcome.describe()
+
+        def report(end: "Report") -> None:
+            words = "installed" if end.is_good else f"failed ({end.exit_code}): {end.error}"
+            click.echo(json.dumps(end.describe()) if as_json else f"{end.device}: {words}")
+
+        kept = RunFile(run_file, self.trusted.image.data)
+        run(flash_all(read_members(members_file), flash_one, kept, policy, report))
+
+    def _session(self, member: "Member") -> "Session":
+        return session_for(
+            member.device,
+            member.stream,
+            no_stream=self.no_stream,
+            self_test_s=self.self_test_s,
+            boot_s=self.boot_s,
+        )
+
+
+def _print(outcome: "Outcome", *, as_json: bool) -> None:
+    click.echo(json.dumps(outcome.describe()) if as_json else outcome.sentence())
 
 
 @click.command()
@@ -210,10 +281,10 @@ def revert(device: str, stream: str | None, no_stream: bool, as_json: bool) -> N
     `flash`.
     """
     with reported_errors():
-        session = _session(device, stream, no_stream=no_stream)
-        with _shown(session):
-            outcome = _run(session.revert())
-        click.echo(json.dumps(outcome.describe()) if as_json else outcome.sentence())
+        session = session_for(device, stream, no_stream=no_stream)
+        with shown(session):
+            outcome = run(session.revert())
+        _print(outcome, as_json=as_json)
 
 
 @click.command()
@@ -247,75 +318,6 @@ def logs(device: str, seconds: float, path: str | None, as_json: bool) -> None:
         return list(opened.console)
 
     with reported_errors():
-        session = _session(device, None, no_stream=True)
-        for line in _run(read()):
+        session = session_for(device, None, no_stream=True)
+        for line in run(read()):
             click.echo(json.dumps({"text": line}) if as_json else line)
-
-
-def _session(
-    device: str,
-    stream: str | None,
-    *,
-    no_stream: bool,
-    self_test_s: float = 5.0,
-    boot_s: float = 90.0,
-) -> "Session":
-    """A session with the device. Raises UsageError, or RefusedError when it is in use."""
-    from firmware_bridge.flash.address import SerialAddress, parse_address  # noqa: PLC0415
-    from firmware_bridge.flash.holders import require_free  # noqa: PLC0415
-    from firmware_bridge.flash.session import Session, Timing  # noqa: PLC0415
-    from firmware_bridge.links.serial import SerialSensor  # noqa: PLC0415
-
-    address = parse_address(device)
-    port = stream or (address.path if isinstance(address, SerialAddress) else None)
-    if port is None and not no_stream:
-        raise UsageError(f"{device}: say on which port it --stream's, or --no-stream")
-    ports = {port, address.path if isinstance(address, SerialAddress) else None}
-    for used in filter(None, ports):
-        require_free(Path(used))
-    driver = None if no_stream or port is None else (lambda: SerialSensor("flashed", port))
-    return Session(address, driver, Timing(self_test_s=self_test_s, boot_s=boot_s))
-
-
-def _run(work: Any) -> Any:
-    """The result of a coroutine. smpclient's own log would repeat what we say."""
-    import asyncio  # noqa: PLC0415
-    import logging  # noqa: PLC0415
-
-    for name in ("smpclient", "smp"):
-        logging.getLogger(name).addHandler(logging.NullHandler())
-    return asyncio.run(work)
-
-
-@contextmanager
-def _shown(session: "Session") -> Iterator[None]:
-    """Progress on stderr: a bar on a terminal, a line for each stage elsewhere."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress as Bar  # noqa: PLC0415
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        session.tell = _stage_lines()
-        yield
-        return
-    with Bar(console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def tell(now: "Progress") -> None:
-            total = now.total_bytes or None
-            bar.update(task, description=now.doing, completed=now.done_bytes, total=total)
-
-        session.tell = tell
-        yield
-
-
-def _stage_lines() -> Callable[["Progress"], None]:
-    last = ""
-
-    def tell(now: "Progress") -> None:
-        nonlocal last
-        if now.doing != last:
-            last = now.doing
-            click.echo(last, err=True)
-
-    return tell

@@ -283,5 +283,7 @@ def _code(answer: object) -> str:
 
 
 def _words(fault: Exception) -> str:
+    if isinstance(fault, TimeoutError):  # smpclient's text is the whole request
+        return "no answer in time"
     text = str(fault).strip().splitlines()
     return " ".join(text) if text else type(fault).__name__

@@ -30,6 +30,8 @@ class Wire:
     cut_at_bytes: list[int] = field(default_factory=list)
     """Unplug when the board has received so many bytes of images, once each."""
     unplugged_s: float = 0.05
+    cut_is_power: bool = False
+    """The board loses its power with its link, and starts anew."""
     vanish_at_reset: bool = False
     lose_answers: int = 0
     """How many of the next answers never leave the board."""
@@ -68,6 +70,9 @@ class BoardOnPty:
         if self.wire.cut_at_bytes and self.board.received_bytes >= self.wire.cut_at_bytes[0]:
             self.wire.cut_at_bytes.pop(0)
             self._unplug(self.wire.unplugged_s)
+            if self.wire.cut_is_power:
+                self.board.power_cycle()
+                self._restart()
 
     def close(self) -> None:
         """Take the port away."""

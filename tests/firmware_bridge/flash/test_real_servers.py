@@ -16,6 +16,7 @@ from firmware_bridge.cli import main
 from firmware_bridge.errors import LinkError
 from firmware_bridge.flash.address import SerialAddress
 from firmware_bridge.flash.check import trusted_image
+from firmware_bridge.flash.device import open_device
 from firmware_bridge.flash.errors import RevertedError
 from firmware_bridge.flash.plan import Wishes
 from firmware_bridge.flash.session import Session, Timing
@@ -93,6 +94,14 @@ class Mute:
         yield
 
 
+async def boot_log(link: Path) -> tuple[str, ...]:
+    """What the board writes after a reset, beside SMP."""
+    async with open_device(SerialAddress(str(link)), 5.0) as device:
+        await device.reset()
+        await device.listen(2.0)
+        return device.console
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_mcuboot_on_a_cortex_m0_tries_reverts_and_confirms(tmp_path: Path) -> None:
@@ -102,8 +111,12 @@ def test_mcuboot_on_a_cortex_m0_tries_reverts_and_confirms(tmp_path: Path) -> No
     trusted = trusted_image(path, load_keys([key.public]))
     link = tmp_path / "m0"
     with emulated(server, link):
-        told = json.loads(run("images", link, "--json").stdout)
+        asked = run("images", link, "--json")
+        assert asked.exit_code == 0, asked.stderr
+        told = json.loads(asked.stdout)
         assert (told["board"], told["slots"][0]["version"]) == (M0_BOARD, "0.0.0")
+
+        assert "I: Jumping to the first image slot" in asyncio.run(boot_log(link))
 
         mute = Session(SerialAddress(str(link)), Mute, PATIENT)
         with pytest.raises(RevertedError, match=r"nothing arrives; 0\.0\.0 runs again"):

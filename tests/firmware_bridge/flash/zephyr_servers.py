@@ -4,6 +4,7 @@ They are in smpclient's source distribution only. `servers_folder` finds them wh
 left them, or takes them from the package index; without either the tests skip and say why.
 """
 
+import contextlib
 import json
 import os
 import selectors
@@ -123,6 +124,7 @@ def emulated(server: Server, link: Path) -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(_process(command, server.folder))
         wire = stack.enter_context(_connected(port))
+        _wait_until_booted(wire)
         pty = PtyPort(link)
         pty.plug()
         stack.callback(pty.unplug)
@@ -132,6 +134,14 @@ def emulated(server: Server, link: Path) -> Iterator[None]:
         stack.callback(thread.join, 5)
         stack.callback(over.set)
         yield
+
+
+def _wait_until_booted(wire: socket.socket) -> None:
+    """A request that meets the emulated UART before Zephyr does may stop it for good."""
+    wire.settimeout(1.0)
+    with contextlib.suppress(TimeoutError):
+        while wire.recv(4096):
+            pass
 
 
 def _relay(wire: socket.socket, pty: PtyPort, over: threading.Event) -> None:
