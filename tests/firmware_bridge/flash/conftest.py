@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from firmware_bridge.flash.address import SerialAddress
 from firmware_bridge.flash.check import TrustedImage, trusted_image
-from firmware_bridge.flash.session import Timing
+from firmware_bridge.flash.session import Session, Timing
 from firmware_bridge.flash.signature import load_keys
+from firmware_bridge.links.serial import SerialSensor
 from tests.firmware_bridge.flash.board_on_wire import BoardOnPty, BoardOnUdp, Wire, running
 from tests.firmware_bridge.flash.emulated_board import STREAMS, EmulatedBoard, body
 from tests.firmware_bridge.flash.signing import BOARD, KeyPair, make_key, sign
@@ -23,6 +25,12 @@ QUICK = Timing(
     self_test_s=1.5,
     pause_s=0.05,
 )
+
+
+def session_at(port: Path) -> Session:
+    """A session with the sensor behind a port, in a hurry."""
+    path = str(port)
+    return Session(SerialAddress(path), lambda: SerialSensor("flashed", path), QUICK)
 
 
 @dataclass

@@ -15,13 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmware_bridge.flash.address import SerialAddress
 from firmware_bridge.flash.image import Version, parse
 from firmware_bridge.flash.plan import Wishes
-from firmware_bridge.flash.session import Session
-from firmware_bridge.links.serial import SerialSensor
 from tests.firmware_bridge.flash.board_on_wire import BoardOnPty, Wire, running
-from tests.firmware_bridge.flash.conftest import QUICK, Site
+from tests.firmware_bridge.flash.conftest import Site, session_at
 from tests.firmware_bridge.flash.emulated_board import EmulatedBoard
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -75,9 +72,7 @@ def test_the_same_run_survives_a_cut(
         link = tmp_path / f"board{k}"
         wire = Wire(cut_at_bytes=[point], cut_is_power=is_power)
         with running(BoardOnPty(board, wire, link)):
-            address = SerialAddress(str(link))
-            session = Session(address, lambda: SerialSensor("flashed", address.path), QUICK)
-            asyncio.run(session.flash(trusted, Wishes(), dry_run=False))
+            asyncio.run(session_at(link).flash(trusted, Wishes(), dry_run=False))
         row.count(board, size)
     row.check()
 

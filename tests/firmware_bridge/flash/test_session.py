@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from firmware_bridge.errors import LinkError
-from firmware_bridge.flash.address import SerialAddress, parse_address
+from firmware_bridge.flash.address import parse_address
 from firmware_bridge.flash.check import TrustedImage
 from firmware_bridge.flash.errors import (
     DowngradeError,
@@ -20,24 +20,18 @@ from firmware_bridge.flash.errors import (
 from firmware_bridge.flash.image import Version, parse
 from firmware_bridge.flash.plan import Wishes
 from firmware_bridge.flash.session import Outcome, Progress, Session
-from firmware_bridge.links.serial import SerialSensor
 from tests.firmware_bridge.flash.board_on_wire import Wire
-from tests.firmware_bridge.flash.conftest import QUICK, RunOnPty, RunOnUdp, Site
+from tests.firmware_bridge.flash.conftest import QUICK, RunOnPty, RunOnUdp, Site, session_at
 from tests.firmware_bridge.flash.emulated_board import GARBAGE, MUTE, NEVER_BOOTS, EmulatedBoard
 
 NEW = Version(1, 1, 0)
 OLD = Version(1, 0, 0)
 
 
-def session(port: Path) -> Session:
-    path = str(port)
-    return Session(SerialAddress(path), lambda: SerialSensor("flashed", path), QUICK)
-
-
 def flash(
     port: Path, trusted: TrustedImage, wishes: Wishes | None = None, *, dry_run: bool = False
 ) -> Outcome:
-    return asyncio.run(session(port).flash(trusted, wishes or Wishes(), dry_run=dry_run))
+    return asyncio.run(session_at(port).flash(trusted, wishes or Wishes(), dry_run=dry_run))
 
 
 def runs(board: EmulatedBoard) -> tuple[Version, bool]:
@@ -207,9 +201,9 @@ def test_revert_takes_back_a_trial_and_a_confirmed_image(site: Site, on_pty: Run
     board.boot()
     port = on_pty(board)
     assert runs(board) == (NEW, False)
-    outcome = asyncio.run(session(port).revert())
+    outcome = asyncio.run(session_at(port).revert())
     assert (outcome.before, outcome.after, runs(board)) == ("1.1.0", "1.0.0", (OLD, True))
-    asyncio.run(session(port).revert())  # the other slot holds 1.1.0: tried, proven, confirmed
+    asyncio.run(session_at(port).revert())  # the other slot holds 1.1.0: tried, proven, confirmed
     assert runs(board) == (NEW, True)
 
 
@@ -222,7 +216,7 @@ def test_progress_tells_every_stage_once_and_the_upload_in_bytes(
     site: Site, on_pty: RunOnPty
 ) -> None:
     seen: list[Progress] = []
-    to_flash = session(on_pty(site.board()))
+    to_flash = session_at(on_pty(site.board()))
     to_flash.tell = seen.append
     trusted = site.trusted()
     asyncio.run(to_flash.flash(trusted, Wishes(), dry_run=False))
