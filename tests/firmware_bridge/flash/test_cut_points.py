@@ -5,7 +5,6 @@ docs/reliability.md.
 """
 
 import asyncio
-import signal
 import subprocess
 import sys
 import time
@@ -83,8 +82,8 @@ def test_a_killed_host_goes_on_with_the_same_command(site: Site, tmp_path: Path)
     for k, point in enumerate(points(30, size, 3)):
         board = site.board()
         link = tmp_path / f"board{k}"
-        command = [sys.executable, "-m", "firmware_bridge", "flash", str(link), str(path)]
-        command += ["--keys", str(site.key.public), "--self-test", "2"]
+        command = [sys.executable, "-m", "tests.firmware_bridge.flash.flash_once"]
+        command += [str(link), str(path), str(site.key.public)]
         with running(BoardOnPty(board, Wire(), link)):
             _kill_at(command, board, point)
             assert (parse(board.primary).version, board.is_alive) == (OLD, True)
@@ -95,11 +94,11 @@ def test_a_killed_host_goes_on_with_the_same_command(site: Site, tmp_path: Path)
 
 def _kill_at(command: list[str], board: EmulatedBoard, point: int) -> None:
     process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + STARTED_WITHIN_S
-    while board.received_bytes < point and time.monotonic() < deadline:
+    while board.received_bytes < point and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.0005)
-    process.send_signal(signal.SIGKILL)
-    process.wait(10)
-    assert board.received_bytes >= point
+    process.kill()
+    _, said = process.communicate(timeout=10)
+    assert board.received_bytes >= point, said
