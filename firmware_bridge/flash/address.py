@@ -1,6 +1,7 @@
 """What a person writes for a device, and the transport that goes with it."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from firmware_bridge.errors import UsageError
 
@@ -27,10 +28,13 @@ class UdpAddress:
 
 
 Address = SerialAddress | UdpAddress
+ESP32_PREFIX: Final = "esp32:"
 
 
 def parse_address(text: str) -> Address:
     """`/dev/ttyACM0` or `udp:HOST[:PORT]` (IPv6 in brackets). Raises UsageError."""
+    if text.startswith(ESP32_PREFIX):
+        raise UsageError(f"{text}: the ESP32's ROM can only be given to `flash`, one at a time")
     if not text.startswith("udp:"):
         if not text.startswith(("/", ".")) and ":" in text:
             raise UsageError(f"{text!r}: give a serial port's path, or udp:HOST[:PORT]")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from firmware_bridge.errors import UsageError
+from firmware_bridge.flash.address import ESP32_PREFIX
 from firmware_bridge.flash.running import reported_errors, run, session_for, shown
 
 if TYPE_CHECKING:
@@ -62,10 +63,10 @@ def verify(image: Path, key_paths: tuple[Path, ...], board: str | None, as_json:
     Exit status: 0 yes, 2 wrong usage, 10 no image, 11 truncated, 12 altered, 13 not signed with a
     key of the site, 14 for another board.
     """
-    from firmware_bridge.flash.check import require_board, trusted_image  # noqa: PLC0415
-    from firmware_bridge.flash.signature import load_keys  # noqa: PLC0415
-
     with reported_errors():
+        from firmware_bridge.flash.check import require_board, trusted_image  # noqa: PLC0415
+        from firmware_bridge.flash.signature import load_keys  # noqa: PLC0415
+
         trusted = trusted_image(image, load_keys(key_paths or (DEFAULT_KEYS,)))
         if board is not None:
             require_board(trusted.image, board)
@@ -81,9 +82,9 @@ def images(device: str, as_json: bool) -> None:
     DEVICE is a serial port (/dev/ttyACM0, /dev/serial/by-id/...) or udp:HOST[:PORT]. Also says
     what its boot loader is known not to guard against.
     """
-    from firmware_bridge.flash.exposure import exposure  # noqa: PLC0415
-
     with reported_errors():
+        from firmware_bridge.flash.exposure import exposure  # noqa: PLC0415
+
         session = session_for(device, None, no_stream=True)
         identity = run(session.identify())
         notes = exposure(session.address, identity)
@@ -133,6 +134,21 @@ def images(device: str, as_json: bool) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
 @click.option(
+    "--esp32-offset",
+    type=lambda text: int(text, 0),
+    metavar="ADDRESS",
+    default="0x20000",
+    show_default=True,
+    help="With esp32: where the application lies in its flash.",
+)
+@click.option(
+    "--kept",
+    type=click.Path(path_type=Path),
+    default=Path("esp32-before.bin"),
+    show_default=True,
+    help="With esp32: keeps what was there, until the run has come to its end.",
+)
+@click.option(
     "--all",
     "members_file",
     type=click.Path(path_type=Path),
@@ -169,6 +185,8 @@ def flash(
     self_test_s: float,
     boot_s: float,
     dry_run: bool,
+    esp32_offset: int,
+    kept: Path,
     members_file: Path | None,
     jobs: int,
     stop_at_rate: float,
@@ -184,6 +202,10 @@ def flash(
     Otherwise the old firmware comes back. After an interruption at any point the same command goes
     on from there.
 
+    DEVICE may also be esp32:PORT, for a board that waits in its ROM's loader: the esptool program
+    writes and verifies; --board has to be said, and what was there is read first and written back
+    if the new firmware does not stream.
+
     With --all no DEVICE is given. Each device's end is reported on stdout and kept in the run file;
     the same command goes on with those that are missing or failed.
 
@@ -198,12 +220,12 @@ def flash(
      13  not signed with a site's key    21  of many devices some failed
      14  for another board
     """
-    from firmware_bridge.flash.check import trusted_image  # noqa: PLC0415
-    from firmware_bridge.flash.fleet import Member, Policy  # noqa: PLC0415
-    from firmware_bridge.flash.plan import Wishes  # noqa: PLC0415
-    from firmware_bridge.flash.signature import load_keys  # noqa: PLC0415
-
     with reported_errors():
+        from firmware_bridge.flash.check import trusted_image  # noqa: PLC0415
+        from firmware_bridge.flash.fleet import Member, Policy  # noqa: PLC0415
+        from firmware_bridge.flash.plan import Wishes  # noqa: PLC0415
+        from firmware_bridge.flash.signature import load_keys  # noqa: PLC0415
+
         expected = "IMAGE" if members_file else "DEVICE IMAGE"
         if len(targets) != len(expected.split()):
             raise UsageError(f"expected: flash {expected}")
@@ -211,7 +233,9 @@ def flash(
         task = _Task(
             trusted, Wishes(board, allow_downgrade), no_stream, self_test_s, boot_s, dry_run
         )
-        if members_file is None:
+        if members_file is None and targets[0].startswith(ESP32_PREFIX):
+            _print(task.esp32(targets[0], stream, esp32_offset, kept), as_json=as_json)
+        elif members_file is None:
             _print(task.one(Member(targets[0], stream)), as_json=as_json)
         elif dry_run or stream:
             raise UsageError("--dry-run and --stream are for one device; a list names its streams")
@@ -234,6 +258,18 @@ class _Task:
     def one(self, member: "Member") -> "Outcome":
         """Flash one device, with its progress shown."""
         session = self._session(member)
+        with shown(session):
+            outcome: Outcome = run(session.flash(self.trusted, self.wishes, dry_run=self.dry_run))
+        return outcome
+
+    def esp32(self, device: str, stream: str | None, offset: int, kept: Path) -> "Outcome":
+        """Flash one board through its ROM, with its progress shown."""
+        from firmware_bridge.flash.esp32 import Esp32Session, Esptool  # noqa: PLC0415
+        from firmware_bridge.flash.fleet import Member  # noqa: PLC0415
+
+        port = device.removeprefix(ESP32_PREFIX)
+        streaming = self._session(Member(port, stream))
+        session = Esp32Session(Esptool(port), streaming.driver, offset, kept, streaming.timing)
         with shown(session):
             outcome: Outcome = run(session.flash(self.trusted, self.wishes, dry_run=self.dry_run))
         return outcome
@@ -304,20 +340,18 @@ def logs(device: str, seconds: float, path: str | None, as_json: bool) -> None:
 
     With --json every line is an object. A sensor that streams on the same port is told to stop.
     """
-    from firmware_bridge.flash.device import Device, open_device  # noqa: PLC0415
+    with reported_errors():
+        session = session_for(device, None, no_stream=True)
+        for line in run(_text_of(session, path, seconds)):
+            click.echo(json.dumps({"text": line}) if as_json else line)
 
-    async def read() -> list[str]:
-        async with open_device(session.address, session.timing.answer_s) as opened:
-            return await _text_of(opened)
 
-    async def _text_of(opened: Device) -> list[str]:
+async def _text_of(session: "Session", path: str | None, seconds: float) -> list[str]:
+    from firmware_bridge.flash.device import open_device  # noqa: PLC0415
+
+    async with open_device(session.address, session.timing.answer_s) as opened:
         if path is not None:
             content = await opened.read_file(path)
             return content.decode(errors="replace").splitlines()
         await opened.listen(seconds)
         return list(opened.console)
-
-    with reported_errors():
-        session = session_for(device, None, no_stream=True)
-        for line in run(read()):
-            click.echo(json.dumps({"text": line}) if as_json else line)

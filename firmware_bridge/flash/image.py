@@ -117,6 +117,14 @@ def parse(data: bytes) -> Image:
     return Image(data, Version(*version), _board(protected), hash_name, digest, tlv_at, tlvs)
 
 
+def version_of(data: bytes) -> Version | None:
+    """The version in the header at the start of `data`, believed as it is; None: no header."""
+    if len(data) < _HEADER.size:
+        return None
+    magic, *_, major, minor, revision, build = _HEADER.unpack_from(data)
+    return Version(major, minor, revision, build) if magic == HEADER_MAGIC else None
+
+
 def _refuse_what_cannot_be_checked(flags: int) -> None:
     if flags & _ENCRYPTED_FLAGS:
         raise ImageFormatError("the image is encrypted: only the device could check its hash")

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -12,7 +12,11 @@ from firmware_bridge.errors import BridgeError, UsageError
 from firmware_bridge.flash.errors import FlashError
 
 if TYPE_CHECKING:
+    from firmware_bridge.flash.esp32 import Esp32Session
     from firmware_bridge.flash.session import Progress, Session
+
+
+_EXTRA: Final = {"smpclient", "smp", "pydantic", "cryptography", "serialx"}
 
 
 @contextmanager
@@ -20,6 +24,11 @@ def reported_errors() -> Iterator[None]:
     """Say what went wrong on stderr and leave with its exit code."""
     try:
         yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        click.echo("firmware-bridge: flashing needs `pip install 'ecg-edge[flash]'`", err=True)
+        sys.exit(2)
     except FlashError as error:
         click.echo(f"firmware-bridge: {error}", err=True)
         sys.exit(error.exit_code)
@@ -64,7 +73,7 @@ def run(work: Any) -> Any:
 
 
 @contextmanager
-def shown(session: "Session") -> Iterator[None]:
+def shown(session: "Session | Esp32Session") -> Iterator[None]:
     """Progress on stderr: a bar on a terminal, a line for each stage elsewhere."""
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress as Bar  # noqa: PLC0415

@@ -85,8 +85,8 @@ class Outcome:
         )
 
 
-def _silent(_: Progress) -> None:
-    pass
+def silent(_: Progress) -> None:
+    """Tell nobody."""
 
 
 @dataclass(slots=True)
@@ -97,7 +97,7 @@ class Session:
     address: Address
     driver: Callable[[], Driver] | None
     timing: Timing = field(default_factory=Timing)
-    tell: Callable[[Progress], None] = _silent
+    tell: Callable[[Progress], None] = silent
 
     async def identify(self) -> Identity:
         """What the device is. Raises LinkError."""

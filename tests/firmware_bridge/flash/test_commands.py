@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -152,6 +153,18 @@ def test_a_fleet_is_flashed_from_a_list_and_goes_on_after_a_failure(
     assert second.exit_code == 0
     assert [json.loads(line)["device"] for line in second.stdout.splitlines()] == [str(ports[1])]
     assert run("flash", ports[0], image, *options).exit_code == 2
+
+
+def test_without_the_extra_it_says_what_to_install(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [n for n in sys.modules if n.startswith("firmware_bridge.flash.sign")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "firmware_bridge.flash.check", raising=False)
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+    said = run("verify", site.image(), "--keys", site.key.public)
+    assert said.exit_code == 2
+    assert "pip install 'ecg-edge[flash]'" in said.stderr
 
 
 @pytest.mark.parametrize("command", ["verify", "images", "flash", "revert", "logs"])
