@@ -33,11 +33,11 @@ from firmware_bridge.errors import LinkError
 from firmware_bridge.flash.address import Address, SerialAddress
 from firmware_bridge.flash.errors import NoRoomError, RefusedError
 from firmware_bridge.flash.image import Version
-from firmware_bridge.flash.smp_serial import SerialTransport
+from firmware_bridge.flash.smp_serial import UNLIMITED, SerialTransport
 from firmware_bridge.flash.smp_udp import UdpTransport
 
 _TRIES: Final = 3
-_SMALLEST_WITH_HASH: Final = 128
+SMALLEST_WITH_HASH: Final = 128
 """A first packet with the file's hash and the 32 bytes of header that Zephyr wants does not fit a
 shorter message."""
 _LINK_FAULTS: Final = (
@@ -127,6 +127,11 @@ class Device:
         self._transport = transport
         self._answer_s = answer_s
 
+    @property
+    def message_bytes(self) -> int:
+        """Longest message of this link."""
+        return self._transport.max_unencoded_size
+
     async def identify(self) -> Identity:
         """Everything that can be asked without changing anything. Raises LinkError."""
         slots = await self.slots()
@@ -148,7 +153,7 @@ class Device:
 
         Raises LinkError (call again to go on), NoRoomError or RefusedError.
         """
-        with_hash = self._transport.max_unencoded_size >= _SMALLEST_WITH_HASH
+        with_hash = self._transport.max_unencoded_size >= SMALLEST_WITH_HASH
         chunks = self._client.upload(data, 0, False, first_s, self._answer_s, use_sha=with_hash)
         try:
             async for offset in chunks:
@@ -235,13 +240,16 @@ async def repeated(request: Callable[[], Awaitable[Any]]) -> Any:
 
 
 @asynccontextmanager
-async def open_device(address: Address, answer_s: float) -> AsyncIterator[Device]:
-    """The device at `address`, for as long as the context lasts. Raises LinkError."""
+async def open_device(
+    address: Address, answer_s: float, longest: int = UNLIMITED
+) -> AsyncIterator[Device]:
+    """The device at `address`, for as long as the context lasts; no message is longer than
+    `longest` bytes. Raises LinkError."""
     transport: SMPTransport
     if isinstance(address, SerialAddress):
-        transport, where = SerialTransport(), address.path
+        transport, where = SerialTransport(longest=longest), address.path
     else:
-        transport, where = UdpTransport(address.port), address.host
+        transport, where = UdpTransport(address.port, longest), address.host
     client = SMPClient(transport, where, timeout_s=answer_s)
     try:
         await client.connect(answer_s)
@@ -267,7 +275,9 @@ def _slot(state: Any) -> Slot:
 
 
 def _upload_fault(fault: SMPUploadError) -> Exception:
-    answer = fault.args[0] if fault.args else fault
+    answer = fault.args[0] if fault.args else ""
+    if isinstance(answer, str):
+        return RefusedError(f"the device refuses the upload: {answer}")
     code = getattr(getattr(answer, "err", None), "rc", None)
     if code in _NO_ROOM:
         return NoRoomError(f"the device has no room for the image: {_code(answer)}")

@@ -64,8 +64,8 @@ class RefusedError(FlashError):
 
 
 class LinkCutError(FlashError):
-    """The device stopped answering before the new firmware was started; the old one is untouched
-    and the same command goes on where this one ended."""
+    """The device stopped answering in the middle. Nothing is lost: the same command goes on where
+    this one ended."""
 
     exit_code = 18
 

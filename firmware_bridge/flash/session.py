@@ -14,7 +14,13 @@ from firmware_bridge.driver import Driver
 from firmware_bridge.errors import LinkError
 from firmware_bridge.flash.address import Address
 from firmware_bridge.flash.check import TrustedImage
-from firmware_bridge.flash.device import Device, Identity, Slot, open_device
+from firmware_bridge.flash.device import (
+    SMALLEST_WITH_HASH,
+    Device,
+    Identity,
+    Slot,
+    open_device,
+)
 from firmware_bridge.flash.errors import (
     LinkCutError,
     RefusedError,
@@ -23,6 +29,7 @@ from firmware_bridge.flash.errors import (
 )
 from firmware_bridge.flash.plan import Step, Wishes, first_step, require_battery
 from firmware_bridge.flash.probe import Watched, watch
+from firmware_bridge.flash.smp_serial import UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class Timing:
     erase_s: float = 40.0
     """For the first packet of an upload, at which a device may erase the whole slot."""
     patience_s: float = 30.0
-    """Without any progress of an upload, reconnecting all the time."""
+    """Without any progress of an upload, reconnecting all the time; the last attempt ends later."""
     boot_s: float = 90.0
     """From reset to answering again; swapping a slot of 512 kB takes tens of seconds."""
     battery_s: float = 12.0
@@ -118,7 +125,10 @@ class Session:
         before = str(identity.running.version) if identity.running else "unknown"
         watched = Watched()
         if not dry_run:
-            watched = await self._go_on_from(step, image.data, image.digest)
+            try:
+                watched = await self._go_on_from(step, image.data, image.digest)
+            except LinkError as error:
+                raise LinkCutError(f"{error}; give the same command again to go on") from error
         return Outcome(
             str(self.address),
             _result(step, dry_run=dry_run),
@@ -154,7 +164,7 @@ class Session:
 
     async def _go_on_from(self, step: Step, data: bytes, digest: bytes) -> Watched:
         if step <= Step.UPLOAD:
-            await self._upload(data)
+            await self._upload(data, digest)
         if step <= Step.TRY:
             async with open_device(self.address, self.timing.answer_s) as device:
                 held = [slot.digest for slot in await device.slots()]
@@ -177,9 +187,11 @@ class Session:
         require_battery(watched.battery_percent)
         return watched.battery_percent
 
-    async def _upload(self, data: bytes) -> None:
-        """Until everything is there, over as many links as it takes."""
-        arrived, advanced_at = 0, time.monotonic()
+    async def _upload(self, data: bytes, digest: bytes) -> None:
+        """Until everything is there, over as many links as it takes, in ever shorter messages where
+        long ones get no answer: a device may not hold what it says, a path may not carry it."""
+        arrived, advanced_at, is_new_link = 0, time.monotonic(), False
+        longest = size = UNLIMITED
 
         def progress(offset: int) -> None:
             nonlocal arrived, advanced_at
@@ -188,16 +200,24 @@ class Session:
             self.tell(Progress("uploading", offset, len(data)))
 
         while True:
+            began = time.monotonic()
             try:
-                async with open_device(self.address, self.timing.answer_s) as device:
+                async with open_device(self.address, self.timing.answer_s, longest) as device:
+                    size = device.message_bytes
+                    # The answer to the very last packet may be what was lost.
+                    if is_new_link and any(s.digest == digest for s in await device.slots()):
+                        return
                     await device.upload(data, self.timing.erase_s, progress)
                 return
             except LinkError as error:
-                if time.monotonic() - advanced_at > self.timing.patience_s:
+                if began - advanced_at > self.timing.patience_s:
                     raise LinkCutError(
                         f"{error}; {arrived} of {len(data)} bytes are there and the old firmware "
                         f"is untouched: give the same command again to go on"
                     ) from error
+                is_new_link = True
+                if isinstance(error.__cause__, TimeoutError) and size > SMALLEST_WITH_HASH:
+                    longest, advanced_at = max(size // 2, SMALLEST_WITH_HASH), time.monotonic()
                 await asyncio.sleep(self.timing.pause_s)
 
     async def _start(self, digest: bytes) -> None:

@@ -22,6 +22,7 @@ from firmware_bridge import protocol
 from firmware_bridge.framing import encode_frame
 
 DEFAULT_BAUD: Final = 115_200
+UNLIMITED: Final = 65_535
 _LINE_LENGTH: Final = 128
 """Characters of one line on the wire: what Zephyr's console transport takes."""
 _FRAME_OVERHEAD: Final = 4
@@ -38,9 +39,11 @@ _QUIET: Final = encode_frame(protocol.encode(protocol.Command(protocol.MessageTy
 
 
 class SerialTransport(SMPTransport):
-    """One port. `console` holds the last lines of text that were no SMP."""
+    """One port. `console` holds the last lines of text that were no SMP; no message is longer than
+    `longest` bytes."""
 
-    def __init__(self, baud: int = DEFAULT_BAUD) -> None:
+    def __init__(self, baud: int = DEFAULT_BAUD, longest: int = UNLIMITED) -> None:
+        self._longest = longest
         self.console: deque[str] = deque(maxlen=_CONSOLE_LINES)
         self._baud = baud
         self._address = ""
@@ -119,7 +122,7 @@ class SerialTransport(SMPTransport):
         """Longest message: what fills the server's buffer, once that is known."""
         if self._smp_server_transport_buffer_size is None:
             return _ONE_LINE
-        return self._smp_server_transport_buffer_size - _FRAME_OVERHEAD
+        return min(self._longest, self._smp_server_transport_buffer_size - _FRAME_OVERHEAD)
 
     async def listen(self) -> None:
         """Keep text until cancelled or the port is gone (SMPTransportDisconnected)."""

@@ -4,16 +4,16 @@ from typing import Final
 
 from smpclient.transport.udp import SMPUDPTransport
 
-DEFAULT_PORT: Final = 1337
 _SEQUENCE_AT: Final = 6
 
 
 class UdpTransport(SMPUDPTransport):
     """One server at `host:port`. Answers to earlier requests, late or repeated, are skipped, and
-    no message is longer than the server's buffer."""
+    no message is longer than the server's buffer or `longest` bytes."""
 
-    def __init__(self, port: int = DEFAULT_PORT) -> None:
+    def __init__(self, port: int, longest: int) -> None:
         super().__init__()
+        self._longest = longest
         self._port = port
 
     async def connect(self, address: str, timeout_s: float, port: int | None = None) -> None:
@@ -31,5 +31,5 @@ class UdpTransport(SMPUDPTransport):
     @property
     def max_unencoded_size(self) -> int:
         """Longest message that is neither fragmented nor longer than the server's buffer."""
-        unfragmented = super().max_unencoded_size
+        unfragmented = min(super().max_unencoded_size, self._longest)
         return min(unfragmented, self._smp_server_transport_buffer_size or unfragmented)

@@ -33,6 +33,8 @@ class Wire:
     cut_is_power: bool = False
     """The board loses its power with its link, and starts anew."""
     vanish_at_reset: bool = False
+    carries_bytes: int = 65_535
+    """Longer SMP messages never arrive, whatever the board says of its buffer."""
     lose_answers: int = 0
     """How many of the next answers never leave the board."""
 
@@ -127,6 +129,8 @@ class BoardOnPty:
             self._decoder.send(line)
         except StopIteration as whole:
             self._decoder = None
+            if len(whole.value) > self.wire.carries_bytes:
+                return
             answer = self.board.handle(bytes(whole.value))
             if self.wire.lose_answers:
                 self.wire.lose_answers -= 1

@@ -27,10 +27,12 @@ QUICK = Timing(
 )
 
 
-def session_at(port: Path) -> Session:
-    """A session with the sensor behind a port, in a hurry."""
+def session_at(port: Path, *, streams: bool = True) -> Session:
+    """A session with the device behind a port, in a hurry; where streaming is not the point, its
+    answer is test enough."""
     path = str(port)
-    return Session(SerialAddress(path), lambda: SerialSensor("flashed", path), QUICK)
+    driver = (lambda: SerialSensor("flashed", path)) if streams else None
+    return Session(SerialAddress(path), driver, QUICK)
 
 
 @dataclass

@@ -21,7 +21,7 @@ from firmware_bridge.flash.errors import RevertedError
 from firmware_bridge.flash.plan import Wishes
 from firmware_bridge.flash.session import Session, Timing
 from firmware_bridge.flash.signature import load_keys
-from firmware_bridge.flash.smp_serial import SerialTransport
+from firmware_bridge.flash.smp_serial import UNLIMITED, SerialTransport
 from firmware_bridge.flash.smp_udp import UdpTransport
 from firmware_bridge.stream import StreamItem
 from tests.firmware_bridge.flash.signing import KeyPair, make_key, run_imgtool
@@ -71,7 +71,7 @@ def test_a_real_server_s_file_is_read_and_what_is_missing_is_named(tmp_path: Pat
 
 def test_a_real_udp_server_gets_no_message_that_would_be_fragmented(tmp_path: Path) -> None:
     with native(Server.find("native_sim", "udp"), tmp_path):
-        assert asyncio.run(echoes(UdpTransport(), "127.0.0.1")) == 1500 - 28
+        assert asyncio.run(echoes(UdpTransport(1337, UNLIMITED), "127.0.0.1")) == 1500 - 28
 
 
 def signed_anew(server: Server, folder: Path, key: KeyPair, version: str, board: str) -> Path:

@@ -29,9 +29,15 @@ OLD = Version(1, 0, 0)
 
 
 def flash(
-    port: Path, trusted: TrustedImage, wishes: Wishes | None = None, *, dry_run: bool = False
+    port: Path,
+    trusted: TrustedImage,
+    wishes: Wishes | None = None,
+    *,
+    dry_run: bool = False,
+    streams: bool = True,
 ) -> Outcome:
-    return asyncio.run(session_at(port).flash(trusted, wishes or Wishes(), dry_run=dry_run))
+    session = session_at(port, streams=streams)
+    return asyncio.run(session.flash(trusted, wishes or Wishes(), dry_run=dry_run))
 
 
 def runs(board: EmulatedBoard) -> tuple[Version, bool]:
@@ -89,21 +95,33 @@ def test_an_image_that_never_boots_is_reverted_by_the_boot_loader(
 def test_without_a_watchdog_it_has_to_be_switched_off_and_on(site: Site, on_pty: RunOnPty) -> None:
     board = site.board(has_watchdog=False)
     with pytest.raises(VanishedError, match="switch it off and on"):
-        flash(on_pty(board), site.trusted(NEVER_BOOTS))
+        flash(on_pty(board), site.trusted(NEVER_BOOTS), streams=False)
     board.power_cycle()
     assert runs(board) == (OLD, True)
 
 
 def test_a_device_that_vanishes_after_its_reset_is_told_so(site: Site, on_pty: RunOnPty) -> None:
     with pytest.raises(VanishedError, match="has not come back in 2 s"):
-        flash(on_pty(site.board(), Wire(vanish_at_reset=True)), site.trusted())
+        flash(on_pty(site.board(), Wire(vanish_at_reset=True)), site.trusted(), streams=False)
 
 
 def test_an_upload_goes_on_where_the_cable_was_pulled(site: Site, on_pty: RunOnPty) -> None:
     board, trusted = site.board(), site.trusted()
-    flash(on_pty(board, Wire(cut_at_bytes=[1000, 2500, 2600, 5000])), trusted)
+    flash(on_pty(board, Wire(cut_at_bytes=[1000, 2500, 2600, 5000])), trusted, streams=False)
     assert runs(board) == (NEW, True)
     assert board.received_bytes == len(trusted.image.data)  # nothing was sent twice
+
+
+def test_messages_get_shorter_where_long_ones_never_arrive(site: Site, on_pty: RunOnPty) -> None:
+    board = site.board()  # says 512 bytes
+    flash(on_pty(board, Wire(carries_bytes=300)), site.trusted(), streams=False)
+    assert runs(board) == (NEW, True)
+
+
+def test_a_cut_behind_the_last_packet_sends_nothing_again(site: Site, on_pty: RunOnPty) -> None:
+    board, trusted = site.board(), site.trusted()
+    flash(on_pty(board, Wire(cut_at_bytes=[len(trusted.image.data)])), trusted, streams=False)
+    assert (runs(board), board.received_bytes) == ((NEW, True), len(trusted.image.data))
 
 
 def test_a_link_that_stays_cut_leaves_the_old_firmware_and_the_way_to_go_on(
@@ -128,7 +146,7 @@ def test_a_run_that_was_killed_goes_on_from_the_device_s_own_state(
         board.pending = True
     if step == "started":
         board.boot()
-    flash(on_pty(board), trusted)
+    flash(on_pty(board), trusted, streams=False)
     assert runs(board) == (NEW, True)
     assert board.received_bytes == 0
 
@@ -201,9 +219,11 @@ def test_revert_takes_back_a_trial_and_a_confirmed_image(site: Site, on_pty: Run
     board.boot()
     port = on_pty(board)
     assert runs(board) == (NEW, False)
-    outcome = asyncio.run(session_at(port).revert())
+    outcome = asyncio.run(session_at(port, streams=False).revert())
     assert (outcome.before, outcome.after, runs(board)) == ("1.1.0", "1.0.0", (OLD, True))
-    asyncio.run(session_at(port).revert())  # the other slot holds 1.1.0: tried, proven, confirmed
+    asyncio.run(
+        session_at(port, streams=False).revert()
+    )  # the other slot holds 1.1.0: tried, proven, confirmed
     assert runs(board) == (NEW, True)
 
 
