@@ -1,7 +1,9 @@
-"""Upload of firmware: this program's transports beside smpclient's own, which smpmgr uses."""
+"""Upload of firmware: this program's transports beside smpclient's own and the smpmgr program."""
 
 import asyncio
+import shutil
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -30,7 +32,7 @@ def table(folder: Path) -> Table:
     shown = Table(
         title="upload of firmware in kB/s, median; smpmgr uploads with smpclient's own transports"
     )
-    for column in ("server", "runs", "this", "smpclient's own", "ratio"):
+    for column in ("server", "runs", "this", "smpclient's own", "ratio", "smpmgr"):
         shown.add_column(column, justify="left" if column == "server" else "right")
     key = make_key(folder)
     for name, runs, size, on_wire in (
@@ -38,14 +40,16 @@ def table(folder: Path) -> Table:
         ("emulated board, UDP, 2048 B buffer", 6, 200_000, _board_on_udp),
         ("Zephyr on a Cortex-M3 (QEMU), serial, 2048 B", 4, 100_000, _cortex_m3),
     ):
-        image = sign(folder, body(STREAMS, size), key).read_bytes()
+        path = sign(folder, body(STREAMS, size), key)
+        image = path.read_bytes()
         try:
+            smpmgr = _smpmgr(on_wire, folder, path)
             pairs = [_both(on_wire, folder, image, run % 2 == 1) for run in range(runs)]
         except pytest.skip.Exception as reason:
             shown.add_row(name, "", str(reason))
             continue
         here, there = map(statistics.median, zip(*pairs, strict=True))
-        shown.add_row(name, str(runs), f"{here:.1f}", f"{there:.1f}", f"{here / there:.2f}")
+        shown.add_row(name, str(runs), f"{here:.1f}", f"{there:.1f}", f"{here / there:.2f}", smpmgr)
     return shown
 
 
@@ -62,6 +66,20 @@ def _both(
             asyncio.run(upload(address, image))
             rates[upload] = len(image) / 1000 / (time.perf_counter() - started)
     return rates[_ours], rates[_theirs]
+
+
+def _smpmgr(
+    on_wire: Callable[[Path, bytes], AbstractContextManager[Address]], folder: Path, path: Path
+) -> str:
+    """Its rate over a serial port with what it does unless told otherwise, where it is installed."""
+    image = path.read_bytes()
+    with on_wire(folder, image) as address:
+        if shutil.which("smpmgr") is None or not isinstance(address, SerialAddress):
+            return "-"
+        command = ["smpmgr", "--timeout", "10", "--port", address.path, "image", "upload"]
+        started = time.perf_counter()
+        subprocess.run([*command, str(path)], check=True, capture_output=True)
+        return f"{len(image) / 1000 / (time.perf_counter() - started):.1f}"
 
 
 async def _ours(address: Address, image: bytes) -> None:
