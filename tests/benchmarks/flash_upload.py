@@ -71,7 +71,7 @@ def _both(
 def _smpmgr(
     on_wire: Callable[[Path, bytes], AbstractContextManager[Address]], folder: Path, path: Path
 ) -> str:
-    """Its rate over a serial port with what it does unless told otherwise, where it is installed."""
+    """Its rate over a serial port, as it comes, where it is installed."""
     image = path.read_bytes()
     with on_wire(folder, image) as address:
         if shutil.which("smpmgr") is None or not isinstance(address, SerialAddress):

@@ -1,17 +1,19 @@
 """Keys, images of every behaviour, and boards that run them."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from firmware_bridge.errors import LinkError
 from firmware_bridge.flash.address import SerialAddress
 from firmware_bridge.flash.check import TrustedImage, trusted_image
 from firmware_bridge.flash.session import Session, Timing
 from firmware_bridge.flash.signature import load_keys
 from firmware_bridge.links.serial import SerialSensor
+from firmware_bridge.stream import StreamItem
 from tests.firmware_bridge.flash.board_on_wire import BoardOnPty, BoardOnUdp, Wire, running
 from tests.firmware_bridge.flash.emulated_board import STREAMS, EmulatedBoard, body
 from tests.firmware_bridge.flash.signing import BOARD, KeyPair, make_key, sign
@@ -25,6 +27,14 @@ QUICK = Timing(
     self_test_s=1.5,
     pause_s=0.05,
 )
+
+
+class Mute:
+    """A driver of a sensor that never streams."""
+
+    async def stream(self) -> AsyncIterator[StreamItem]:
+        raise LinkError("nothing arrives")
+        yield
 
 
 def session_at(port: Path, *, streams: bool = True) -> Session:

@@ -1,7 +1,7 @@
 """ESP32 boards: the real esptool program against a fake ROM."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,7 @@ from firmware_bridge.flash.esp32 import Esp32Session, Esptool, esptool_program
 from firmware_bridge.flash.plan import Wishes
 from firmware_bridge.flash.session import Outcome
 from firmware_bridge.links.serial import SerialSensor
-from firmware_bridge.stream import StreamItem
-from tests.firmware_bridge.flash.conftest import QUICK, Site
+from tests.firmware_bridge.flash.conftest import QUICK, Mute, Site
 from tests.firmware_bridge.flash.fake_esp32 import FakeEsp32
 from tests.firmware_bridge.simulated import sensor_at
 
@@ -29,14 +28,6 @@ OPTIONS = ("--chip", "esp32", "--no-stub", "--before", "no-reset", "--after", "n
 BOARD = Wishes(board="ecg_board")
 
 pytestmark = pytest.mark.skipif(esptool_program() is None, reason="no esptool program")
-
-
-class Mute:
-    """A driver of a sensor that never streams."""
-
-    async def stream(self) -> AsyncIterator[StreamItem]:
-        raise LinkError("nothing arrives")
-        yield
 
 
 @pytest.fixture

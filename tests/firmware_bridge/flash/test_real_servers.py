@@ -3,7 +3,6 @@
 import asyncio
 import json
 import struct
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ from smpclient.generics import success
 from smpclient.requests.os_management import EchoWrite
 
 from firmware_bridge.cli import main
-from firmware_bridge.errors import LinkError
 from firmware_bridge.flash.address import SerialAddress
 from firmware_bridge.flash.check import trusted_image
 from firmware_bridge.flash.device import open_device
@@ -23,7 +21,7 @@ from firmware_bridge.flash.session import Session, Timing
 from firmware_bridge.flash.signature import load_keys
 from firmware_bridge.flash.smp_serial import UNLIMITED, SerialTransport
 from firmware_bridge.flash.smp_udp import UdpTransport
-from firmware_bridge.stream import StreamItem
+from tests.firmware_bridge.flash.conftest import Mute
 from tests.firmware_bridge.flash.signing import KeyPair, make_key, run_imgtool
 from tests.firmware_bridge.flash.zephyr_servers import Server, emulated, native
 
@@ -84,14 +82,6 @@ def signed_anew(server: Server, folder: Path, key: KeyPair, version: str, board:
     arguments += ["-S", "0x40000", "--align", "4", "--custom-tlv", "0xa0", board]
     assert run_imgtool(*arguments, unsigned, signed) == 0
     return signed
-
-
-class Mute:
-    """A driver of a sensor that never streams."""
-
-    async def stream(self) -> AsyncIterator[StreamItem]:
-        raise LinkError("nothing arrives")
-        yield
 
 
 async def boot_log(link: Path) -> tuple[str, ...]:
