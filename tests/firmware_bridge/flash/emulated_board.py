@@ -1,5 +1,5 @@
-"""A board with MCUboot and an SMP server that answers as Zephyr 4.4's does (test_real_servers.py
-runs that one). No I/O and no clock: bytes in, bytes out, and `boot` when it is reset.
+"""A board with MCUboot and an SMP server that answers as Zephyr 4.4's does, which the tests of
+real servers run. No I/O and no clock: bytes in, bytes out, and `boot` when it is reset.
 
 What an image does when it runs is written in its body, so that one that streams well, one that
 streams garbage and one that never starts can be flashed like any other.

@@ -10,7 +10,7 @@ from pathlib import Path
 from firmware_bridge.flash.check import trusted_image
 from firmware_bridge.flash.plan import Wishes
 from firmware_bridge.flash.signature import load_keys
-from tests.firmware_bridge.flash.conftest import session_at
+from tests.firmware_bridge.flash.workshop import session_at
 
 if __name__ == "__main__":
     port, image, key = map(Path, sys.argv[1:])

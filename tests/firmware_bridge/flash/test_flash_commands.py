@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from firmware_bridge.cli import main
 from firmware_bridge.flash.holders import holders
 from tests.firmware_bridge.flash.board_on_wire import Wire
-from tests.firmware_bridge.flash.conftest import RunOnPty, RunOnUdp, Site
 from tests.firmware_bridge.flash.emulated_board import MUTE
+from tests.firmware_bridge.flash.workshop import RunOnPty, RunOnUdp, Site
 
 
 def run(*arguments: str | Path) -> Result:

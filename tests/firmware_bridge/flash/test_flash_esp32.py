@@ -19,8 +19,8 @@ from firmware_bridge.flash.esp32 import Esp32Session, Esptool, esptool_program
 from firmware_bridge.flash.plan import Wishes
 from firmware_bridge.flash.session import Outcome
 from firmware_bridge.links.serial import SerialSensor
-from tests.firmware_bridge.flash.conftest import QUICK, Mute, Site
 from tests.firmware_bridge.flash.fake_esp32 import FakeEsp32
+from tests.firmware_bridge.flash.workshop import QUICK, Mute, Site
 from tests.firmware_bridge.simulated import sensor_at
 
 OFFSET = 0x20000

@@ -21,8 +21,8 @@ from firmware_bridge.flash.session import Session, Timing
 from firmware_bridge.flash.signature import load_keys
 from firmware_bridge.flash.smp_serial import UNLIMITED, SerialTransport
 from firmware_bridge.flash.smp_udp import UdpTransport
-from tests.firmware_bridge.flash.conftest import Mute
 from tests.firmware_bridge.flash.signing import KeyPair, make_key, run_imgtool
+from tests.firmware_bridge.flash.workshop import Mute
 from tests.firmware_bridge.flash.zephyr_servers import Server, emulated, native
 
 M0_BOARD = "qemu_cortex_m0/nrf51822"

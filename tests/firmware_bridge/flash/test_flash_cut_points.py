@@ -1,7 +1,6 @@
 """Cable, power or host gone at 100 random points of an upload: resumed or reverted, never bricked.
 
-`pytest -m slow -s tests/firmware_bridge/flash/test_cut_points.py` prints the rows of the table in
-docs/reliability.md.
+With `-m slow -s` it prints the rows of the table in docs/reliability.md.
 """
 
 import asyncio
@@ -17,8 +16,8 @@ import pytest
 from firmware_bridge.flash.image import Version, parse
 from firmware_bridge.flash.plan import Wishes
 from tests.firmware_bridge.flash.board_on_wire import BoardOnPty, Wire, running
-from tests.firmware_bridge.flash.conftest import Site, session_at
 from tests.firmware_bridge.flash.emulated_board import EmulatedBoard
+from tests.firmware_bridge.flash.workshop import Site, session_at
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

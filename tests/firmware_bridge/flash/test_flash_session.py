@@ -21,8 +21,8 @@ from firmware_bridge.flash.image import Version, parse
 from firmware_bridge.flash.plan import Wishes
 from firmware_bridge.flash.session import Outcome, Progress, Session
 from tests.firmware_bridge.flash.board_on_wire import Wire
-from tests.firmware_bridge.flash.conftest import QUICK, RunOnPty, RunOnUdp, Site, session_at
 from tests.firmware_bridge.flash.emulated_board import GARBAGE, MUTE, NEVER_BOOTS, EmulatedBoard
+from tests.firmware_bridge.flash.workshop import QUICK, RunOnPty, RunOnUdp, Site, session_at
 
 NEW = Version(1, 1, 0)
 OLD = Version(1, 0, 0)
