@@ -67,7 +67,7 @@ def verify(image: Path, key_paths: tuple[Path, ...], board: str | None, as_json:
         from firmware_bridge.flash.check import require_board, trusted_image  # noqa: PLC0415
         from firmware_bridge.flash.signature import load_keys  # noqa: PLC0415
 
-        trusted = trusted_image(image, load_keys(key_paths or (DEFAULT_KEYS,)))
+        trusted = trusted_image(image, load_keys(_trusted(key_paths)))
         if board is not None:
             require_board(trusted.image, board)
         click.echo(json.dumps(trusted.describe()) if as_json else trusted.sentence())
@@ -229,7 +229,7 @@ def flash(
         expected = "IMAGE" if members_file else "DEVICE IMAGE"
         if len(targets) != len(expected.split()):
             raise UsageError(f"expected: flash {expected}")
-        trusted = trusted_image(Path(targets[-1]), load_keys(key_paths or (DEFAULT_KEYS,)))
+        trusted = trusted_image(Path(targets[-1]), load_keys(_trusted(key_paths)))
         task = _Task(
             trusted, Wishes(board, allow_downgrade), no_stream, self_test_s, boot_s, dry_run
         )
@@ -242,6 +242,12 @@ def flash(
         else:
             path = run_file or members_file.with_name(members_file.name + ".run.jsonl")
             task.all(members_file, path, Policy(jobs, stop_at_rate), as_json=as_json)
+
+
+def _trusted(key_paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    if not key_paths and not DEFAULT_KEYS.exists():
+        raise UsageError(f"no key to check with: give --keys, or put public ones in {DEFAULT_KEYS}")
+    return key_paths or (DEFAULT_KEYS,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from firmware_bridge.flash.errors import RefusedError
 def holders(port: Path, processes: Path = Path("/proc")) -> Iterator[tuple[int, str]]:
     """Process id and name of every other process that has `port` open, as far as this user may
     know: root sees all, others their own."""
+    if not processes.is_dir():  # no Linux
+        return
     device = port.resolve()
     for folder in processes.iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():

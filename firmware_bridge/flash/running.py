@@ -54,7 +54,7 @@ def session_for(
     address = parse_address(device)
     port = stream or (address.path if isinstance(address, SerialAddress) else None)
     if port is None and not no_stream:
-        raise UsageError(f"{device}: say on which port it --stream's, or --no-stream")
+        raise UsageError(f"{device}: say where it streams (--stream PORT), or --no-stream")
     ports = {port, address.path if isinstance(address, SerialAddress) else None}
     for used in filter(None, ports):
         require_free(Path(used))
