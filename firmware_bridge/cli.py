@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from firmware_bridge.errors import BridgeError, UsageError
+from firmware_bridge.flash import commands as flash_commands
 
 
 class _Span(click.ParamType[tuple[float, float]]):
@@ -29,10 +30,14 @@ class _Span(click.ParamType[tuple[float, float]]):
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ecg-edge")
 def main() -> None:
-    """Sensors and boards: simulate them (and later pair, capture and flash).
+    """Sensors and boards: simulate them, and flash their firmware.
 
-    Exit status: 0 done, 1 the device or a file failed, 2 wrong usage.
+    Exit status: 0 done, 1 the device or a file failed, 2 wrong usage; `flash` and its kin have
+    more (`firmware-bridge flash --help`).
     """
+
+
+flash_commands.register(main)
 
 
 @main.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import live, replay, ring, store_bytes
+from tests.benchmarks import flash_upload, live, replay, ring, store_bytes
 
 
 def main() -> None:
@@ -26,6 +26,7 @@ def main() -> None:
         console.print(live.table(Path(folder), options.live_s))
         console.print(ring.table())
         console.print(store_bytes.table(Path(folder)))
+        console.print(flash_upload.table(Path(folder)))
 
 
 main()

@@ -1,0 +1,106 @@
+"""What commands that reach a device share: a session, an event loop, progress, exit codes."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from firmware_bridge.errors import BridgeError, UsageError
+from firmware_bridge.flash.errors import FlashError
+
+if TYPE_CHECKING:
+    from firmware_bridge.flash.esp32 import Esp32Session
+    from firmware_bridge.flash.session import Progress, Session
+
+
+_EXTRA: Final = {"smpclient", "smp", "pydantic", "cryptography", "serialx"}
+
+
+@contextmanager
+def reported_errors() -> Iterator[None]:
+    """Say what went wrong on stderr and leave with its exit code."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        click.echo("firmware-bridge: flashing needs `pip install 'ecg-edge[flash]'`", err=True)
+        sys.exit(2)
+    except FlashError as error:
+        click.echo(f"firmware-bridge: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BridgeError as error:
+        click.echo(f"firmware-bridge: {error}", err=True)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+
+
+def session_for(
+    device: str,
+    stream: str | None,
+    *,
+    no_stream: bool,
+    self_test_s: float = 5.0,
+    boot_s: float = 90.0,
+) -> "Session":
+    """A session with the device. Raises UsageError, or RefusedError when it is in use."""
+    from firmware_bridge.flash.address import SerialAddress, parse_address  # noqa: PLC0415
+    from firmware_bridge.flash.holders import require_free  # noqa: PLC0415
+    from firmware_bridge.flash.session import Session, Timing  # noqa: PLC0415
+    from firmware_bridge.links.serial import SerialSensor  # noqa: PLC0415
+
+    address = parse_address(device)
+    port = stream or (address.path if isinstance(address, SerialAddress) else None)
+    if port is None and not no_stream:
+        raise UsageError(f"{device}: say where it streams (--stream PORT), or --no-stream")
+    ports = {port, address.path if isinstance(address, SerialAddress) else None}
+    for used in filter(None, ports):
+        require_free(Path(used))
+    driver = None if no_stream or port is None else (lambda: SerialSensor("flashed", port))
+    return Session(address, driver, Timing(self_test_s=self_test_s, boot_s=boot_s))
+
+
+def run(work: Any) -> Any:
+    """The result of a coroutine. smpclient's own log would repeat what we say."""
+    import asyncio  # noqa: PLC0415
+    import logging  # noqa: PLC0415
+
+    for name in ("smpclient", "smp"):
+        logging.getLogger(name).addHandler(logging.NullHandler())
+    return asyncio.run(work)
+
+
+@contextmanager
+def shown(session: "Session | Esp32Session") -> Iterator[None]:
+    """Progress on stderr: a bar on a terminal, a line for each stage elsewhere."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress as Bar  # noqa: PLC0415
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        session.tell = _stage_lines()
+        yield
+        return
+    with Bar(console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def tell(now: "Progress") -> None:
+            total = now.total_bytes or None
+            bar.update(task, description=now.doing, completed=now.done_bytes, total=total)
+
+        session.tell = tell
+        yield
+
+
+def _stage_lines() -> Callable[["Progress"], None]:
+    last = ""
+
+    def tell(now: "Progress") -> None:
+        nonlocal last
+        if now.doing != last:
+            last = now.doing
+            click.echo(last, err=True)
+
+    return tell
