@@ -17,6 +17,7 @@ from model_build.evaluate.document import (
 )
 from model_build.evaluate.ledger import openings
 from model_build.evaluate.out_of_fold import OutOfFold
+from model_build.provenance import archives
 from model_build.recipe import Recipe
 
 CARD: Final = "CARD.md"
@@ -168,6 +169,6 @@ def _cost(bundles: BundleSet, model: Mapping[str, Any] | None) -> Iterable[Block
 
 
 def _licence(recipe: Recipe) -> str:
-    named = [database(name) for name in recipe.data.sources]
+    named = [database(name) for name in archives(recipe)]
     made_from = [f"{one.title} {one.version}, {one.licence}, doi {one.doi}" for one in named]
     return f"Weights and card: Apache-2.0, as the project. Made from {'; '.join(made_from)}."

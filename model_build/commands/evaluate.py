@@ -313,10 +313,11 @@ def _subject(recipe: "Recipe", loaded: "BundleSet", mains_hz: int, *, seen: bool
     from edge_runtime.inference.interpreter import find_runtime  # noqa: PLC0415 - quick help
     from model_build.datasets.catalogue import database  # noqa: PLC0415
     from model_build.evaluate.findings import Subject  # noqa: PLC0415
+    from model_build.provenance import archives  # noqa: PLC0415
 
     runtime = find_runtime()
     bundle = loaded.for_leads(recipe.n_leads)
-    sources = [database(name) for name in recipe.data.sources]
+    sources = [database(name) for name in archives(recipe)]
     return Subject(
         title="Beats: " + ("training half of mitdb" if seen else "DS2, inter-patient"),
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),

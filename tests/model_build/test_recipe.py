@@ -3,6 +3,7 @@
 import pytest
 
 from model_build.errors import RecipeError
+from model_build.provenance import archives
 from model_build.recipe import calibration_path, read_recipe, recipe_path
 
 
@@ -53,3 +54,10 @@ def test_compression_is_off_unless_a_recipe_asks_for_it(tmp_path):
     asked.write_text(shipped + 'method = "magic"\n')
     with pytest.raises(RecipeError, match="method"):
         read_recipe(asked)
+
+
+def test_every_archive_that_a_model_is_made_from_is_credited():
+    first = archives(read_recipe(recipe_path("beats-first")))
+    assert first == ("mitdb", "svdb", "cpsc2021", "cinc2017")
+    assert {"nstdb", "ludb", "ptbxl"} < set(archives(read_recipe(recipe_path("beats-one-lead"))))
+    assert "nstdb" in archives(read_recipe(recipe_path("beats-two-leads")))
