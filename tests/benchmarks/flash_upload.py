@@ -29,9 +29,7 @@ _ANSWER_S = 5.0
 
 def table(folder: Path) -> Table:
     """kB/s of both clients on the same servers."""
-    shown = Table(
-        title="upload of firmware in kB/s, median; smpmgr uploads with smpclient's own transports"
-    )
+    shown = Table(title="upload of firmware in kB/s, median (smpmgr: one run, its start included)")
     for column in ("server", "runs", "this", "smpclient's own", "ratio", "smpmgr"):
         shown.add_column(column, justify="left" if column == "server" else "right")
     key = make_key(folder)
