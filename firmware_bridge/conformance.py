@@ -19,6 +19,7 @@ from firmware_bridge.stream import (
     RrIntervals,
     SampleChunk,
     SignalInfo,
+    SignalKind,
     StreamItem,
     StreamOpened,
     Tick,
@@ -64,7 +65,7 @@ class StreamCheck:
             case BytesSkipped():
                 self._require(item.n_frames > 0, "a report of skipped bytes is not empty")
             case RrIntervals():
-                self._require(all(rr > 0 for rr in item.intervals_s), "RR intervals are positive")
+                self._see_intervals(item)
             case PaceMark() | UserMark() | LinkChanged():
                 self._require(item.at >= 0, "indices are not negative")
         self._seen += 1
@@ -96,6 +97,14 @@ class StreamCheck:
         self._require(gap.n_missing > 0, "a gap misses at least one sample")
         self._require(gap.first == self._end[gap.signal], "a gap begins where the samples ended")
         self._end[gap.signal] += gap.n_missing
+
+    def _see_intervals(self, intervals: RrIntervals) -> None:
+        self._require(all(rr > 0 for rr in intervals.intervals_s), "RR intervals are positive")
+        for signal in self._signals.values():
+            if signal.kind is SignalKind.RR:
+                end = self._end[signal.id]
+                self._require(intervals.at >= end, "RR intervals advance")
+                self._end[signal.id] = intervals.at
 
     def _see_tick(self, tick: Tick) -> None:
         # A tick is an estimate: the next chunk may begin before it, but it is never behind what

@@ -18,9 +18,10 @@ SampleIndex = NewType("SampleIndex", int)
 
 
 class SignalKind(StrEnum):
-    """What a signal measures."""
+    """What a signal measures. RR has no samples: its index counts time, and RrIntervals fill it."""
 
     ECG = "ecg"
+    RR = "rr"
     PPG = "ppg"
     PCG = "pcg"
     ACC = "acc"
@@ -87,8 +88,10 @@ class StreamOpened:
 
     @property
     def reference(self) -> SignalInfo:
-        """The signal on whose index events, ticks and marks are counted: the first ECG."""
-        return next(s for s in self.signals if s.kind is SignalKind.ECG)
+        """The signal on whose index events, ticks and marks are counted: the first ECG, or of a
+        strap without any its RR. Raises StopIteration where there is neither."""
+        heart = {s.kind: s for s in reversed(self.signals)}
+        return next(heart[k] for k in (SignalKind.ECG, SignalKind.RR) if k in heart)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ from firmware_bridge.stream import (
     GapReason,
     LeadStatus,
     NoLossDetection,
+    RrIntervals,
     SampleChunk,
     SampleIndex,
     SignalInfo,
@@ -40,6 +41,17 @@ def anchor(index: int, host_ns: int) -> ClockAnchor:
 
 def test_a_good_stream_passes() -> None:
     check_stream([OPENED, chunk(0), gap(10, 5), chunk(15), Tick(SampleIndex(400)), chunk(25)])
+
+
+def test_rr_intervals_fill_the_index_of_a_strap_without_samples() -> None:
+    rr = SignalInfo("rr", SignalKind.RR, "1/1024 s", Fraction(1024), ("RR",), (1.0,), (0,))
+    opened = StreamOpened("x", "f", "m", "1", NoLossDetection(), (rr,))
+    assert opened.reference is rr
+    beats = [RrIntervals(SampleIndex(at), (0.5,)) for at in (512, 1024)]
+    hole = Gap("rr", SampleIndex(1024), 100, exact=False, reason=GapReason.RECONNECT)
+    check_stream([opened, *beats, hole, RrIntervals(SampleIndex(1700), (0.5,))])
+    with pytest.raises(ConformanceError, match="advance"):
+        check_stream([opened, *reversed(beats)])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Chest straps: what their notifications say, as values and stream items. No I/O."""
