@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from edge_runtime.events import AlarmStateChanged, Event
-from firmware_bridge.clock import ClockFit, ClockFitter
+from firmware_bridge.clock import ClockFit, ClockFitter, SteadyClock
 from firmware_bridge.stream import ClockAnchor, Gap, SampleIndex, StreamOpened
 
 _REFIT_EVERY: Final = 10
@@ -39,7 +39,8 @@ class Session:
         self.started_utc_ns = utc_ns
         self._utc_minus_host_ns = utc_ns - host_ns
         self._fitter = ClockFitter(opened.reference.rate_hz)
-        self._fit = ClockFit(float(host_ns), float(opened.reference.rate_hz), 0.0, 0.0)
+        fit = ClockFit(float(host_ns), float(opened.reference.rate_hz), 0.0, 0.0)
+        self._clock = SteadyClock(fit)
         self._anchors = 0
         self._number = 0
         self._decided = 0  # of the last event
@@ -54,7 +55,9 @@ class Session:
         self._fitter.add(anchor)
         self._anchors += 1
         if self._anchors <= _REFIT_EVERY or self._anchors % _REFIT_EVERY == 0:
-            self._fit = self._fitter.fit() or self._fit
+            fit = self._fitter.fit()
+            if fit is not None:
+                self._clock.follow(fit, anchor.index)
 
     def see_gap(self, gap: Gap) -> None:
         """An estimated hole moves the sensor's count against its clock: fit anew."""
@@ -64,7 +67,7 @@ class Session:
 
     def utc_ns(self, index: int) -> int:
         """When sample `index` was taken, nanoseconds since 1970 UTC."""
-        return self._fit.host_ns(SampleIndex(index)) + self._utc_minus_host_ns
+        return self._clock.host_ns(SampleIndex(index)) + self._utc_minus_host_ns
 
     def state_changed(self, alarm: int, state: str, by: str) -> AlarmStateChanged:
         """What a person did, dated to the last thing that was said of the signal."""

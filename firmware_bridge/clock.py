@@ -21,6 +21,8 @@ _MAX_WINDOWS: Final = 180
 _MIN_SPAN_WINDOWS: Final = 3
 _MAX_RATE_ERROR: Final = 0.05
 """A steeper line is a broken stamp, not a crystal (Polar's straps stay within 2 %)."""
+_FOLLOW_S: Final = 5.0
+_HOLE_NS: Final = 500_000_000
 _NS: Final = 1e9
 
 
@@ -42,6 +44,35 @@ class ClockFit:
     def rate_error_ppm(self) -> float:
         """Positive: the sensor is slower than nominal by the host's clock."""
         return self.rate_error * 1e6
+
+
+class SteadyClock:
+    """Times of samples that never go back: each new fit is followed within seconds.
+
+    As long as fits agree to a few milliseconds nothing is seen of it; in the first minute, and
+    after a hole of estimated length, they do not. Half a second and more ahead is such a hole, and
+    is taken at once.
+    """
+
+    def __init__(self, fit: ClockFit) -> None:
+        self._fit = fit
+        self._owed_ns = 0.0  # how far the time at `_from` is behind the fit
+        self._from = 0
+        self._span = 1.0
+
+    def follow(self, fit: ClockFit, at: SampleIndex) -> None:
+        """From sample `at` on approach `fit`."""
+        owed_ns = self.host_ns(at) - fit.host_ns(at)
+        self._owed_ns = owed_ns if owed_ns > -_HOLE_NS else 0.0
+        self._fit, self._from = fit, at
+        # At least half as fast as time, so that it never stands still.
+        seconds = max(_FOLLOW_S, 2 * abs(self._owed_ns) / _NS)
+        self._span = seconds * fit.rate_hz
+
+    def host_ns(self, index: SampleIndex) -> int:
+        """Host monotonic time at which sample `index` was taken."""
+        left = 1 - (index - self._from) / self._span
+        return self._fit.host_ns(index) + round(self._owed_ns * min(1.0, max(0.0, left)))
 
 
 class ClockFitter:

@@ -1,11 +1,12 @@
 """The clock fit against sensors whose true error is known."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from firmware_bridge.clock import ClockFitter
+from firmware_bridge.clock import ClockFit, ClockFitter, SteadyClock
 from firmware_bridge.stream import ClockAnchor, SampleIndex
 
 NS = 1_000_000_000
@@ -61,3 +62,17 @@ def test_restart_forgets() -> None:
     fit = fitter(5, 100, jitter_ms=1)
     fit.restart()
     assert fit.fit() is None
+
+
+def test_a_clock_that_must_go_back_slows_down_instead() -> None:
+    def fit(zero_ns: float) -> ClockFit:
+        return ClockFit(zero_ns, float(RATE), 0.0, 0.0)
+
+    clock = SteadyClock(fit(2e9))
+    clock.follow(fit(-2e9), SampleIndex(5000))
+    times = [clock.host_ns(SampleIndex(k)) for k in range(4000, 12_000, 10)]
+    assert all(b > a for a, b in pairwise(times))
+    assert clock.host_ns(SampleIndex(5000)) == 12 * NS
+    assert clock.host_ns(SampleIndex(9000)) == 16 * NS  # 8 s of 4 to catch up in
+    clock.follow(fit(8e9), SampleIndex(9000))
+    assert clock.host_ns(SampleIndex(9000)) == 26 * NS
