@@ -1,5 +1,6 @@
 """How long to wait before trying a lost link again."""
 
+import random
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,15 +12,20 @@ _LONGEST_S: Final = 10.0
 
 @dataclass(slots=True)
 class Backoff:
-    """Doubles from a quarter of a second to ten seconds; `reset` after success."""
+    """Doubles from a quarter of a second to ten seconds; `reset` after success.
+
+    `jitter` is the share by which a wait may be shorter, at random: several straps that lose one
+    radio must not come back to it all at once.
+    """
 
     _next_s: float = _FIRST_S
+    jitter: float = 0.0
 
     def next_s(self) -> float:
         """Seconds to wait before the next try."""
         wait = self._next_s
         self._next_s = min(2 * wait, _LONGEST_S)
-        return wait
+        return wait * (1 - self.jitter * random.random())
 
     def reset(self) -> None:
         """Begin with the short wait again."""

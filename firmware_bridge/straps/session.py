@@ -92,6 +92,8 @@ class StrapCounts:
 class StrapSession:
     """What all straps have in common. Times are of a monotonic host clock, in nanoseconds."""
 
+    opened: StreamOpened
+
     def __init__(self, rate_hz: Fraction) -> None:
         self.counts = StrapCounts()
         self._rate_hz = rate_hz

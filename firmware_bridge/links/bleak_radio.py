@@ -1,0 +1,212 @@
+"""bleak as the radio: BlueZ's devices, and its troubles in words that say what to do."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bleak import BleakAdapter, BleakClient, BleakScanner
+from bleak.args.bluez import BlueZAdapterArgs, BlueZScannerArgs
+from bleak.backends.characteristic import BleakGATTCharacteristic
+from bleak.backends.device import BLEDevice
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakBluetoothNotAvailableReason,
+    BleakDBusError,
+    BleakDeviceNotFoundError,
+    BleakError,
+)
+from dbus_fast.errors import DBusError
+
+from firmware_bridge.errors import LinkError
+from firmware_bridge.links.device_lock import DeviceLock
+from firmware_bridge.links.gatt import Notified
+from firmware_bridge.straps import heart_rate, movesense_gsp, polar_pmd
+
+NOT_SEEN: Final = (
+    "not seen: moisten and wear the strap, come nearer, or close the phone or watch app that holds "
+    "it"
+)
+POWERED_OFF: Final = "adapter powered off: `bluetoothctl power on`"
+DENIED: Final = "permission denied: join group bluetooth (`sudo usermod -aG bluetooth $USER`)"
+NOT_RUNNING: Final = "bluetoothd is not running: `sudo systemctl start bluetooth`"
+
+_SEEN_WITHIN_S: Final = 10.0
+"""Straps advertise at least every two seconds; BlueZ reports a device a few seconds later."""
+_CONNECTED_WITHIN_S: Final = 20.0
+_SERVICES: Final = (heart_rate.SERVICE, polar_pmd.SERVICE, movesense_gsp.SERVICE)
+_ERRORS: Final = (BleakError, DBusError, OSError, EOFError, TimeoutError)
+_UNAVAILABLE: Final = {
+    BleakBluetoothNotAvailableReason.NO_BLUETOOTH: "no Bluetooth adapter; plug one in",
+    BleakBluetoothNotAvailableReason.NO_BLE_CENTRAL_ROLE: "this adapter is too old: no Low Energy",
+    BleakBluetoothNotAvailableReason.POWERED_OFF: POWERED_OFF,
+    BleakBluetoothNotAvailableReason.DENIED_BY_SYSTEM: DENIED,
+}
+_DBUS: Final = {
+    "org.freedesktop.DBus.Error.AccessDenied": DENIED,
+    "org.freedesktop.DBus.Error.ServiceUnknown": NOT_RUNNING,
+    "org.freedesktop.DBus.Error.NameHasNoOwner": NOT_RUNNING,
+    "org.freedesktop.DBus.Error.Spawn.ServiceNotFound": NOT_RUNNING,
+    "org.freedesktop.DBus.Error.NoReply": "bluetoothd does not answer",
+    "org.bluez.Error.NotReady": POWERED_OFF,
+    "org.bluez.Error.NotConnected": "the link was lost",
+    "org.bluez.Error.AuthenticationFailed": "pairing refused: wrong passkey or lost bond",
+}
+_NO_BUS: Final = "no D-Bus system bus here, so no Bluetooth: is dbus running?"
+_OTHERS: Final[dict[type[Exception], str]] = {
+    BleakDeviceNotFoundError: NOT_SEEN,
+    TimeoutError: "it does not answer; come nearer",
+    PermissionError: DENIED,
+    FileNotFoundError: _NO_BUS,
+    ConnectionError: _NO_BUS,
+    EOFError: "the D-Bus system bus went away",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A device that advertises. `services` are UUIDs, lower case, 128 bits."""
+
+    address: str
+    name: str
+    rssi_dbm: int
+    services: tuple[str, ...]
+
+
+class BleakRadio:
+    """The system's Bluetooth. `adapter` is BlueZ's name of it (hci0), None for its default."""
+
+    def __init__(self, adapter: str | None = None) -> None:
+        self._bluez: BlueZAdapterArgs = {"adapter": adapter} if adapter else {}
+        self._is_first = True
+
+    async def connect(
+        self, address: str, notified: Notified, lost: Callable[[], None]
+    ) -> "BleakConnection":
+        """Connected to `address`. Raises LinkError."""
+        lock = DeviceLock(address, os.environ.get("DBUS_SYSTEM_BUS_ADDRESS", "system"))
+        try:
+            client = await self._client(address, lost)
+        except BaseException:
+            lock.release()
+            raise
+        return BleakConnection(client, notified, lock)
+
+    async def _client(self, address: str, lost: Callable[[], None]) -> BleakClient:
+        try:
+            device = await self._find(address)
+            if device is None:
+                raise LinkError(f"{address} {NOT_SEEN}")
+            client = BleakClient(device, lambda _: lost(), timeout=_CONNECTED_WITHIN_S)
+            await client.connect()
+        except _ERRORS as error:
+            raise LinkError(f"{address}: {reason(error)}") from error
+        return client
+
+    async def scan(self, seconds: float) -> list[Seen]:
+        """What advertises a strap's service within `seconds`, the strongest first.
+
+        Raises LinkError.
+        """
+        try:
+            found = await BleakScanner.discover(
+                timeout=seconds,
+                return_adv=True,
+                service_uuids=list(_SERVICES),
+                bluez=self._scanning(),
+            )
+        except _ERRORS as error:
+            raise LinkError(reason(error)) from error
+        seen = [
+            Seen(device.address, device.name or "", data.rssi, tuple(sorted({*data.service_uuids})))
+            for device, data in found.values()
+        ]
+        return sorted(seen, key=lambda one: -one.rssi_dbm)
+
+    async def _find(self, address: str) -> BLEDevice | None:
+        """Among what advertises or is connected already: a daemon that was killed leaves it so,
+        and what is connected does not advertise.
+
+        Later on what advertises comes first: bleak goes on to believe in the connections of a
+        bluetoothd that was killed.
+        """
+        is_first, self._is_first = self._is_first, False
+        if is_first and (connected := await self._find_connected(address)):
+            return connected
+        seen = await BleakScanner.find_device_by_address(
+            address, timeout=_SEEN_WITHIN_S, bluez=self._scanning()
+        )
+        return seen or await self._find_connected(address)
+
+    async def _find_connected(self, address: str) -> BLEDevice | None:
+        adapter = await BleakAdapter.get(bluez=self._bluez)
+        for device in await adapter.get_connected_devices([*_SERVICES, "1801"]):
+            if device.address.upper() == address.upper():
+                return device
+        return None
+
+    def _scanning(self) -> BlueZScannerArgs:
+        return {"adapter": self._bluez["adapter"]} if self._bluez else {}
+
+
+class BleakConnection:
+    """A connected device, as `links.gatt.Connection`."""
+
+    def __init__(self, client: BleakClient, notified: Notified, lock: DeviceLock) -> None:
+        self._client = client
+        self._lock = lock
+        self._notified = notified
+        self.characteristics = frozenset(
+            c.uuid.lower() for c in client.services.characteristics.values()
+        )
+
+    async def read(self, characteristic: str) -> bytes:
+        """Its value."""
+        try:
+            return bytes(await self._client.read_gatt_char(characteristic))
+        except _ERRORS as error:
+            raise LinkError(reason(error)) from error
+
+    async def write(self, characteristic: str, value: bytes) -> None:
+        """Write and wait until the device has it."""
+        try:
+            await self._client.write_gatt_char(characteristic, value, response=True)
+        except _ERRORS as error:
+            raise LinkError(reason(error)) from error
+
+    async def subscribe(self, characteristic: str) -> None:
+        """From now on its notifications come."""
+
+        def came(sender: BleakGATTCharacteristic, value: bytearray) -> None:
+            self._notified(sender.uuid.lower(), bytes(value))
+
+        try:
+            await self._client.start_notify(characteristic, came)
+        except _ERRORS as error:
+            raise LinkError(reason(error)) from error
+
+    async def disconnect(self) -> None:
+        """Let the device go."""
+        try:
+            await self._client.disconnect()
+        except _ERRORS as error:
+            raise LinkError(reason(error)) from error
+        finally:
+            self._lock.release()
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, in words that are true and say what to do."""
+    match error:
+        case BleakBluetoothNotAvailableError():
+            return _UNAVAILABLE.get(error.reason, str(error.args[0]))
+        case BleakDBusError():
+            return _DBUS.get(error.dbus_error, error.dbus_error_details or error.dbus_error)
+        case DBusError():
+            return _DBUS.get(error.type, str(error))
+        case _:
+            pass
+    for kind, words in _OTHERS.items():
+        if isinstance(error, kind):
+            return words
+    return str(error) or type(error).__name__
