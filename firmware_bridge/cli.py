@@ -9,6 +9,8 @@ import click
 
 from firmware_bridge.errors import BridgeError, UsageError
 from firmware_bridge.flash import commands as flash_commands
+from firmware_bridge.simulator.ble_options import BLE_DEVICES, Options, emulate
+from firmware_bridge.strap_commands import STRAP_COMMANDS
 
 
 class _Span(click.ParamType[tuple[float, float]]):
@@ -30,7 +32,7 @@ class _Span(click.ParamType[tuple[float, float]]):
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ecg-edge")
 def main() -> None:
-    """Sensors and boards: simulate them, and flash their firmware.
+    """Sensors and boards: find, pair, record, simulate them, and flash their firmware.
 
     Exit status: 0 done, 1 the device or a file failed, 2 wrong usage; `flash` and its kin have
     more (`firmware-bridge flash --help`).
@@ -41,6 +43,32 @@ flash_commands.register(main)
 
 
 @main.command()
+@click.option(
+    "--device",
+    type=click.Choice(["sensor", *BLE_DEVICES]),
+    default="sensor",
+    show_default=True,
+    help="sensor: this project's own, on a serial port. h10 (Polar), movesense, strap (heart rate "
+    "and RR only): a strap over Bluetooth, on a bus of its own.",
+)
+@click.option(
+    "--bus",
+    help="Bluetooth: join the D-Bus at this address instead of starting one.",
+)
+@click.option(
+    "--count",
+    type=click.IntRange(1, 8),
+    default=1,
+    show_default=True,
+    help="Bluetooth: how many straps.",
+)
+@click.option(
+    "--reboot",
+    "reboots",
+    type=click.FloatRange(0),
+    multiple=True,
+    help="Bluetooth: lose the link at this second and come back with the clock reset. Repeatable.",
+)
 @click.option(
     "--link",
     type=click.Path(path_type=Path),
@@ -125,6 +153,10 @@ flash_commands.register(main)
     "--with-parent", is_flag=True, help="End when the process that started this one ends."
 )
 def simulate(
+    device: str,
+    bus: str | None,
+    count: int,
+    reboots: tuple[float, ...],
     link: Path,
     record: Path | None,
     scenario_name: str,
@@ -150,12 +182,32 @@ def simulate(
     \b
         firmware-bridge simulate --link /tmp/sensor --unplug 20:5 &
         edge-runtime run --set source.0.port=/tmp/sensor
+
+    A strap over Bluetooth needs no adapter: it is reached through a D-Bus of its own, whose address
+    is printed. Whoever has it as DBUS_SYSTEM_BUS_ADDRESS sees the strap instead of real ones:
+
+    \b
+        firmware-bridge simulate --device h10 --unplug 20:5 --json &
+        export DBUS_SYSTEM_BUS_ADDRESS=...
+        edge-runtime pair
+
+    There --unplug takes the strap out of range, and --stall keeps the link but sends nothing.
     """
     from firmware_bridge.simulator import play_on_pty  # noqa: PLC0415 - numpy only when needed
     from firmware_bridge.simulator.faults import Faults  # noqa: PLC0415
 
     try:
         faults = Faults(drop, duplicate, bit_flip, stalls, unplugs)
+        if device in BLE_DEVICES:
+            emulate(
+                Options(device, count, clock_ppm, reboots, seed, speed),
+                play_on_pty.choose(record, scenario_name, None, leads, faults),
+                bus,
+                duration_s=duration_s,
+                with_parent=with_parent,
+                as_json=as_json,
+            )
+            return
         chosen = play_on_pty.choose(record, scenario_name, Fraction(rate), leads, faults)
 
         def announce() -> None:
@@ -178,3 +230,7 @@ def simulate(
     except BridgeError as error:
         click.echo(f"firmware-bridge: {error}", err=True)
         sys.exit(2 if isinstance(error, UsageError) else 1)
+
+
+for _command in STRAP_COMMANDS:
+    main.add_command(_command)

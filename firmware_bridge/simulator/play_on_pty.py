@@ -16,9 +16,10 @@ from firmware_bridge.simulator.sensor import SimulatedSensor
 
 
 def choose(
-    record: Path | None, scenario: str, rate_hz: Fraction, leads: int, faults: Faults
+    record: Path | None, scenario: str, rate_hz: Fraction | None, leads: int, faults: Faults
 ) -> Play:
-    """The edited recording at the sensor's rate, and all faults of scenario and options.
+    """The edited recording at the sensor's rate (None: its own), and all faults of scenario and
+    options.
 
     Raises UsageError or RecordError.
     """
@@ -34,6 +35,7 @@ def choose(
         stalls=faults.stalls + play_.faults.stalls,
         unplugs=faults.unplugs + play_.faults.unplugs,
     )
+    rate_hz = play_.recording.rate_hz if rate_hz is None else rate_hz
     return Play(resampled(play_.recording, rate_hz), both)
 
 

@@ -1,0 +1,1 @@
+"""Straps in software behind a private org.bluez, for unmodified Bluetooth clients."""

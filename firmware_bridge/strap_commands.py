@@ -1,0 +1,142 @@
+"""`firmware-bridge scan`, `info`, `pair`, `list`: straps over Bluetooth, from the command line."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from firmware_bridge.errors import BridgeError, UsageError
+from firmware_bridge.known_devices import SYSTEM_FILE, KnownDevice, read_known, remember
+
+if TYPE_CHECKING:
+    from firmware_bridge.links.pairing import Examined
+
+NONE_SEEN: Final = (
+    "no strap seen: moisten and wear it, come nearer, or close the phone or watch app that holds it"
+)
+
+_json = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
+_adapter = click.option("--adapter", help="BlueZ's name of the adapter, as hci1; else its default.")
+_known = click.option(
+    "--file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=SYSTEM_FILE,
+    show_default=True,
+    help="Where paired straps are remembered.",
+)
+
+
+@click.command("scan")
+@click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(0.1, 60),
+    default=5.0,
+    show_default=True,
+    help="How long to listen.",
+)
+@_adapter
+@_json
+def scan(seconds: float, adapter: str | None, as_json: bool) -> None:
+    """List the straps that advertise: address, signal strength in dBm, name.
+
+    A strap that is not worn, too far away or held by a phone or watch does not advertise.
+    """
+    with _exit_status():
+        from firmware_bridge.links import pairing  # noqa: PLC0415 - bleak only when needed
+
+        seen = pairing.scan(seconds, adapter)
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in seen]))
+        return
+    for one in seen:
+        click.echo(f"{one.address}  {one.rssi_dbm:4d} dBm  {one.name}")
+    if not seen:
+        click.echo(NONE_SEEN, err=True)
+
+
+@click.command("info")
+@click.argument("address")
+@_adapter
+@_json
+def info(address: str, adapter: str | None, as_json: bool) -> None:
+    """Connect to the strap at ADDRESS and tell what it is: model, serial, firmware, battery."""
+    with _exit_status():
+        from firmware_bridge.links import pairing  # noqa: PLC0415 - bleak only when needed
+
+        examined = pairing.examine(address, adapter)
+    _print(asdict(examined), as_json)
+
+
+@click.command("pair")
+@click.argument("address")
+@click.option("--name", default="strap", show_default=True, help="What to call it.")
+@_known
+@_adapter
+@_json
+def pair(address: str, name: str, file: Path, adapter: str | None, as_json: bool) -> None:
+    """Remember the strap at ADDRESS and pin its serial: another that answers there is refused.
+
+    Owners of a strap use `edge-runtime pair`, which also finds it.
+    """
+    with _exit_status():
+        from firmware_bridge.links import pairing  # noqa: PLC0415 - bleak only when needed
+
+        device = known_device(name, pairing.examine(address, adapter))
+        remember(file, device)
+    _print(asdict(device), as_json)
+
+
+@click.command("list")
+@_known
+@_json
+def list_known(file: Path, as_json: bool) -> None:
+    """List the straps that are remembered: name, address, model, serial."""
+    with _exit_status():
+        known = read_known(file)
+    print_known(known, as_json=as_json)
+
+
+STRAP_COMMANDS: Final[tuple[click.Command, ...]] = (scan, info, pair, list_known)
+
+
+def known_device(name: str, examined: "Examined") -> KnownDevice:
+    """What is remembered of a strap."""
+    return KnownDevice(name, examined.address, examined.family, examined.serial, examined.model)
+
+
+def print_known(known: list[KnownDevice], *, as_json: bool) -> None:
+    """One line for each strap, or one JSON list."""
+    if as_json:
+        click.echo(json.dumps([asdict(device) for device in known]))
+        return
+    for device in known:
+        line = f"{device.name}  {device.address}  {device.model}  {device.serial}"
+        click.echo(line.rstrip())
+
+
+def _print(values: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(values))
+        return
+    for key, value in values.items():
+        click.echo(f"{key:16}{'' if value is None else value}".rstrip())
+
+
+@contextmanager
+def _exit_status() -> Iterator[None]:
+    """This package's errors as a message on standard error and the documented exit status."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = f"{error.name} is missing; pip install 'ecg-edge[ble]'"
+        click.echo(f"firmware-bridge: {missing}", err=True)
+        sys.exit(2)
+    except BridgeError as error:
+        click.echo(f"firmware-bridge: {error}", err=True)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
