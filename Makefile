@@ -3,6 +3,7 @@
 #   make run                     the daemon with a simulated sensor, live in the terminal
 #   make run SCENARIO=asystole   asystole, vt, leadoff, unplug, none: an edited recording
 #   make run JSON=1              events as JSON lines
+#   make run SOURCE=h10          an emulated chest strap over Bluetooth: h10, movesense, strap
 #   make test                    the default test suite
 #   make lint                    ruff, mypy, import contracts
 #   make bench                   speed and memory, beside peers in the same run
@@ -16,6 +17,7 @@ PYTHON ?= python3
 PYTHON313 ?= python3.13
 SCENARIO ?= tour
 JSON ?=
+SOURCE ?= sensor
 
 RUN := .venv
 DEV := .venv-dev
@@ -24,8 +26,8 @@ PIP_QUIET := --quiet --disable-pip-version-check
 
 .PHONY: run test report-alarms test-slow test-arm test-313 lint bench lock clean
 
-run: $(RUN)/ready
-	@$(RUN)/bin/edge-runtime demo --scenario $(SCENARIO) $(if $(JSON),--json)
+run: $(RUN)/ready $(if $(filter sensor,$(SOURCE)),,$(RUN)/ready-ble)
+	@$(RUN)/bin/edge-runtime demo --device $(SOURCE) --scenario $(SCENARIO) $(if $(JSON),--json)
 
 test: $(DEV)/ready $(TFLITE)/ready
 	$(DEV)/bin/python -m pytest -n 2 $(PYTEST_ARGS)
@@ -63,6 +65,10 @@ $(RUN)/ready: pyproject.toml
 	@echo "setting up $(RUN) (once) ..."
 	@$(PYTHON) -m venv $(RUN)
 	@$(RUN)/bin/python -m pip install $(PIP_QUIET) -e '.[litert,serial,demo]'
+	@touch $@
+
+$(RUN)/ready-ble: $(RUN)/ready
+	@$(RUN)/bin/python -m pip install $(PIP_QUIET) -e '.[ble,emulate]'
 	@touch $@
 
 # CI installs exactly the locked files; everybody else what pyproject.toml allows.

@@ -5,7 +5,7 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,6 +13,7 @@ from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.alarms.strips import StripStore
 from edge_runtime.config import Config, SourceConfig
 from edge_runtime.engine import Engine, EngineSettings
+from edge_runtime.errors import ConfigError
 from edge_runtime.inference.bundle import BundleSet
 from edge_runtime.rules.requirements import NOT_IN_FORCE
 from edge_runtime.sinks.audible import AlsaSounder
@@ -21,10 +22,15 @@ from edge_runtime.store.database import Provenance
 from edge_runtime.store.store import Store
 from edge_runtime.supervisor import Parts, View
 from firmware_bridge.driver import Driver
+from firmware_bridge.links.ble import BleSensor
+from firmware_bridge.links.gatt import Radio
 from firmware_bridge.links.serial import SerialSensor
 from firmware_bridge.stream import StreamOpened
 
 ALARM_STATE_FILE: Final = "alarms.json"
+
+if TYPE_CHECKING:
+    from firmware_bridge.links.bleak_radio import BleakRadio
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +104,32 @@ def provenance(config: Config, bundles: BundleSet) -> Provenance:
 
 
 def _driver(source: SourceConfig) -> Callable[[], Driver]:
+    """A maker of single-use drivers. Raises ConfigError where its extra is not installed."""
+    if source.driver == "ble":
+        return functools.partial(_strap, source, bluetooth(source.adapter))
     return functools.partial(SerialSensor, source.name, source.port, source.baud)
+
+
+def _strap(source: SourceConfig, radio: Radio) -> Driver:
+    return BleSensor(
+        source.name,
+        source.port,
+        radio,
+        family=source.family,
+        serial=source.serial,
+        rate_hz=source.rate_hz or None,
+    )
+
+
+def bluetooth(adapter: str | None) -> "BleakRadio":
+    """The system's Bluetooth. Raises ConfigError where the extra is not installed."""
+    try:
+        from firmware_bridge.links.bleak_radio import BleakRadio  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{error.name} is missing; straps need Bluetooth: pip install 'ecg-edge[ble]'"
+        ) from error
+    return BleakRadio(adapter)
 
 
 def _hash(settings: object) -> str:

@@ -1,7 +1,8 @@
 """What a person can set, where each value came from, and every mistake at once.
 
 Layers, later ones win: defaults, the configuration file (a person's, never written by us),
-`--set KEY=VALUE`. Unknown keys are refused with their path and a suggestion
+`--set KEY=VALUE`. The straps that were paired (a file that `pair` writes beside the recordings) are
+further sources behind those. Unknown keys are refused with their path and a suggestion
 (`edge_runtime.config_problems` finds the words).
 """
 
@@ -18,6 +19,8 @@ from edge_runtime.config_problems import make_converter, problems
 from edge_runtime.errors import ConfigError
 from edge_runtime.rules.bounds import bounded, check_bounds
 from edge_runtime.rules.settings import RuleSettings
+from firmware_bridge.errors import UsageError
+from firmware_bridge.known_devices import FILE_NAME, KnownDevice, read_known
 
 SYSTEM_FILE: Final = Path("/etc/edge-runtime/config.toml")
 SHIPPED_BUNDLES: Final = Path(__file__).parent / "bundles" / "default"
@@ -25,14 +28,21 @@ SHIPPED_BUNDLES: Final = Path(__file__).parent / "bundles" / "default"
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """One device. `name` tells it from others. `lead` is a lead's name, its number from 0, or
+    """One device. `port` is the serial port's path; with driver `ble` the strap's Bluetooth
+    address. `name` tells it from others. `lead` is a lead's name, its number from 0, or
     "auto": the best by quality; peaks are found on it. `leads`: beats are classified on at most so
-    many leads, 1 or 2. `subject` names the wearer in the store."""
+    many leads, 1 or 2. `subject` names the wearer in the store. Of a strap: `family` ("auto": by
+    what it offers), `serial` as pinned at pairing (another strap is refused), `rate_hz` (0: its
+    own choice) and `adapter` (BlueZ's name of it, as hci1)."""
 
     port: str
     name: str = "sensor"
-    driver: Literal["serial"] = "serial"
+    driver: Literal["serial", "ble"] = "serial"
     baud: int = bounded(921_600, 1200, 12_000_000)
+    family: Literal["auto", "polar", "movesense", "heart-rate"] = "auto"
+    serial: str | None = None
+    rate_hz: int = bounded(0, 0, 1000)
+    adapter: str | None = None
     lead: str | int = "auto"
     leads: int = bounded(2, 1, 2)
     subject: str | None = None
@@ -131,10 +141,38 @@ def load(file: Path | None, settings: Sequence[str] = ()) -> tuple[Config, tuple
     elif SYSTEM_FILE.exists():
         layers.append(Layer(str(SYSTEM_FILE), _read_toml(SYSTEM_FILE)))
     layers += [Layer(f"--set {text}", _parse_setting(text)) for text in settings]
+    layers += _paired(_merged(layers))
+    return structure(_merged(layers)), tuple(layers)
+
+
+def _merged(layers: Sequence[Layer]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for layer in layers:
         merged = _merge(merged, layer.table)
-    return structure(merged), tuple(layers)
+    return merged
+
+
+def _paired(table: dict[str, Any]) -> Iterator[Layer]:
+    """The straps that are remembered and not configured in `table`, behind its sources."""
+    configured, store = table.get("source", []), table.get("store", {})
+    directory = store.get("directory", StoreConfig().directory) if isinstance(store, dict) else ""
+    if not isinstance(configured, list) or not isinstance(directory, str | Path):
+        return  # `structure` says what is wrong
+    file = Path(directory) / FILE_NAME
+    try:
+        known = read_known(file)
+    except UsageError as error:
+        raise ConfigError(str(error)) from error
+    by_hand = [source.get("port") for source in configured if isinstance(source, dict)]
+    straps = [device for device in known if device.address not in by_hand]
+    if straps:
+        numbered = {str(len(configured) + k): _source(d) for k, d in enumerate(straps)}
+        yield Layer(str(file), {"source": numbered})
+
+
+def _source(device: KnownDevice) -> dict[str, Any]:
+    source = {"name": device.name, "driver": "ble", "port": device.address, "family": device.family}
+    return source | ({"serial": device.serial} if device.serial else {})
 
 
 def structure(table: dict[str, Any]) -> Config:

@@ -8,12 +8,11 @@ restore between two items.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, assert_never
+from typing import Any, Final, assert_never
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
+from edge_runtime.engine_stages import Classifier, Path
 from edge_runtime.errors import PathError
 from edge_runtime.events import (
     DeviceReported,
@@ -33,9 +32,10 @@ from edge_runtime.rules.facts import Battery, Pace, Return, SignalClock, Silence
 from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.rules.settings import RuleSettings
 from edge_runtime.rules.site import SiteSource
-from edge_runtime.signal.history import BeatBlock
-from edge_runtime.signal.observations import CompanionBeats, Observation
+from edge_runtime.signal.observations import Observation
 from edge_runtime.signal.path import PathConfig, SignalPath
+from edge_runtime.signal.reference import reference_of
+from edge_runtime.signal.rr_path import NoClassifier, RrPath
 from firmware_bridge.stream import (
     BytesSkipped,
     ClockAnchor,
@@ -48,7 +48,6 @@ from firmware_bridge.stream import (
     RrIntervals,
     SampleChunk,
     SampleIndex,
-    SignalInfo,
     SignalKind,
     StreamItem,
     StreamOpened,
@@ -57,54 +56,6 @@ from firmware_bridge.stream import (
 )
 
 _SNAPSHOT_VERSION: Final = 4
-
-
-class Path(Protocol):
-    """What the engine needs of `signal.path.SignalPath`. Indices count the source's samples."""
-
-    @property
-    def lead(self) -> int:
-        """Number of the lead that peaks are taken from."""
-
-    @property
-    def latency(self) -> int:
-        """A firm peak at p is told at the latest with sample p + latency."""
-
-    @property
-    def label_latency(self) -> int:
-        """A beat at p is ready at the latest with sample p + label_latency."""
-
-    @property
-    def settle(self) -> int:
-        """For so many samples around a gap a peak may be overlooked."""
-
-    def feed(self, item: StreamItem) -> Sequence[Observation]:
-        """What became certain; short chunks may be kept for the next call."""
-
-    def flush(self) -> Sequence[Observation]:
-        """What was kept."""
-
-    def finish(self) -> Sequence[Observation]:
-        """The stream has ended: what was kept, and the beats that stay incomplete."""
-
-    def snapshot(self) -> Any:
-        """Everything `restore` needs."""
-
-    def restore(self, state: Any) -> None:
-        """The inverse of `snapshot`."""
-
-
-class Classifier(Protocol):
-    """What the engine needs of `inference.beats.BeatClassifier` and `inference.pairs`."""
-
-    def classify(self, block: BeatBlock, companion: CompanionBeats | None) -> NDArray[np.float64]:
-        """Scores (k, K) of the beats in order; NaN in the row of a beat that was masked."""
-
-    def snapshot(self) -> Any:
-        """Everything `restore` needs."""
-
-    def restore(self, state: Any) -> None:
-        """The inverse of `snapshot`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +90,7 @@ class Engine:
         settings: what a person chose.
 
     Raises:
-        PathError: the stream has no ECG; the message says what to do.
+        PathError: the stream has neither ECG nor RR; the message says what to do.
     """
 
     def __init__(
@@ -147,7 +98,7 @@ class Engine:
     ) -> None:
         settings = settings or EngineSettings()
         self._opened = opened
-        self._signal = _reference_ecg(opened)
+        self._signal = reference_of(opened)
         path = self._path = parts.path
         self._classifier = parts.classifier
         clock = SignalClock(self._signal.rate_hz, path.latency, path.label_latency, path.settle)
@@ -173,20 +124,23 @@ class Engine:
             BundleError: a graph is not what its manifest says.
         """
         settings = settings or EngineSettings()
-        n_leads = min(settings.leads, len(_reference_ecg(opened).leads))
-        bundle = bundles.for_leads(n_leads)
-        paired = bundle.manifest.leads == 2
+        reference = reference_of(opened)
+        bundle = bundles.for_leads(min(settings.leads, len(reference.leads)))
+        manifest = bundle.manifest
+        labels = LabelPolicy(manifest.classes, manifest.thresholds)
+        if reference.kind is SignalKind.RR:
+            return cls(opened, Parts(RrPath(reference), NoClassifier(), labels), settings)
+        paired = manifest.leads == 2
         config = PathConfig(
             mains_hz=settings.mains_hz,
             lead=settings.lead,
             ring_minutes=settings.ring_minutes,
             companion=paired,
         )
-        manifest = bundle.manifest
         parts = Parts(
             SignalPath(opened, bundles.conditioning, config),
             PairClassifier(bundle) if paired else BeatClassifier(bundle),
-            LabelPolicy(manifest.classes, manifest.thresholds),
+            labels,
         )
         return cls(opened, parts, settings)
 
@@ -246,7 +200,7 @@ class Engine:
         # Whatever else comes has its place behind all samples before it.
         return self._tell(self._path.flush()) + self._take_other(item)
 
-    def _take_other(self, item: StreamItem) -> list[Event]:  # noqa: PLR0911 - one for each kind
+    def _take_other(self, item: StreamItem) -> list[Event]:  # noqa: PLR0911, PLR0912 - one for each kind
         match item:
             case Gap():
                 return self._take_gap(item)
@@ -270,8 +224,10 @@ class Engine:
                 return self._take_anchor(item)
             case PaceMark():
                 return self._book.tell(Pace(**self._where(item.at)))
-            case RrIntervals() | SampleChunk():
-                return []  # kept by the store; no rule of this version reads the first
+            case RrIntervals():
+                return self._take_intervals(item)
+            case SampleChunk():
+                return []
             case _:
                 assert_never(item)
 
@@ -304,12 +260,27 @@ class Engine:
                 )
             )
         self._start(chunk.first)
-        if self._silent:
-            self._silent = False
-            events += self._book.tell(Return(chunk.first, chunk.first))
+        events += self._end_silence(chunk.first)
         events += self._tell(self._path.feed(chunk))
         self._position = self._heard = chunk.end
         return events
+
+    def _take_intervals(self, intervals: RrIntervals) -> list[Event]:
+        """Of a strap without ECG they are the signal; beside an ECG its own peaks count."""
+        if self._signal.kind is not SignalKind.RR:
+            return []
+        self._start(SampleIndex(0))
+        back = max(self._position or 0, self._heard)
+        events = self._end_silence(SampleIndex(back))
+        events += self._tell(self._path.feed(intervals))
+        self._position = self._heard = intervals.at
+        return events
+
+    def _end_silence(self, at: SampleIndex) -> list[Event]:
+        if not self._silent:
+            return []
+        self._silent = False
+        return self._book.tell(Return(at, at))
 
     def _take_gap(self, gap: Gap) -> list[Event]:
         if gap.signal != self._signal.id or gap.n_missing <= 0:
@@ -357,6 +328,8 @@ class Engine:
         return events
 
     def _take_anchor(self, anchor: ClockAnchor) -> list[Event]:
+        if self._signal.kind is SignalKind.RR:
+            return []  # its index counts intervals as they are reported, up to seconds late
         rate_hz = self._rate_check.feed(anchor)
         if rate_hz is None:
             return []
@@ -382,14 +355,6 @@ class Engine:
         if self._position is None:
             self._position, self._heard = at, at
             self._book.begin(at)
-
-
-def _reference_ecg(opened: StreamOpened) -> SignalInfo:
-    ecg = next((s for s in opened.signals if s.kind is SignalKind.ECG), None)
-    if ecg is None:
-        kinds = ", ".join(s.kind.value for s in opened.signals) or "nothing"
-        raise PathError(f"source {opened.source} sends {kinds} but no ECG; choose another device")
-    return ecg
 
 
 def _skipped(skipped: BytesSkipped) -> str:

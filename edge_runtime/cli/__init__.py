@@ -17,6 +17,8 @@ _COMMANDS: Final = {
     "doctor": "edge_runtime.cli.doctor",
     "preview": "edge_runtime.cli.preview",
     "sound": "edge_runtime.cli.sound",
+    "pair": "edge_runtime.cli.pair",
+    "devices": "edge_runtime.cli.devices",
 }
 
 

@@ -1,6 +1,7 @@
 """`edge-runtime demo`: the daemon with a simulated sensor, no hardware and no configuration."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from edge_runtime.cli.failing import exit_status
 from edge_runtime.cli.options import duration_option, json_view_option, view_option
 from edge_runtime.cli.run import monitor
 from firmware_bridge.errors import UsageError
+from firmware_bridge.simulator.ble_options import BLE_DEVICES
 
 
 @click.command("demo")
@@ -26,6 +28,13 @@ from firmware_bridge.errors import UsageError
     default="tour",
     show_default=True,
     help="tour, asystole, vt, leadoff, unplug, or none: the recording as it is.",
+)
+@click.option(
+    "--device",
+    type=click.Choice(["sensor", *BLE_DEVICES]),
+    default="sensor",
+    show_default=True,
+    help="sensor: a 500 Hz sensor on a serial port. h10, movesense, strap: a strap over Bluetooth.",
 )
 @click.option(
     "--store",
@@ -37,7 +46,9 @@ from firmware_bridge.errors import UsageError
 @view_option
 @json_view_option
 @duration_option
-def command(scenario: str, store: Path, view: str, as_json: bool, duration_s: float | None) -> None:
+def command(
+    scenario: str, device: str, store: Path, view: str, as_json: bool, duration_s: float | None
+) -> None:
     """Monitor a simulated 500 Hz sensor that plays a real recording with ectopic beats.
 
     The sensor is a program of its own behind a pseudo terminal; the daemon reads it through the
@@ -45,13 +56,19 @@ def command(scenario: str, store: Path, view: str, as_json: bool, duration_s: fl
     the first two minutes. About 2:20 comes an asystole alarm that is no edit: there the recording's
     lead itself collapses for seconds (its reference marks the signal and still labels beats).
 
+    With --device h10 an emulated chest strap plays it. The daemon reaches it as a real one, through
+    BlueZ's interface, on a D-Bus of its own: no adapter is needed or touched.
+
     It ends on Ctrl-C, or when the reader of its JSON lines has left.
     """
     with exit_status(), tempfile.TemporaryDirectory(prefix="ecg-edge-") as folder:
         link = Path(folder) / "sensor"
-        with _simulated_sensor(link, scenario) as described:
+        with _simulated(device, link, scenario) as described:
             # Not this machine's configuration: a demonstration opens no real sensor.
             source = {"name": "demo", "port": str(link), "subject": described["title"]}
+            if device in BLE_DEVICES:
+                os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = described["bus"]
+                source |= {"driver": "ble", "port": described["addresses"][0]}
             loaded = config.structure({"source": [source], "store": {"directory": str(store)}})
             banner = (f" SIMULATED SENSOR: {described['title']} ", *_notes(described))
             shown = "json" if as_json else view
@@ -66,9 +83,11 @@ def _notes(described: dict[str, Any]) -> Iterator[str]:
 
 
 @contextmanager
-def _simulated_sensor(link: Path, scenario: str) -> Iterator[dict[str, Any]]:
-    """A sensor process behind `link`; yields what it plays. Raises UsageError with its words."""
-    arguments = ["simulate", "--link", str(link), "--scenario", scenario, "--json", "--with-parent"]
+def _simulated(device: str, link: Path, scenario: str) -> Iterator[dict[str, Any]]:
+    """A sensor process behind `link`, or a strap on a bus of its own; yields what it plays. Raises
+    UsageError with its words."""
+    where = ["--device", device] if device in BLE_DEVICES else ["--link", str(link)]
+    arguments = ["simulate", *where, "--scenario", scenario, "--json", "--with-parent"]
     # A session of its own: Ctrl-C is for the daemon, which ends the sensor afterwards.
     process = subprocess.Popen(
         [sys.executable, "-m", "firmware_bridge", *arguments],

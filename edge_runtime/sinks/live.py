@@ -29,7 +29,7 @@ from edge_runtime.events import (
 from edge_runtime.publication import Published
 from edge_runtime.rules.heart_rate import LONGEST_S
 from edge_runtime.threads import Ended
-from firmware_bridge.stream import Gap, LeadStatus, SampleChunk, SignalKind, StreamOpened
+from firmware_bridge.stream import Gap, LeadStatus, RrIntervals, SampleChunk, StreamOpened
 
 STRIP_S: Final = 8.0
 _NO_RATE_AFTER_S: Final = LONGEST_S + 0.4
@@ -130,13 +130,15 @@ class LiveSource:
                 n = min(item.n_missing, len(self._strip))
                 self._append(np.full(n, np.nan, np.float32))
                 self._change(strip_end=item.first + item.n_missing)
+            elif isinstance(item, RrIntervals):
+                self._change(strip_end=max(item.at, self._picture.strip_end), last_arrival_s=now_s)
             elif isinstance(item, Ended):
                 self._change(link_up=False, link_reason=item.reason)
             for one in published:
                 self._see_event(one)
 
     def _open(self, opened: StreamOpened) -> None:
-        signal = next(s for s in opened.signals if s.kind is SignalKind.ECG)
+        signal = opened.reference
         self._signal = signal.id
         self._lead_index = 0
         self._off = ()

@@ -19,7 +19,7 @@ from edge_runtime.store.disk import DirectoryLock, make_directory
 from edge_runtime.store.raw import RawPlace
 from edge_runtime.store.raw_record import RawRecord
 from edge_runtime.store.recovery import recover
-from firmware_bridge.stream import ClockAnchor, Gap, SampleChunk, StreamItem
+from firmware_bridge.stream import ClockAnchor, Gap, SampleChunk, SignalKind, StreamItem
 
 RAW_FOLDER: Final = "raw"
 _ANCHOR_EVERY_S: Final = 10
@@ -75,7 +75,8 @@ class Store:
         self._database.begin_session(session, self._provenance, subject)
         self._sessions[session.id] = session
         if self._keep_raw:
-            for signal in session.opened.signals:
+            sampled = (s for s in session.opened.signals if s.kind is not SignalKind.RR)
+            for signal in sampled:
                 place = RawPlace(self._raw_folder / session.id, signal, session.started_utc_ns)
                 self._raw[session.id, signal.id] = RawRecord(place, session.id, self._database)
         self._database.commit()

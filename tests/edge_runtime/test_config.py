@@ -9,11 +9,12 @@ import click
 import pytest
 
 from edge_runtime import config, config_docs
-from edge_runtime.config import Config, load, structure
+from edge_runtime.config import Config, explain, load, structure
 from edge_runtime.errors import ConfigError
 from edge_runtime.rules.bounds import bounds
 from edge_runtime.rules.settings import RuleSettings
 from firmware_bridge.cli import simulate
+from firmware_bridge.known_devices import KnownDevice, remember
 
 CHEST = {"name": "chest", "port": "/dev/ttyUSB0"}
 
@@ -73,7 +74,10 @@ def test_every_problem_is_listed_with_its_path() -> None:
         ({"signal": 5}, "signal: 5 is not a table of settings"),
         ({"source": 5}, "source: 5 is not a list; in a file each element begins with [[...]]"),
         ({"source": [{**CHEST, "name": ""}]}, "source.0: name is empty"),
-        ({"source": [{**CHEST, "driver": "usb"}]}, "source.0.driver: 'usb' is not one of 'serial'"),
+        (
+            {"source": [{**CHEST, "driver": "usb"}]},
+            "source.0.driver: 'usb' is not one of 'serial', 'ble'",
+        ),
         ({"source": [CHEST, CHEST]}, "configuration: two sources have the same name 'chest'"),
         ({"source": [{**CHEST, "baud": True}]}, "source.0.baud: True is not a whole number"),
         ({"source": [{**CHEST, "baud": 9600.5}]}, "source.0.baud: 9600.5 is not a whole number"),
@@ -232,3 +236,32 @@ def test_every_option_is_documented() -> None:
     )
     for key, _, _ in config.explain(structure({"source": [CHEST]}), ()):
         assert f"| `{key.rpartition('.')[2]}` |" in page.read_text(encoding="utf-8")
+
+
+def test_paired_straps_are_sources_behind_those_written_by_hand(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    written_by_hand = '[[source]]\nname = "wrist"\nport = "/dev/a"\n[store]\ndirectory = "{}"\n'
+    file = written(tmp_path, written_by_hand.format(store))
+    remember(store / "devices.toml", KnownDevice("chest", "C4:A1", "polar", "A1B2", "H10"))
+    remember(store / "devices.toml", KnownDevice("other", "C4:A2", "heart-rate"))
+    config, layers = load(file, ["source.1.name=waist", "source.1.port=/dev/b"])
+    wrist, waist, chest, other = config.source
+    assert (waist.name, waist.port) == ("waist", "/dev/b")
+    assert (wrist.name, wrist.driver) == ("wrist", "serial")
+    assert (chest.name, chest.driver, chest.port) == ("chest", "ble", "C4:A1")
+    assert (chest.family, chest.serial) == ("polar", "A1B2")
+    assert other.serial is None
+    origins = {key: origin for key, _, origin in explain(config, layers)}
+    assert origins["source.0.port"] == str(file)
+    assert origins["source.1.port"] == "--set source.1.port=/dev/b"
+    assert origins["source.2.port"] == str(store / "devices.toml")
+
+
+def test_a_strap_configured_by_hand_is_not_taken_twice(tmp_path: Path) -> None:
+    remember(tmp_path / "devices.toml", KnownDevice("chest", "C4:A1", "polar"))
+    settings = [f"store.directory={tmp_path}"]
+    file = written(tmp_path, '[[source]]\nname = "mine"\nport = "C4:A1"\ndriver = "ble"\n')
+    assert [source.name for source in load(file, settings)[0].source] == ["mine"]
+    (tmp_path / "devices.toml").write_text("nonsense")
+    with pytest.raises(ConfigError, match=r"devices\.toml"):
+        load(file, settings)

@@ -1,0 +1,80 @@
+"""`edge-runtime pair`: make a chest strap a source of the daemon."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from edge_runtime import config
+from edge_runtime.cli.failing import exit_status
+from edge_runtime.cli.options import config_option, set_option
+from edge_runtime.errors import ConfigError
+from firmware_bridge.errors import UsageError
+from firmware_bridge.known_devices import FILE_NAME, remember
+from firmware_bridge.strap_commands import NONE_SEEN, known_device
+
+
+@click.command("pair")
+@click.argument("address", required=False)
+@click.option("--name", default="strap", show_default=True, help="What to call it.")
+@click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(0.1, 60),
+    default=5.0,
+    show_default=True,
+    help="How long to look for straps when no ADDRESS is given.",
+)
+@click.option("--adapter", help="BlueZ's name of the adapter, as hci1; else its default.")
+@config_option
+@set_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(
+    address: str | None,
+    name: str,
+    seconds: float,
+    adapter: str | None,
+    file: Path | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Find the strap you wear, remember it, and have the daemon read it from now on.
+
+    Moisten and wear it first, and close the phone or watch app that holds it. Where several straps
+    are near, their addresses are listed: name yours as ADDRESS.
+
+    What is written, a file beside the recordings (devices.toml in `store.directory`), is all that
+    `edge-runtime run` needs. The strap's serial is pinned: another one is refused. A strap paired
+    under the name of an older one takes its place. `edge-runtime devices` lists them.
+    """
+    with exit_status():
+        loaded, _ = config.load(file, settings)
+        if any(s.name == name and s.driver != "ble" for s in loaded.source):
+            raise UsageError(f"a source of the configuration is called {name!r}; give --name")
+        try:
+            from firmware_bridge.links import pairing  # noqa: PLC0415 - bleak only when needed
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"{error.name} is missing; straps need Bluetooth: pip install 'ecg-edge[ble]'"
+            ) from error
+        if address is None:
+            seen = pairing.scan(seconds, adapter)
+            if len(seen) != 1:
+                raise UsageError(_choice([(one.address, one.name) for one in seen]))
+            address = seen[0].address
+        device = known_device(name, pairing.examine(address, adapter))
+        known = loaded.store.directory / FILE_NAME
+        remember(known, device)
+    if as_json:
+        click.echo(json.dumps(asdict(device) | {"file": str(known)}))
+        return
+    click.echo(f"{device.name}: {device.model or device.family} {device.serial}".rstrip())
+    click.echo(f"remembered in {known}; `edge-runtime run` reads it from now on", err=True)
+
+
+def _choice(seen: list[tuple[str, str]]) -> str:
+    if not seen:
+        return NONE_SEEN
+    lines = [f"edge-runtime pair {address}   # {name}" for address, name in seen]
+    return "\n".join(["several straps are near; name yours:", *lines])
