@@ -21,7 +21,9 @@ NONE_SEEN: Final = (
 )
 
 _json = click.option("--json", "as_json", is_flag=True, help="JSON on standard output.")
-_adapter = click.option("--adapter", help="BlueZ's name of the adapter, as hci1; else its default.")
+adapter_option = click.option(
+    "--adapter", help="BlueZ's name of the adapter, as hci1; else its default."
+)
 _known = click.option(
     "--file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -40,7 +42,7 @@ _known = click.option(
     show_default=True,
     help="How long to listen.",
 )
-@_adapter
+@adapter_option
 @_json
 def scan(seconds: float, adapter: str | None, as_json: bool) -> None:
     """List the straps that advertise: address, signal strength in dBm, name.
@@ -62,7 +64,7 @@ def scan(seconds: float, adapter: str | None, as_json: bool) -> None:
 
 @click.command("info")
 @click.argument("address")
-@_adapter
+@adapter_option
 @_json
 def info(address: str, adapter: str | None, as_json: bool) -> None:
     """Connect to the strap at ADDRESS and tell what it is: model, serial, firmware, battery."""
@@ -77,7 +79,7 @@ def info(address: str, adapter: str | None, as_json: bool) -> None:
 @click.argument("address")
 @click.option("--name", default="strap", show_default=True, help="What to call it.")
 @_known
-@_adapter
+@adapter_option
 @_json
 def pair(address: str, name: str, file: Path, adapter: str | None, as_json: bool) -> None:
     """Remember the strap at ADDRESS and pin its serial: another that answers there is refused.

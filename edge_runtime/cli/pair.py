@@ -12,7 +12,7 @@ from edge_runtime.cli.options import config_option, set_option
 from edge_runtime.errors import ConfigError
 from firmware_bridge.errors import UsageError
 from firmware_bridge.known_devices import FILE_NAME, remember
-from firmware_bridge.strap_commands import NONE_SEEN, known_device
+from firmware_bridge.strap_commands import NONE_SEEN, adapter_option, known_device
 
 
 @click.command("pair")
@@ -26,7 +26,7 @@ from firmware_bridge.strap_commands import NONE_SEEN, known_device
     show_default=True,
     help="How long to look for straps when no ADDRESS is given.",
 )
-@click.option("--adapter", help="BlueZ's name of the adapter, as hci1; else its default.")
+@adapter_option
 @config_option
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")

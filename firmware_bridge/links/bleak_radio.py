@@ -35,7 +35,11 @@ _SEEN_WITHIN_S: Final = 10.0
 """Straps advertise at least every two seconds; BlueZ reports a device a few seconds later."""
 _CONNECTED_WITHIN_S: Final = 20.0
 _SERVICES: Final = (heart_rate.SERVICE, polar_pmd.SERVICE, movesense_gsp.SERVICE)
-_ERRORS: Final = (BleakError, DBusError, OSError, EOFError, TimeoutError)
+_ERRORS: Final = (
+    *(BleakError, DBusError, OSError, EOFError, TimeoutError),
+    # What bleak and dbus-fast let escape when a device or bluetoothd vanishes during a call.
+    *(AssertionError, AttributeError, KeyError),
+)
 _UNAVAILABLE: Final = {
     BleakBluetoothNotAvailableReason.NO_BLUETOOTH: "no Bluetooth adapter; plug one in",
     BleakBluetoothNotAvailableReason.NO_BLE_CENTRAL_ROLE: "this adapter is too old: no Low Energy",
@@ -85,23 +89,26 @@ class BleakRadio:
     ) -> "BleakConnection":
         """Connected to `address`. Raises LinkError."""
         lock = DeviceLock(address, os.environ.get("DBUS_SYSTEM_BUS_ADDRESS", "system"))
+        connection = None
         try:
-            client = await self._client(address, lost)
-        except BaseException:
-            lock.release()
-            raise
-        return BleakConnection(client, notified, lock)
+            connection = await self._connection(address, notified, lost, lock)
+        finally:
+            if connection is None:
+                lock.release()
+        return connection
 
-    async def _client(self, address: str, lost: Callable[[], None]) -> BleakClient:
+    async def _connection(
+        self, address: str, notified: Notified, lost: Callable[[], None], lock: DeviceLock
+    ) -> "BleakConnection":
         try:
             device = await self._find(address)
             if device is None:
                 raise LinkError(f"{address} {NOT_SEEN}")
             client = BleakClient(device, lambda _: lost(), timeout=_CONNECTED_WITHIN_S)
             await client.connect()
+            return BleakConnection(client, notified, lock)
         except _ERRORS as error:
             raise LinkError(f"{address}: {reason(error)}") from error
-        return client
 
     async def scan(self, seconds: float) -> list[Seen]:
         """What advertises a strap's service within `seconds`, the strongest first.
@@ -156,8 +163,10 @@ class BleakConnection:
         self._client = client
         self._lock = lock
         self._notified = notified
-        self.characteristics = frozenset(
-            c.uuid.lower() for c in client.services.characteristics.values()
+        found = client.services.characteristics.values()
+        self.characteristics = frozenset(one.uuid.lower() for one in found)
+        self.notifying = frozenset(
+            one.uuid.lower() for one in found if {"notify", "indicate"} & {*one.properties}
         )
 
     async def read(self, characteristic: str) -> bytes:

@@ -22,11 +22,16 @@ Notified = Callable[[str, bytes], None]
 
 
 class Connection(Protocol):
-    """A connected device. Every method but `characteristics` raises LinkError."""
+    """A connected device. Every method raises LinkError."""
 
     @property
     def characteristics(self) -> frozenset[str]:
         """UUIDs (lower case, 128 bits) of what the device has."""
+        ...
+
+    @property
+    def notifying(self) -> frozenset[str]:
+        """Those of them that one can subscribe to."""
         ...
 
     async def read(self, characteristic: str) -> bytes:
@@ -120,10 +125,17 @@ class Line:
 
 
 async def device_information(line: Line) -> DeviceInfo:
-    """What the Device Information service says. Raises LinkError."""
+    """What the Device Information service says. Raises LinkError when the serial, by which a device
+    is known again, cannot be read; without the others one can do."""
     texts = {}
     for name, characteristic in _INFORMATION.items():
-        if line.has(characteristic):
+        if not line.has(characteristic):
+            continue
+        try:
             value = await line.connection.read(characteristic)
-            texts[name] = value.decode("utf-8", "replace").strip("\0 ")
+        except LinkError:
+            if name == "serial":
+                raise
+            continue
+        texts[name] = value.decode("utf-8", "replace").strip("\0 ")
     return DeviceInfo(**texts)

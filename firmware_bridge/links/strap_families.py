@@ -90,7 +90,8 @@ class _Strap:
         items: list[StreamItem] = [self.session.opened] if is_new else []
         if line.has(heart_rate.BATTERY_LEVEL):
             items += self.session.battery(await line.connection.read(heart_rate.BATTERY_LEVEL))
-            await line.connection.subscribe(heart_rate.BATTERY_LEVEL)
+            if heart_rate.BATTERY_LEVEL in line.connection.notifying:
+                await line.connection.subscribe(heart_rate.BATTERY_LEVEL)
         return items
 
 

@@ -268,6 +268,10 @@ class RrSession(StrapSession):
         arrived = int(Fraction(host_ns - self._zero_ns, _NS) * self._rate_hz)
         items: list[StreamItem] = [] if rate.contact is None else self._status(contact=rate.contact)
         intervals = tuple(rr for rr in rate.rr_1024 if rr)
+        if self._end + sum(intervals) - arrived > _ASTRAY_S * self._rate_hz:
+            # More heartbeats than time: the radio has repeated a measurement.
+            self.counts.refused_samples += len(intervals)
+            return items
         missing = self._missing(arrived, sum(intervals))
         if missing > 0:
             reason = GapReason.RECONNECT if self._is_down else GapReason.LOST_PACKET

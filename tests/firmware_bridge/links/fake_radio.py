@@ -25,6 +25,8 @@ class FakeStrap:
         self.answers: dict[bytes, tuple[str, bytes]] = {}
         self.notify: Notified = lambda _c, _v: None
         self.lost: Callable[[], None] = lambda: None
+        self.mute: set[str] = set()
+        self.unreadable: set[str] = set()
         self.disconnects = 0
         self.is_deaf = False
 
@@ -32,7 +34,13 @@ class FakeStrap:
     def characteristics(self) -> frozenset[str]:
         return frozenset(self.values)
 
+    @property
+    def notifying(self) -> frozenset[str]:
+        return frozenset(self.values) - self.mute
+
     async def read(self, characteristic: str) -> bytes:
+        if characteristic in self.unreadable:
+            raise LinkError("read not permitted")
         return self.values[characteristic]
 
     async def write(self, characteristic: str, value: bytes) -> None:

@@ -21,6 +21,7 @@ from firmware_bridge.stream import (
     StreamOpened,
 )
 from tests.firmware_bridge.links.fake_radio import (
+    MODEL,
     SERIAL,
     FakeH10,
     FakeMovesense,
@@ -228,3 +229,20 @@ def test_any_heart_rate_strap_tells_its_intervals() -> None:
 def test_a_device_of_no_known_family_is_refused() -> None:
     with pytest.raises(UsageError, match="neither"):
         play(FakeRadio(FakeStrap()), n_chunks(1))
+
+
+def test_a_strap_with_little_to_say_of_itself_is_read_all_the_same() -> None:
+    strap = FakeH10()
+    strap.mute = {heart_rate.BATTERY_LEVEL}
+    strap.unreadable = {MODEL}
+
+    def act(items: list[StreamItem]) -> None:
+        if isinstance(items[-1], DeviceStatus):
+            asyncio.get_running_loop().call_later(0.01, strap.send, 1)
+
+    items = play(FakeRadio(strap), n_chunks(1), act)
+    assert items[0].model == "Polar PMD"  # type: ignore[union-attr]
+    assert heart_rate.BATTERY_LEVEL not in strap.subscribed
+    strap.unreadable = {SERIAL}
+    with pytest.raises(LinkError, match="not permitted"):
+        play(FakeRadio(strap), n_chunks(1))

@@ -277,6 +277,17 @@ def test_rr_intervals_follow_each_other() -> None:
     check_stream(beats.items)
 
 
+def test_measurements_that_come_twice_do_not_run_ahead_of_time() -> None:
+    beats = Beats()
+    for _ in range(100):
+        beats.report(1024)
+        beats.report(1024, after_s=0)
+    intervals = [item for item in beats.items if isinstance(item, RrIntervals)]
+    assert intervals[-1].at <= (100 + 2 * 2.5) * 1024
+    assert beats.session.counts.refused_samples >= 95
+    check_stream(beats.items)
+
+
 def test_beats_that_were_not_reported_are_a_gap() -> None:
     beats = Beats()
     for _ in range(5):
