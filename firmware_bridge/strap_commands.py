@@ -1,4 +1,4 @@
-"""`firmware-bridge scan`, `info`, `pair`, `list`: straps over Bluetooth, from the command line."""
+"""`firmware-bridge scan`, `info`, `pair`, `list`, `capture`: straps from the command line."""
 
 import json
 import sys
@@ -104,7 +104,45 @@ def list_known(file: Path, as_json: bool) -> None:
     print_known(known, as_json=as_json)
 
 
-STRAP_COMMANDS: Final[tuple[click.Command, ...]] = (scan, info, pair, list_known)
+@click.command("capture")
+@click.argument("device")
+@click.argument("record", type=click.Path(path_type=Path))
+@click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(0.1),
+    help="Stop after so many seconds of the device's time; otherwise on Ctrl-C.",
+)
+@click.option(
+    "--rate",
+    "rate_hz",
+    type=click.IntRange(100, 1000),
+    help="Sampling rate of a strap that has several; else its own choice.",
+)
+@adapter_option
+@_json
+def capture(
+    device: str,
+    record: Path,
+    seconds: float | None,
+    rate_hz: int | None,
+    adapter: str | None,
+    as_json: bool,
+) -> None:
+    """Write the ECG of DEVICE to the WFDB record RECORD: RECORD.hea and RECORD.dat.
+
+    DEVICE is a strap's Bluetooth address, or the path of the serial port of a sensor that speaks
+    this project's own protocol. Samples that were lost are marked invalid, so the record keeps
+    time. `edge-runtime replay RECORD` analyses it.
+    """
+    with _exit_status():
+        from firmware_bridge import capture_command  # noqa: PLC0415 - numpy and bleak only when needed
+
+        captured = capture_command.run(device, record, seconds, rate_hz, adapter)
+    _print(asdict(captured), as_json)
+
+
+STRAP_COMMANDS: Final[tuple[click.Command, ...]] = (scan, info, pair, list_known, capture)
 
 
 def known_device(name: str, examined: "Examined") -> KnownDevice:

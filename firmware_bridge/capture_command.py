@@ -1,0 +1,44 @@
+"""`firmware-bridge capture`, apart from its options: which driver, until when, how far."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from firmware_bridge.capture import Captured, capture
+from firmware_bridge.driver import Driver
+from firmware_bridge.links.ble import BleSensor
+
+
+def run(
+    device: str, record: Path, seconds: float | None, rate_hz: int | None, adapter: str | None
+) -> Captured:
+    """Capture until `seconds` are over or SIGINT or SIGTERM comes. Raises BridgeError."""
+    return asyncio.run(_run(driver_of(device, rate_hz, adapter), record, seconds))
+
+
+def driver_of(device: str, rate_hz: int | None = None, adapter: str | None = None) -> Driver:
+    """The driver of a serial port's path or a Bluetooth address."""
+    if "/" in device:
+        from firmware_bridge.links.serial import SerialSensor  # noqa: PLC0415 - an extra
+
+        return SerialSensor(device, device)
+    from firmware_bridge.links.bleak_radio import BleakRadio  # noqa: PLC0415 - an extra
+
+    return BleSensor(device, device, BleakRadio(adapter), rate_hz=rate_hz)
+
+
+async def _run(driver: Driver, record: Path, seconds: float | None) -> Captured:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    record.parent.mkdir(parents=True, exist_ok=True)
+    with click.progressbar(length=int(seconds or 0), file=sys.stderr) as bar:
+
+        def progress(so_far_s: float) -> None:
+            if seconds is not None:
+                bar.update(int(so_far_s) - bar.pos)
+
+        return await capture(driver, record, seconds, stop=stop, progress=progress)
