@@ -5,7 +5,7 @@ import hashlib
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
@@ -23,20 +23,16 @@ from edge_runtime.store.store import Store
 from edge_runtime.supervisor import Parts, View
 from firmware_bridge.driver import Driver
 from firmware_bridge.links.ble import BleSensor
-from firmware_bridge.links.gatt import Radio
-from firmware_bridge.links.serial import SerialSensor
 from firmware_bridge.stream import StreamOpened
 
 ALARM_STATE_FILE: Final = "alarms.json"
-
-if TYPE_CHECKING:
-    from firmware_bridge.links.bleak_radio import BleakRadio
 
 log = logging.getLogger(__name__)
 
 
 def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
     """The parts of a daemon. Raises ConfigError and StoreError."""
+    drivers = {source.name: _driver(source) for source in config.source}
     sounder = AlsaSounder(config.sound.device) if config.sound.output == "alsa" else None
     desk = AlarmDesk(config.alarms, config.store.directory / ALARM_STATE_FILE, sounder)
 
@@ -71,7 +67,7 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
         return Engine.of_bundles(opened, bundles, settings)
 
     return Parts(
-        drivers={source.name: _driver(source) for source in config.source},
+        drivers=drivers,
         make_engine=make_engine,
         store=StripStore(store, config.store.directory),
         views=views,
@@ -105,31 +101,33 @@ def provenance(config: Config, bundles: BundleSet) -> Provenance:
 
 def _driver(source: SourceConfig) -> Callable[[], Driver]:
     """A maker of single-use drivers. Raises ConfigError where its extra is not installed."""
-    if source.driver == "ble":
-        return functools.partial(_strap, source, bluetooth(source.adapter))
+    try:
+        return _strap(source) if source.driver == "ble" else _serial_sensor(source)
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"source {source.name}: {error.name} is missing; "
+            f"pip install 'ecg-edge[{source.driver}]'"
+        ) from error
+
+
+def _serial_sensor(source: SourceConfig) -> Callable[[], Driver]:
+    from firmware_bridge.links.serial import SerialSensor  # noqa: PLC0415 - an extra
+
     return functools.partial(SerialSensor, source.name, source.port, source.baud)
 
 
-def _strap(source: SourceConfig, radio: Radio) -> Driver:
-    return BleSensor(
+def _strap(source: SourceConfig) -> Callable[[], Driver]:
+    from firmware_bridge.links.bleak_radio import BleakRadio  # noqa: PLC0415 - an extra
+
+    return functools.partial(
+        BleSensor,
         source.name,
         source.port,
-        radio,
+        BleakRadio(source.adapter),
         family=source.family,
         serial=source.serial,
         rate_hz=source.rate_hz or None,
     )
-
-
-def bluetooth(adapter: str | None) -> "BleakRadio":
-    """The system's Bluetooth. Raises ConfigError where the extra is not installed."""
-    try:
-        from firmware_bridge.links.bleak_radio import BleakRadio  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"{error.name} is missing; straps need Bluetooth: pip install 'ecg-edge[ble]'"
-        ) from error
-    return BleakRadio(adapter)
 
 
 def _hash(settings: object) -> str:

@@ -1,9 +1,11 @@
 """bleak as the radio: BlueZ's devices, and its troubles in words that say what to do."""
 
+import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from bleak import BleakAdapter, BleakClient, BleakScanner
 from bleak.args.bluez import BlueZAdapterArgs, BlueZScannerArgs
@@ -33,7 +35,8 @@ NOT_RUNNING: Final = "bluetoothd is not running: `sudo systemctl start bluetooth
 
 _SEEN_WITHIN_S: Final = 10.0
 """Straps advertise at least every two seconds; BlueZ reports a device a few seconds later."""
-_CONNECTED_WITHIN_S: Final = 20.0
+_TURNS: Final = 4
+_CONNECTED_WITHIN_S: Final = 10.0
 _SERVICES: Final = (heart_rate.SERVICE, polar_pmd.SERVICE, movesense_gsp.SERVICE)
 _ERRORS: Final = (
     *(BleakError, DBusError, OSError, EOFError, TimeoutError),
@@ -105,7 +108,8 @@ class BleakRadio:
             if device is None:
                 raise LinkError(f"{address} {NOT_SEEN}")
             client = BleakClient(device, lambda _: lost(), timeout=_CONNECTED_WITHIN_S)
-            await client.connect()
+            async with _turn():
+                await client.connect()
             return BleakConnection(client, notified, lock)
         except _ERRORS as error:
             raise LinkError(f"{address}: {reason(error)}") from error
@@ -116,12 +120,13 @@ class BleakRadio:
         Raises LinkError.
         """
         try:
-            found = await BleakScanner.discover(
-                timeout=seconds,
-                return_adv=True,
-                service_uuids=list(_SERVICES),
-                bluez=self._scanning(),
-            )
+            async with _turn():
+                found = await BleakScanner.discover(
+                    timeout=seconds,
+                    return_adv=True,
+                    service_uuids=list(_SERVICES),
+                    bluez=self._scanning(),
+                )
         except _ERRORS as error:
             raise LinkError(reason(error)) from error
         seen = [
@@ -140,10 +145,14 @@ class BleakRadio:
         is_first, self._is_first = self._is_first, False
         if is_first and (connected := await self._find_connected(address)):
             return connected
-        seen = await BleakScanner.find_device_by_address(
-            address, timeout=_SEEN_WITHIN_S, bluez=self._scanning()
-        )
-        return seen or await self._find_connected(address)
+        for _ in range(_TURNS):
+            async with _turn():
+                seen = await BleakScanner.find_device_by_address(
+                    address, timeout=_SEEN_WITHIN_S / _TURNS, bluez=self._scanning()
+                )
+            if seen is not None:
+                return seen
+        return await self._find_connected(address)
 
     async def _find_connected(self, address: str) -> BLEDevice | None:
         adapter = await BleakAdapter.get(bluez=self._bluez)
@@ -202,6 +211,15 @@ class BleakConnection:
             raise LinkError(reason(error)) from error
         finally:
             self._lock.release()
+
+
+def _turn() -> asyncio.Lock:
+    """A program has one scan, and a radio makes one connection at a time. Who looks for a strap
+    takes turns with who looks for another, so that one that stays away holds up nobody for long."""
+    return _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+
+_turns: Final[MutableMapping[asyncio.AbstractEventLoop, asyncio.Lock]] = WeakKeyDictionary()
 
 
 def reason(error: Exception) -> str:

@@ -260,14 +260,17 @@ class RrSession(StrapSession):
             rate = heart_rate.decode_measurement(value)
         except ProtocolError as error:
             return self.skip(str(error), len(value), host_ns)
-        if self._zero_ns is None:
-            # The first interval lies before the first measurement: leave room for it.
-            self._zero_ns = host_ns - int(_ASTRAY_S * _NS)
+        if self._heard_ns is None:
             self._heard_ns = host_ns
         self.counts.received_samples += len(rate.rr_s)
-        arrived = int(Fraction(host_ns - self._zero_ns, _NS) * self._rate_hz)
         items: list[StreamItem] = [] if rate.contact is None else self._status(contact=rate.contact)
         intervals = tuple(rr for rr in rate.rr_1024 if rr)
+        if self._zero_ns is None:
+            if not intervals:
+                return items
+            # The index begins with the first beat that is told.
+            self._zero_ns = host_ns - sum(intervals) * _NS // heart_rate.RR_PER_SECOND
+        arrived = int(Fraction(host_ns - self._zero_ns, _NS) * self._rate_hz)
         if self._end + sum(intervals) - arrived > _ASTRAY_S * self._rate_hz:
             # More heartbeats than time: the radio has repeated a measurement.
             self.counts.refused_samples += len(intervals)
@@ -278,8 +281,8 @@ class RrSession(StrapSession):
             items += [*self._back(), Gap(RR, SampleIndex(self._end), missing, False, reason)]
             self._end += missing
             self.counts.lost_samples += missing
-        items += self._back()
         if intervals:
+            items += self._back()
             self._end += sum(intervals)
             items.append(RrIntervals(SampleIndex(self._end), rate.rr_s))
             items.append(ClockAnchor(SampleIndex(self._end), None, host_ns))

@@ -165,6 +165,8 @@ class BluezFacade:
     async def _start_discovery(self, message: Message) -> None:
         if not self._powered:
             raise BusError("org.bluez.Error.NotReady", "Resource Not Ready")
+        if message.sender in self._discovering:
+            raise BusError("org.bluez.Error.InProgress", "Operation already in progress")
         if not self._discovering:
             await self._radio.start_scanning(legacy=True, active=True, filter_duplicates=False)
         self._discovering.add(message.sender or "")

@@ -26,7 +26,13 @@ from firmware_bridge.stream import (
     StreamOpened,
 )
 from tests.firmware_bridge.simulated import missing, of
-from tests.firmware_bridge.simulator.on_the_air import bluez, needs_dbus, on_the_air, worn_strap
+from tests.firmware_bridge.simulator.on_the_air import (
+    bluez,
+    needs_dbus,
+    on_the_air,
+    wearing,
+    worn_strap,
+)
 
 pytestmark = needs_dbus
 
@@ -104,6 +110,23 @@ def test_a_strap_that_goes_away_reboots_and_comes_back() -> None:
     away = of(items, Gap)[-1]
     assert not away.exact
     assert away.n_missing / 130 == pytest.approx(2.8, abs=1.5)
+
+
+def test_straps_are_looked_for_in_turn_and_stream_at_once() -> None:
+    async def work() -> list[list[StreamItem]]:
+        async with (
+            bluez() as link,
+            wearing(link, "h10"),
+            wearing(link, "movesense"),
+            wearing(link, "strap"),
+        ):
+            return await asyncio.gather(
+                listen("h10", n_chunks(4)),
+                listen("movesense", n_chunks(40)),
+                listen("strap", lambda items: bool(of(items, RrIntervals))),
+            )
+
+    assert not any(of(items, Gap) for items in on_the_air(work))
 
 
 def test_a_connection_that_a_killed_program_left_is_taken_over() -> None:

@@ -71,12 +71,24 @@ async def worn_strap(
     device: str, faults: Faults | None = None, reboots: tuple[float, ...] = (), ppm: float = 0.0
 ) -> AsyncIterator[EmulatedStrap]:
     """One strap, and the service that sees it."""
+    async with bluez() as link, wearing(link, device, faults, reboots, ppm) as strap:
+        yield strap
+
+
+@asynccontextmanager
+async def wearing(
+    link: LocalLink,
+    device: str,
+    faults: Faults | None = None,
+    reboots: tuple[float, ...] = (),
+    ppm: float = 0.0,
+) -> AsyncIterator[EmulatedStrap]:
+    """One strap within reach of whoever is on the link."""
     kind, identity = STRAPS[device]
-    async with bluez() as link:
-        radio = radio_device(link, identity.address, identity.name)
-        strap = kind(radio, identity, Worn(heart(), ppm), faults or Faults(), reboots)
-        await strap.start()
-        try:
-            yield strap
-        finally:
-            await strap.stop()
+    radio = radio_device(link, identity.address, identity.name)
+    strap = kind(radio, identity, Worn(heart(), ppm), faults or Faults(), reboots)
+    await strap.start()
+    try:
+        yield strap
+    finally:
+        await strap.stop()
