@@ -20,7 +20,7 @@ from edge_runtime.sinks.audible import AlsaSounder
 from edge_runtime.site_rules import SiteBook
 from edge_runtime.store.database import Provenance
 from edge_runtime.store.store import Store
-from edge_runtime.supervisor import Parts, View
+from edge_runtime.supervisor import Inbox, Parts, View
 from firmware_bridge.driver import Driver
 from firmware_bridge.links.ble import BleSensor
 from firmware_bridge.stream import StreamOpened
@@ -44,6 +44,9 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
 
     site = None if config.site_rules.file is None else SiteBook(config.site_rules.file, told)
 
+    inbox = Inbox()
+    if config.web.enabled:
+        views = (*views, _web_view(config, inbox))
     subjects = {source.name: source.subject for source in config.source}
     store = Store(
         config.store.directory,
@@ -73,7 +76,21 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
         views=views,
         desk=desk,
         site=site,
+        inbox=inbox,
     )
+
+
+def _web_view(config: Config, inbox: Inbox) -> View:
+    try:
+        # Starlette and uvicorn are an extra, and memory that only a daemon with a page pays for.
+        from edge_runtime.web.view import WebView  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"web.enabled: {error.name} is not installed; pip install 'ecg-edge[web]', or set it "
+            "to false"
+        ) from error
+    sources = [source.name for source in config.source]
+    return WebView(config.web, config.store.directory, sources, inbox.put)
 
 
 def engine_settings(config: Config, lead: str | int, leads: int = 2) -> EngineSettings:

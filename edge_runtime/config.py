@@ -23,6 +23,7 @@ from firmware_bridge.errors import UsageError
 from firmware_bridge.known_devices import FILE_NAME, KnownDevice, read_known
 
 SYSTEM_FILE: Final = Path("/etc/edge-runtime/config.toml")
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 SHIPPED_BUNDLES: Final = Path(__file__).parent / "bundles" / "default"
 
 
@@ -103,6 +104,41 @@ class BundleConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class WebConfig:
+    """The local page and its API, off unless `enabled` (it needs the extra `web`). Beyond loopback
+    it takes HTTPS, with `certificate` and `key` as PEM files, and a login for reading too. `hosts`
+    are further names under which it may be asked for."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: int = bounded(8137, 1, 65_535)
+    hosts: tuple[str, ...] = ()
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together")
+        if not self.is_loopback and self.certificate is None:
+            raise ValueError(
+                f"{self.host} can be reached from other machines, and plain HTTP would show "
+                "everybody the ECG and the password; give certificate and key, or use 127.0.0.1"
+            )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only this machine can reach it."""
+        return self.host in _LOOPBACK
+
+    @property
+    def address(self) -> str:
+        """What one types into a browser."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http{'s' if self.certificate else ''}://{host}:{self.port}/"
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration of one daemon."""
 
@@ -114,6 +150,7 @@ class Config:
     sound: SoundConfig = field(default_factory=SoundConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
     bundles: BundleConfig = field(default_factory=BundleConfig)
+    web: WebConfig = field(default_factory=WebConfig)
 
     def __post_init__(self) -> None:
         names = [source.name for source in self.source]

@@ -60,7 +60,13 @@ def _value(setting: Any, kind: Any) -> str:
     limits = bounds(setting)
     if limits is not None:
         return f"{limits[0]:,g} to {limits[1]:,.10g}"
-    words = {str: "text", bool: "`true` or `false`", Path: "path", str | int: "text or number"}
+    words: dict[Any, str] = {
+        str: "text",
+        bool: "`true` or `false`",
+        Path: "path",
+        str | int: "text or number",
+    }
+    words[tuple[str, ...]] = "list of texts"
     if kind in words:
         return words[kind]
     choices = [choice for choice in get_args(kind) if choice is not type(None)]
@@ -75,6 +81,8 @@ def _default(setting: Any) -> str:
         return "none"
     if setting.default == SHIPPED_BUNDLES:
         return "the set that is shipped"
+    if setting.default == ():
+        return "`[]`"
     if isinstance(setting.default, bool):
         return f"`{str(setting.default).lower()}`"
     return f"`{setting.default}`"

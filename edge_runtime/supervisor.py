@@ -20,7 +20,7 @@ from edge_runtime.watchdog import Part, Watchdog, notify
 from firmware_bridge.driver import Driver
 from firmware_bridge.errors import BridgeError, LinkError
 from firmware_bridge.links.reconnect import Backoff
-from firmware_bridge.stream import StreamOpened
+from firmware_bridge.stream import StreamItem, StreamOpened
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _READ_WELL_S: Final = 60.0
 
 
 class View(Protocol):
-    """Something that shows what happens: terminal, JSON lines, later the web page."""
+    """Something that shows what happens: terminal, JSON lines, the web page."""
 
     def see(self, source: str, item: InQueue, published: Sequence[Published]) -> None:
         """Called in the engine thread for each item; must not block."""
@@ -47,6 +47,22 @@ class View(Protocol):
         ...
 
 
+class Inbox:
+    """The way of a person's own items (a mark) to the engine, while the daemon runs."""
+
+    def __init__(self) -> None:
+        self._put: Callable[[str, StreamItem], None] | None = None
+
+    def open(self, put: Callable[[str, StreamItem], None]) -> None:
+        """Where items go from now on."""
+        self._put = put
+
+    def put(self, source: str, item: StreamItem) -> None:
+        """Never blocks. What comes before the engine runs belongs to no stream, and is dropped."""
+        if self._put is not None:
+            self._put(source, item)
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the supervisor runs; the command line builds it from the configuration."""
@@ -57,6 +73,7 @@ class Parts:
     views: tuple[View, ...]
     desk: AlarmDesk | None = None
     site: SiteBook | None = None
+    inbox: Inbox = field(default_factory=Inbox)
 
 
 @dataclass(slots=True)
@@ -89,6 +106,7 @@ class Supervisor:
         if self.parts.desk is not None:
             self.parts.desk.connect(engine.put)
         engine.start()
+        self.parts.inbox.open(engine.put)
         views = [self._task("view", view.run()) for view in self._views]
         if self.parts.site is not None:
             views.append(self._task("site rules", self.parts.site.run()))

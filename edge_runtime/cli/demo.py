@@ -43,11 +43,24 @@ from firmware_bridge.simulator.ble_options import BLE_DEVICES
     show_default=True,
     help="Where events and signal go.",
 )
+@click.option(
+    "--page",
+    "port",
+    type=click.IntRange(1, 65_535),
+    metavar="PORT",
+    help="Serve the page on http://127.0.0.1:PORT/ (needs the extra `web`).",
+)
 @view_option
 @json_view_option
 @duration_option
 def command(
-    scenario: str, device: str, store: Path, view: str, as_json: bool, duration_s: float | None
+    scenario: str,
+    device: str,
+    store: Path,
+    port: int | None,
+    view: str,
+    as_json: bool,
+    duration_s: float | None,
 ) -> None:
     """Monitor a simulated 500 Hz sensor that plays a real recording with ectopic beats.
 
@@ -69,8 +82,14 @@ def command(
             if device in BLE_DEVICES:
                 os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = described["bus"]
                 source |= {"driver": "ble", "port": described["addresses"][0]}
-            loaded = config.structure({"source": [source], "store": {"directory": str(store)}})
-            banner = (f" SIMULATED SENSOR: {described['title']} ", *_notes(described))
+            table: dict[str, Any] = {"source": [source], "store": {"directory": str(store)}}
+            if port is not None:
+                table["web"] = {"enabled": True, "port": port}
+            loaded = config.structure(table)
+            title = f" SIMULATED SENSOR: {described['title']} "
+            banner: tuple[str, ...] = (title, *_notes(described))
+            if port is not None:
+                banner = (title, f" the page: {loaded.web.address} ", *_notes(described))
             shown = "json" if as_json else view
             monitor(loaded, shown, banner, duration_s, ends_with_reader=True)
 

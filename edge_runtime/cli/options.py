@@ -34,3 +34,4 @@ duration_option = click.option(
     default=None,
     help="Stop after this many seconds; otherwise on Ctrl-C or SIGTERM.",
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")

@@ -6,6 +6,7 @@ emptied and grows (it is cut back afterwards).
 
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from edge_runtime.publication import Published, utc_text
 from edge_runtime.store.database import FILE_NAME
 from edge_runtime.store.schema import checked_version
 
-_EVENTS = """
+_EVENTS = """SELECT * FROM (
     SELECT detected_number AS number, detected_utc_ms, 'detected', at, detected_decided,
            lead, rr_s, heart_rate_bpm
         FROM beat WHERE session = ?1 AND detected_number IS NOT NULL
@@ -26,7 +27,7 @@ _EVENTS = """
         FROM beat WHERE session = ?1 AND classified_number IS NOT NULL
     UNION ALL
     SELECT number, utc_ms, 'event', at, 0, payload, NULL, NULL FROM event WHERE session = ?1
-    ORDER BY number
+) WHERE number > ?2 ORDER BY number LIMIT ?3
 """
 
 
@@ -52,17 +53,41 @@ def session_names(connection: sqlite3.Connection) -> list[str]:
     return [name for (name,) in connection.execute("SELECT name FROM session ORDER BY id")]
 
 
-def events_of(connection: sqlite3.Connection, session: str) -> Iterator[Published]:
+@dataclass(frozen=True, slots=True)
+class KeptSession:
+    """A session's row; `ended_utc_ns` is None while it runs."""
+
+    name: str
+    source: str
+    started_utc_ns: int
+    ended_utc_ns: int | None
+    end_reason: str | None
+
+
+def session_rows(connection: sqlite3.Connection, limit: int = -1) -> Iterator[KeptSession]:
+    """Sessions, newest first; at most `limit`, where that is not negative."""
+    query = (
+        "SELECT name, source, started_utc_ns, ended_utc_ns, end_reason FROM session"
+        " ORDER BY id DESC LIMIT ?"
+    )
+    return (KeptSession(*row) for row in connection.execute(query, (limit,)))
+
+
+def events_of(
+    connection: sqlite3.Connection, session: str, *, after: int = 0, limit: int = -1
+) -> Iterator[Published]:
     """The events of `session` in order of their number, as they were published.
 
-    Raises StoreError for an unknown session.
+    Those numbered above `after`; at most `limit`, where that is not negative. Raises StoreError
+    for an unknown session.
     """
     found = connection.execute("SELECT id, source FROM session WHERE name = ?", (session,))
     row = found.fetchone()
     if row is None:
         raise StoreError(f"no session {session!r}; the store has {session_names(connection)}")
     session_id, source = row
-    for number, utc_ms, kind, at, decided, *values in connection.execute(_EVENTS, (session_id,)):
+    rows = connection.execute(_EVENTS, (session_id, after, limit))
+    for number, utc_ms, kind, at, decided, *values in rows:
         yield Published(
             id=f"{session}/{number}",
             source=source,

@@ -1,0 +1,296 @@
+"""The API's handlers, and the table of its endpoints."""
+
+import asyncio
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from edge_runtime.errors import StoreError
+from edge_runtime.event_schema import event_schema
+from edge_runtime.events import SCHEMA_VERSION
+from edge_runtime.publication import utc_text
+from edge_runtime.web.accounts import Accounts, Role
+from edge_runtime.web.answers import JSON, answer, refusal
+from edge_runtime.web.endpoints import Endpoint, Parameter, RefusedError, number
+from edge_runtime.web.feed import LiveFeed
+from edge_runtime.web.guard import COOKIE, Caller, cookie_of
+from edge_runtime.web.history import stored_events, stored_sessions
+from edge_runtime.web.live_answer import LiveAnswer
+from edge_runtime.web.logins import LASTS_S, AttemptLimit, Logins
+from edge_runtime.web.openapi import openapi
+from edge_runtime.web.shapes import (
+    Alarms,
+    Credentials,
+    Done,
+    EventPage,
+    Mark,
+    SourceStatus,
+    Status,
+    StoredSessions,
+    Strip,
+    Trend,
+    Who,
+)
+from firmware_bridge.stream import SampleIndex, UserMark
+
+_LONGEST_STRIP: Final = 60_000
+"""Samples: a minute at 1000 Hz."""
+_LARGEST: Final = 2**53
+"""Indices stay exact in a browser."""
+_LONGEST_MARK: Final = 200
+_BODY_WITHIN_S: Final = 10.0
+
+_FIRST: Final = Parameter("first", "index of the first sample", 0, _LARGEST)
+_END: Final = Parameter("end", "index just after the last sample", 0, _LARGEST)
+_AFTER: Final = Parameter("after", "only events numbered above", 0, _LARGEST, default=0)
+_LIMIT: Final = Parameter("limit", "at most so many", 1, 1000, default=200)
+
+_Taken = TypeVar("_Taken", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What the API speaks for: the live feed, the store, the accounts, and the engine's ear."""
+
+    feed: LiveFeed
+    store: Path
+    accounts: Accounts
+    mark: Callable[[str, UserMark], None]
+    logins: Logins
+    attempts: AttemptLimit
+
+
+def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
+    """Everything under /api/v1 but its own description."""
+    api = _Api(behind)
+    return (
+        Endpoint("GET", "/status", "The daemon and every source, now", api.status, Status),
+        Endpoint(
+            "GET",
+            "/live",
+            "Server-sent events: a frame several times a second, each the JSON of `Frame`",
+            api.live,
+            media_type="text/event-stream",
+            refusals=(503,),
+        ),
+        Endpoint("GET", "/alarms", "Alarms since the daemon's start", api.alarms, Alarms),
+        Endpoint(
+            "GET",
+            "/sources/{source}",
+            "One source, now",
+            api.source,
+            SourceStatus,
+            refusals=(404,),
+        ),
+        Endpoint(
+            "GET",
+            "/sources/{source}/trend",
+            "Heart rate and ectopic beats by the minute",
+            api.trend,
+            Trend,
+            refusals=(404,),
+        ),
+        Endpoint(
+            "GET",
+            "/sources/{source}/strip",
+            "Raw signal of the last five minutes",
+            api.strip,
+            Strip,
+            query=(_FIRST, _END),
+            refusals=(404,),
+        ),
+        Endpoint(
+            "POST",
+            "/sources/{source}/marks",
+            "Mark this moment of the recording",
+            api.mark,
+            Done,
+            takes=Mark,
+            role=Role.ACKNOWLEDGE,
+            refusals=(404, 409),
+        ),
+        Endpoint(
+            "GET",
+            "/sessions",
+            "Sessions in the store",
+            api.sessions,
+            StoredSessions,
+            query=(_LIMIT,),
+            refusals=(503,),
+        ),
+        Endpoint(
+            "GET",
+            "/sessions/{session}/events",
+            "Stored events of a session, in order",
+            api.events,
+            EventPage,
+            query=(_AFTER, _LIMIT),
+            refusals=(404, 503),
+        ),
+        Endpoint("GET", "/who", "Who is asking", api.who, Who),
+        Endpoint(
+            "POST",
+            "/login",
+            "Log in: the answer sets a cookie",
+            api.log_in,
+            Who,
+            takes=Credentials,
+            refusals=(429,),
+        ),
+        Endpoint("POST", "/logout", "Log out", api.log_out, Done),
+        Endpoint(
+            "GET",
+            "/schema/events.json",
+            "JSON Schema of a published event",
+            api.schema,
+            media_type="application/schema+json",
+        ),
+    )
+
+
+def described() -> dict[str, Any]:
+    """OpenAPI of all endpoints."""
+
+    def mute(_source: str, _mark: UserMark) -> None:
+        """Nothing is marked by a description."""
+
+    now_s = time.monotonic
+    directory = Path()
+    behind = Behind(
+        LiveFeed(()), directory, Accounts(directory), mute, Logins(now_s), AttemptLimit(now_s)
+    )
+    return openapi(endpoints(behind))
+
+
+class _Api:
+    def __init__(self, behind: Behind) -> None:
+        self._behind = behind
+        self._feed = behind.feed
+        self._version = version("ecg-edge")
+
+    async def status(self, _request: Request) -> Response:
+        return answer(
+            Status(
+                version=self._version,
+                schema_version=SCHEMA_VERSION,
+                time=utc_text(time.time_ns()),
+                started=self._feed.started,
+                sources=self._feed.status(),
+            )
+        )
+
+    async def live(self, _request: Request) -> Response:
+        return LiveAnswer(self._feed)
+
+    async def alarms(self, _request: Request) -> Response:
+        return answer(Alarms(alarms=self._feed.alarms()))
+
+    async def source(self, request: Request) -> Response:
+        return answer(self._source(request))
+
+    async def trend(self, request: Request) -> Response:
+        name = request.path_params["source"]
+        points = self._feed.trend(name)
+        if points is None:
+            raise RefusedError(404, f"no source {name!r}")
+        return answer(Trend(source=name, points=points))
+
+    async def strip(self, request: Request) -> Response:
+        first, end = number(request, _FIRST), number(request, _END)
+        if not 0 < end - first <= _LONGEST_STRIP:
+            raise RefusedError(400, f"end must lie 1 to {_LONGEST_STRIP} samples after first")
+        strip = self._feed.strip(request.path_params["source"], first, end)
+        if strip is None:
+            raise RefusedError(404, "no such source, or nothing has come from it yet")
+        return answer(strip)
+
+    async def mark(self, request: Request) -> Response:
+        source = self._source(request)
+        text = " ".join((await _taken(request, Mark)).text.split())
+        if not text or len(text) > _LONGEST_MARK:
+            raise RefusedError(400, f"text needs 1 to {_LONGEST_MARK} characters")
+        if source.session is None:
+            raise RefusedError(409, f"nothing comes from {source.source!r} yet")
+        self._behind.mark(source.source, UserMark(SampleIndex(source.end), text))
+        return answer(Done())
+
+    async def sessions(self, request: Request) -> Response:
+        return await self._stored(stored_sessions, number(request, _LIMIT))
+
+    async def events(self, request: Request) -> Response:
+        after, limit = number(request, _AFTER), number(request, _LIMIT)
+        return await self._stored(stored_events, request.path_params["session"], after, limit)
+
+    async def who(self, request: Request) -> Response:
+        return answer(_who(request.scope["caller"]))
+
+    async def log_in(self, request: Request) -> Response:
+        address = request.client.host if request.client else "local"
+        wait_s = self._behind.attempts.wait_s(address)
+        if wait_s > 0:
+            headers = {"retry-after": str(int(wait_s) + 1)}
+            return refusal(429, "too many attempts; wait a minute", headers)
+        given = await _taken(request, Credentials)
+        check = functools.partial(self._behind.accounts.by_password, given.name, given.password)
+        account = await asyncio.to_thread(check)
+        if account is None:
+            return refusal(401, "name or password is wrong")
+        response = answer(Who(name=account.name, role=account.role))
+        response.set_cookie(
+            COOKIE,
+            self._behind.logins.begin(account.name),
+            max_age=int(LASTS_S),
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+        return response
+
+    async def log_out(self, request: Request) -> Response:
+        self._behind.logins.end(cookie_of(request.headers))
+        response = answer(Done())
+        response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+        return response
+
+    async def schema(self, _request: Request) -> Response:
+        return Response(event_schema(), media_type="application/schema+json")
+
+    def _source(self, request: Request) -> SourceStatus:
+        name = request.path_params["source"]
+        for one in self._feed.status():
+            if one.source == name:
+                return one
+        raise RefusedError(404, f"no source {name!r}")
+
+    async def _stored(self, read: Callable[..., msgspec.Struct], *arguments: object) -> Response:
+        try:
+            return answer(await asyncio.to_thread(read, self._behind.store, *arguments))
+        except StoreError as error:
+            raise RefusedError(503, str(error)) from error
+
+
+def _who(caller: Caller) -> Who:
+    role = None if caller.role is None else caller.role.name.lower()
+    return Who(name=caller.name, role=role)
+
+
+async def _taken(request: Request, kind: type[_Taken]) -> _Taken:
+    """The request's body. Raises RefusedError (400, 415)."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != JSON:
+        raise RefusedError(415, f"send {JSON}")
+    try:
+        async with asyncio.timeout(_BODY_WITHIN_S):
+            body = await request.body()
+        return msgspec.json.decode(body, type=kind)
+    except (TimeoutError, ClientDisconnect) as error:
+        raise RefusedError(400, "the body did not come") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RefusedError(400, f"the body is not understood: {error}") from error

@@ -1,0 +1,194 @@
+"""What the API says beside events: frozen msgspec structs, from which OpenAPI is made.
+
+Units are in the names; times are ISO 8601 UTC; indices count samples of the source's own clock.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from edge_runtime.events import AlarmRaised
+from edge_runtime.publication import Published
+
+
+class Availability(StrEnum):
+    """Can this source be said to be monitored."""
+
+    ONLINE = "online"
+    NO_SIGNAL = "no_signal"
+    OFFLINE = "offline"
+
+
+class _Shape(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class SourceStatus(_Shape, frozen=True, kw_only=True):
+    """One source now. `age_s` is how long ago its last sample arrived (None: none yet)."""
+
+    source: str
+    session: str | None
+    availability: Availability
+    age_s: float | None
+    family: str
+    model: str
+    firmware: str
+    rate_hz: float
+    unit: str
+    leads: list[str]
+    lead: str
+    end: int
+    heart_rate_bpm: float | None
+    quality: str
+    quality_reason: str
+    link_reason: str
+    battery_percent: float | None
+    beats: dict[str, int]
+    gaps: int
+    missing_s: float
+    duration_s: float
+    messages: list[str]
+
+
+class Status(_Shape, frozen=True, kw_only=True):
+    """The daemon: its version, its clock, and every source."""
+
+    version: str
+    schema_version: int
+    time: str
+    started: str
+    sources: list[SourceStatus]
+
+
+class Alarm(_Shape, frozen=True, kw_only=True):
+    """An alarm since the daemon's start; `active` while its condition holds. `states` are what
+    persons and timers did to it, oldest first."""
+
+    id: str
+    source: str
+    session: str
+    time: str
+    active: bool
+    cleared: str | None
+    states: list[str]
+    alarm: AlarmRaised
+
+
+class Alarms(_Shape, frozen=True, kw_only=True):
+    """Newest first."""
+
+    alarms: list[Alarm]
+
+
+class TrendPoint(_Shape, frozen=True, kw_only=True):
+    """One minute: displayed heart rate over its beats, and how many beats of which class."""
+
+    time: str
+    mean_bpm: float | None
+    lowest_bpm: float | None
+    highest_bpm: float | None
+    beats: int
+    supraventricular: int
+    ventricular: int
+
+
+class Trend(_Shape, frozen=True, kw_only=True):
+    """Up to 24 hours of minutes, oldest first. Minutes without a beat are absent."""
+
+    source: str
+    points: list[TrendPoint]
+
+
+class Strip(_Shape, frozen=True, kw_only=True):
+    """Raw signal that is still in memory: `samples[lead][n]` is sample `first + n` in `unit`,
+    None where it never came or is no longer held."""
+
+    source: str
+    session: str
+    rate_hz: float
+    unit: str
+    leads: list[str]
+    first: int
+    samples: list[list[float | None]]
+
+
+class StoredSession(_Shape, frozen=True, kw_only=True):
+    """A session in the store. `ended` is None while it runs."""
+
+    session: str
+    source: str
+    started: str
+    ended: str | None
+    end_reason: str | None
+
+
+class StoredSessions(_Shape, frozen=True, kw_only=True):
+    """Newest first."""
+
+    sessions: list[StoredSession]
+
+
+class EventPage(_Shape, frozen=True, kw_only=True):
+    """Events in order of their number. `next`: ask again with `after` set to it; None: the end."""
+
+    events: list[Published]
+    next: int | None
+
+
+class Mark(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to write down at this moment of the recording."""
+
+    text: str
+
+
+class Credentials(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who logs in."""
+
+    name: str
+    password: str
+
+
+class Who(_Shape, frozen=True, kw_only=True):
+    """Who is asking; `role` is None without a login."""
+
+    name: str | None
+    role: str | None
+
+
+class Done(_Shape, frozen=True, kw_only=True):
+    """It was taken; what it causes follows as an event."""
+
+    ok: bool = True
+
+
+class Problem(_Shape, frozen=True, kw_only=True):
+    """Why a request was refused, and what to do."""
+
+    error: str
+
+
+class LiveSamples(_Shape, frozen=True, kw_only=True):
+    """Samples from index `first` on: for each lead a base64 text of little-endian 16-bit integers
+    in microvolts; -32768 where there is none."""
+
+    first: int
+    leads: list[str]
+
+
+class LiveSource(_Shape, frozen=True, kw_only=True):
+    """What is new of one source. A `session` other than the last begins a new count."""
+
+    source: str
+    session: str | None
+    samples: LiveSamples | None = None
+    events: list[Published] = []
+    status: SourceStatus | None = None
+
+
+class Frame(_Shape, frozen=True, kw_only=True):
+    """One message of the live stream, several a second. `alarms` is in the first one alone, and in
+    the one after frames that a late reader missed."""
+
+    time: str
+    sources: list[LiveSource]
+    alarms: list[Alarm] | None = None

@@ -1,0 +1,76 @@
+"""A daemon's page on a real port and a real command socket, with a stream that the test plays."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from edge_runtime.config import WebConfig
+from edge_runtime.events import Event
+from edge_runtime.publication import Session
+from edge_runtime.web.serving import SOCKET_FOLDER, SOCKET_NAME
+from edge_runtime.web.view import WebView
+from firmware_bridge.stream import StreamItem, UserMark
+from tests.free_port import free_port
+from tests.synthetic import opened
+
+START_NS = 1_790_000_000_000_000_000
+
+
+@dataclass
+class House:
+    """The view under test, and where it is."""
+
+    view: WebView
+    directory: Path
+    port: int
+    marks: list[tuple[str, UserMark]]
+    session: Session = field(default_factory=lambda: Session(opened(source="chest"), START_NS, 0))
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{self.port}", headers=headers, trust_env=False
+        )
+
+    def local_client(self) -> httpx.AsyncClient:
+        """Over the command socket."""
+        path = self.directory / SOCKET_FOLDER / SOCKET_NAME
+        transport = httpx.AsyncHTTPTransport(uds=str(path))
+        return httpx.AsyncClient(transport=transport, base_url="http://daemon")
+
+    def play(self, items: Iterable[StreamItem], *events: Event) -> None:
+        """Each item, and `events` with the last."""
+        played = list(items)
+        for item in played[:-1]:
+            self.view.see("chest", item, ())
+        self.view.see("chest", played[-1], [self.session.publish(event) for event in events])
+
+
+@asynccontextmanager
+async def a_house(directory: Path, sources: tuple[str, ...] = ("chest",)) -> AsyncIterator[House]:
+    marks: list[tuple[str, UserMark]] = []
+    port = free_port()
+    settings = WebConfig(enabled=True, port=port)
+    view = WebView(settings, directory, sources, lambda name, mark: marks.append((name, mark)))
+    running = asyncio.create_task(view.run())
+    house = House(view, directory, port, marks)
+    try:
+        await _answering(house)
+        yield house
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def _answering(house: House) -> None:
+    async with asyncio.timeout(10), house.client() as client:
+        while True:
+            try:
+                await client.get("/api/v1/who")
+            except httpx.ConnectError:
+                await asyncio.sleep(0.01)
+            else:
+                return

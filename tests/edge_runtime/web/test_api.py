@@ -1,0 +1,248 @@
+"""What the API says, over a real socket, against its own description."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from edge_runtime.event_schema import event_schema
+from edge_runtime.events import AlarmCleared, BeatClass, BeatClassified, BeatDetected
+from edge_runtime.publication import Published
+from edge_runtime.web.accounts import Accounts
+from edge_runtime.web.api import described
+from edge_runtime.web.feed import LiveFeed
+from edge_runtime.web.shapes import Frame
+from edge_runtime.web.trend import TrendKeeper
+from tests.edge_runtime.store.making import Recording, alarm
+from tests.edge_runtime.store.making import beat as stored_beat
+from tests.edge_runtime.web.house import House, a_house
+from tests.synthetic import chunks, ecg, gap, opened, steady
+
+DOCS = Path(__file__).parents[3] / "docs"
+SIGNAL = ecg(steady(75, 0.5, 29), 30)
+
+
+def in_house(directory: Path, test: Callable[[House], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with a_house(directory, ("chest", "wrist")) as house:
+            await test(house)
+
+    asyncio.run(run())
+
+
+def beat(at: int) -> BeatDetected:
+    return BeatDetected(at=at, decided=at + 180, lead="I", rr_s=0.8, heart_rate_bpm=75.0)
+
+
+def test_the_committed_description_is_the_code_s() -> None:
+    """After a change: python -m edge_runtime.web.openapi > docs/openapi.json."""
+    assert json.loads((DOCS / "openapi.json").read_text()) == described()
+
+
+def test_every_read_endpoint_answers_as_described(tmp_path: Path) -> None:
+    recording = Recording(tmp_path)
+    recording.events(*stored_beat(100), alarm(200))
+    recording.store.close()
+    session = recording.session.id
+    description = described()
+    places = {"source": "chest", "session": session}
+
+    async def ask(house: House) -> None:
+        house.play([opened(source="chest"), *chunks(SIGNAL)], beat(250), alarm(1000))
+        async with house.client() as client:
+            for path, methods in description["paths"].items():
+                if "get" not in methods or path.endswith("/live"):
+                    continue
+                url = path.format(**places)
+                wanted = {"first": 0, "end": 10} if path.endswith("strip") else {}
+                answer = await client.get(url, params=wanted)
+                assert answer.status_code == 200, (path, answer.text)
+                (kind,) = methods["get"]["responses"]["200"]["content"]
+                assert answer.headers["content-type"] == kind
+                assert answer.json()
+
+    in_house(tmp_path, ask)
+
+
+def test_a_source_is_told_as_it_is(tmp_path: Path) -> None:
+    async def ask(house: House) -> None:
+        async with house.client() as client:
+            before = (await client.get("/api/v1/sources/chest")).json()
+            assert before["availability"] == "offline"
+            labels = BeatClassified(at=250, decided=600, label=BeatClass.VENTRICULAR, scores={})
+            items = [opened(source="chest"), *chunks(SIGNAL[:1000]), gap(1000, 500)]
+            house.play(items, beat(250), labels)
+            now = (await client.get("/api/v1/sources/chest")).json()
+        assert now["availability"] == "online"
+        assert (now["heart_rate_bpm"], now["beats"]) == (75.0, {"V": 1})
+        assert (now["end"], now["leads"], now["rate_hz"]) == (1500, ["I"], 500.0)
+
+    in_house(tmp_path, ask)
+
+
+def test_a_strip_is_the_signal_with_holes_where_it_has_holes(tmp_path: Path) -> None:
+    async def ask(house: House) -> None:
+        items = [opened(source="chest"), *chunks(SIGNAL[:1000]), gap(1000, 500)]
+        house.play([*items, *chunks(SIGNAL[1500:3000], first=1500)], beat(250))
+        async with house.client() as client:
+            answer = await client.get("/api/v1/sources/chest/strip?first=990&end=1510")
+            strip = answer.json()["samples"][0]
+            assert strip[:10] == pytest.approx(SIGNAL[990:1000, 0], abs=1e-5)
+            assert strip[10:510] == [None] * 500
+            assert strip[510:] == pytest.approx(SIGNAL[1500:1510, 0], abs=1e-5)
+            for wrong in ("first=5&end=5", "first=0&end=99999999", "first=x&end=9", "first=1"):
+                refused = await client.get(f"/api/v1/sources/chest/strip?{wrong}")
+                assert refused.status_code == 400
+
+    in_house(tmp_path, ask)
+
+
+def test_an_alarm_is_listed_until_and_after_it_ends(tmp_path: Path) -> None:
+    async def ask(house: House) -> None:
+        house.play([opened(source="chest"), *chunks(SIGNAL)], alarm(1000))
+        async with house.client() as client:
+            (shown,) = (await client.get("/api/v1/alarms")).json()["alarms"]
+            assert shown["active"]
+            assert shown["alarm"]["explanation"]["sentence"] == "no beat for 4.0 s"
+            end = AlarmCleared(at=2000, decided=2000, alarm=1, rule="asystole", reason="beats")
+            house.play([*chunks(SIGNAL[:10], first=len(SIGNAL))], end)
+            (shown,) = (await client.get("/api/v1/alarms")).json()["alarms"]
+            assert not shown["active"]
+            assert shown["cleared"] is not None
+
+    in_house(tmp_path, ask)
+
+
+def test_a_token_may_mark_and_the_mark_lies_at_the_newest_sample(tmp_path: Path) -> None:
+    token = Accounts(tmp_path).make_token("diary", "acknowledge")
+
+    async def ask(house: House) -> None:
+        path = "/api/v1/sources/chest/marks"
+        async with house.client(authorization=f"Bearer {token}") as client:
+            early = await client.post(path, json={"text": "dizzy"})
+            assert early.status_code == 409
+            house.play([opened(source="chest"), *chunks(SIGNAL)], beat(250))
+            done = await client.post(path, json={"text": " dizzy  now "})
+            assert done.status_code == 200
+            for wrong in ({}, {"text": ""}, {"text": 5}, {"text": "x", "more": 1}, []):
+                assert (await client.post(path, json=wrong)).status_code == 400
+            assert (await client.post(path, data={"text": "x"})).status_code == 415
+        ((source, mark),) = house.marks
+        assert (source, mark.at, mark.text) == ("chest", len(SIGNAL), "dizzy now")
+
+    in_house(tmp_path, ask)
+
+
+def test_the_command_socket_is_the_same_application_and_its_owner_s_alone(tmp_path: Path) -> None:
+    async def ask(house: House) -> None:
+        house.play([opened(source="chest"), *chunks(SIGNAL)], beat(250))
+        async with house.local_client() as client:
+            status = (await client.get("/api/v1/status")).json()
+            assert [one["source"] for one in status["sources"]] == ["chest", "wrist"]
+            marked = await client.post("/api/v1/sources/chest/marks", json={"text": "x"})
+            assert marked.status_code == 200
+        assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700
+
+    in_house(tmp_path, ask)
+
+
+def test_stored_events_come_in_pages(tmp_path: Path) -> None:
+    recording = Recording(tmp_path)
+    for at in range(100, 1100, 100):
+        recording.events(*stored_beat(at))
+    recording.store.close()
+
+    async def ask(house: House) -> None:
+        events: list[Published] = []
+        path, after = f"/api/v1/sessions/{recording.session.id}/events", 0
+        async with house.client() as client:
+            while after is not None:
+                page = (await client.get(path, params={"after": after, "limit": 6})).json()
+                events += msgspec.convert(page["events"], list[Published])
+                after = page["next"]
+            assert (await client.get("/api/v1/sessions/none/events")).status_code == 404
+        assert [one.number for one in events] == list(range(1, 21))
+
+    in_house(tmp_path, ask)
+
+
+def test_the_schema_of_events_is_the_published_one(tmp_path: Path) -> None:
+    async def ask(house: House) -> None:
+        async with house.client() as client:
+            answer = await client.get("/api/v1/schema/events.json")
+            assert answer.text == event_schema()
+
+    in_house(tmp_path, ask)
+
+
+def frames(content: bytes) -> list[Frame]:
+    parts = [part for part in content.split(b"\n\n") if part]
+    return [msgspec.json.decode(part.removeprefix(b"data: "), type=Frame) for part in parts]
+
+
+def microvolts(frame: Frame) -> Any:
+    samples = frame.sources[0].samples
+    assert samples is not None
+    return np.frombuffer(base64.b64decode(samples.leads[0]), "<i2")
+
+
+def show(feed: LiveFeed, items: list[Any]) -> None:
+    for item in items:
+        feed.see("chest", item, ())
+
+
+def test_live_frames_join_to_the_signal_that_was_sent() -> None:
+    async def read() -> None:
+        feed = LiveFeed(("chest",))
+        show(feed, [opened(source="chest"), *chunks(SIGNAL[:1000])])
+        stream = feed.follow()
+        got = frames(await anext(stream))
+        for first in range(1000, 3000, 50):
+            show(feed, list(chunks(SIGNAL[first : first + 50], first=first)))
+            feed.make_frame()
+            got += frames(await anext(stream))
+        joined = np.concatenate([microvolts(frame) for frame in got])
+        assert np.abs(joined / 1000 - SIGNAL[:3000, 0]).max() <= 0.00051
+        await stream.aclose()
+        assert feed.readers == 0
+
+    asyncio.run(read())
+
+
+def test_a_late_reader_goes_on_with_the_newest() -> None:
+    async def read() -> None:
+        feed = LiveFeed(("chest",))
+        show(feed, [opened(source="chest"), *chunks(SIGNAL[:1000])])
+        stream = feed.follow()
+        await anext(stream)
+        for first in range(1000, 14000, 50):  # 260 frames, more than are kept
+            show(feed, list(chunks(SIGNAL[first : first + 50], first=first)))
+            feed.make_frame()
+        (frame,) = frames(await anext(stream))
+        assert frame.alarms is not None
+        samples = frame.sources[0].samples
+        assert samples is not None
+        assert samples.first + len(microvolts(frame)) == 14000
+        await stream.aclose()
+
+    asyncio.run(read())
+
+
+def test_the_trend_counts_each_minute() -> None:
+    keeper = TrendKeeper()
+    for n, minute in enumerate(("10:00", "10:00", "10:01")):
+        event = BeatDetected(at=n, decided=n, lead="I", rr_s=1.0, heart_rate_bpm=60.0 + n)
+        text = f"2026-11-23T{minute}:05.000Z"
+        keeper.see(Published(id="", source="", session="", number=n, time=text, event=event))
+    label = BeatClassified(at=1, decided=9, label=BeatClass.VENTRICULAR, scores={})
+    text = "2026-11-23T10:00:05.000Z"
+    keeper.see(Published(id="", source="", session="", number=9, time=text, event=label))
+    first, second = keeper.points()
+    assert (first.beats, first.mean_bpm, first.ventricular) == (2, 60.5, 1)
+    assert (second.beats, second.highest_bpm, second.ventricular) == (1, 62.0, 0)
