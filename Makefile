@@ -10,6 +10,9 @@
 #   make report-alarms           docs/alarms.md measured anew (archives; some minutes)
 #   make test-slow               what takes minutes: full archives, long fuzzing, Python 3.13
 #   make test-arm                golden vectors on emulated aarch64
+#   make browser                 as root: the chromium that the page is tested in
+#
+# make run also serves the page; PAGE=8137 is its port on loopback.
 #
 # PYTHON=python3.13 takes another interpreter; ECG_DATA_DIR names the folder of ECG archives.
 
@@ -18,16 +21,17 @@ PYTHON313 ?= python3.13
 SCENARIO ?= tour
 JSON ?=
 SOURCE ?= sensor
+PAGE ?= 8137
 
 RUN := .venv
 DEV := .venv-dev
 TFLITE := .venv-tflite
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run test report-alarms test-slow test-arm test-313 lint bench lock clean
+.PHONY: run test report-alarms test-slow test-arm test-313 lint bench lock clean browser
 
 run: $(RUN)/ready $(if $(filter sensor,$(SOURCE)),,$(RUN)/ready-ble)
-	@$(RUN)/bin/edge-runtime demo --device $(SOURCE) --scenario $(SCENARIO) $(if $(JSON),--json)
+	@$(RUN)/bin/edge-runtime demo --device $(SOURCE) --scenario $(SCENARIO) --page $(PAGE) $(if $(JSON),--json)
 
 test: $(DEV)/ready $(TFLITE)/ready
 	$(DEV)/bin/python -m pytest -n 2 $(PYTEST_ARGS)
@@ -53,6 +57,9 @@ bench: $(DEV)/ready
 
 report-alarms: $(DEV)/ready
 	$(DEV)/bin/model-build alarms
+# What the page's own tests (part of test-slow) drive; they skip without it.
+browser:
+	apt-get install -y chromium fonts-noto-cjk
 
 # Hashes of everything that CI installs, for Python 3.11 on x86-64 Linux.
 lock: $(DEV)/ready
@@ -64,7 +71,7 @@ $(RUN)/ready: pyproject.toml
 	@deploy/preflight.sh $(PYTHON)
 	@echo "setting up $(RUN) (once) ..."
 	@$(PYTHON) -m venv $(RUN)
-	@$(RUN)/bin/python -m pip install $(PIP_QUIET) -e '.[litert,serial,demo]'
+	@$(RUN)/bin/python -m pip install $(PIP_QUIET) -e '.[litert,serial,web,demo]'
 	@touch $@
 
 $(RUN)/ready-ble: $(RUN)/ready

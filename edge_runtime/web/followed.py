@@ -32,12 +32,12 @@ from edge_runtime.web.shapes import (
 from edge_runtime.web.trend import TrendKeeper
 from firmware_bridge.stream import Gap, SampleChunk, SignalInfo, StreamOpened
 
-FIRST_SHOWN_S: Final = 12.0
+FIRST_SHOWN_S: Final = 20.0
 """A page that opens begins with so much signal: a little more than a wide screen shows."""
 NO_SIGNAL_AFTER_S: Final = 5.0
 _EVENTS_WAITING: Final = 1000
-_BEAT_EVENTS_SHOWN: Final = 100
-"""Two for each beat: what 12 s hold at 250/min."""
+_BEAT_EVENTS_SHOWN: Final = 170
+"""Two for each beat: what 20 s hold at 250/min."""
 _ALARMS_KEPT: Final = 200
 _MAX_MICROVOLTS: Final = 32767
 _NONE: Final = -32768

@@ -32,7 +32,7 @@ _HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=(), bluetooth=(), serial=()",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), usb=(), serial=()",
 }
 
 

@@ -1,0 +1,196 @@
+// @ts-check
+/** The list of alarms, and why one was raised. */
+
+import { byId, clock, describe, make } from "./dom.js";
+import { PX_PER_S, PX_PER_UV, colour, drawGrid, median, sharp, NONE } from "./paper.js";
+import { say } from "./words.js";
+
+/** As many marks as the priority is high: IEC 60601-1-8's own symbol. */
+const MARKS = { high: "!!!", medium: "!!", low: "!" };
+const AROUND_S = 15;
+const STRIP_HEIGHT = 190;
+const BEATS_TOLD = 8;
+
+/** @typedef {{id: string, source: string, session: string, time: string, active: boolean,
+ *   cleared: string | null, states: string[], alarm: {at: number, decided: number, alarm: number,
+ *   rule: string, kind: string, priority: "high" | "medium" | "low", text: string,
+ *   explanation: {sentence: string, source: string, values: Record<string, number>}}}} Alarm */
+
+export class AlarmBoard {
+  /** @param {(alarm: Alarm) => {rate: number, lead: number, beats: import("./source.js").Beat[]}} about */
+  constructor(about) {
+    this.about = about;
+    /** @type {Map<string, Alarm>} newest last */
+    this.alarms = new Map();
+    /** @type {string | null} */
+    this.chosen = null;
+  }
+
+  /** @returns {"high" | "medium" | "low" | null} the highest priority that holds now */
+  get priority() {
+    const active = [...this.alarms.values()].filter((one) => one.active).map((one) => one.alarm.priority);
+    return active.includes("high") ? "high" : active.includes("medium") ? "medium" : active.length ? "low" : null;
+  }
+
+  /** A full list took the place of what was known. @param {Alarm[]} alarms newest first */
+  replace(alarms) {
+    const known = new Set(this.alarms.keys());
+    const fresh = known.size ? alarms.filter((one) => one.active && !known.has(one.id)) : [];
+    this.alarms = new Map([...alarms].reverse().map((one) => [one.id, one]));
+    fresh.forEach(announce);
+    this.draw();
+  }
+
+  /** @param {any} published an event */
+  see(published) {
+    const { event, session } = published;
+    const id = `${session}/${event.alarm}`;
+    const known = this.alarms.get(id);
+    if (event.type === "alarm_raised" && !known) {
+      const alarm = { id, source: published.source, session, time: published.time, active: true, cleared: null, states: [], alarm: event };
+      this.alarms.set(id, alarm);
+      while (this.alarms.size > 200) this.alarms.delete([...this.alarms.keys()][0]);
+      announce(alarm);
+    } else if (event.type === "alarm_cleared" && known) {
+      this.alarms.set(id, { ...known, active: false, cleared: published.time });
+    } else if (event.type === "alarm_state_changed" && known) {
+      this.alarms.set(id, { ...known, states: [...known.states, event.state] });
+    } else return;
+    this.draw();
+  }
+
+  /** Nothing can end the alarms of a stream that is over. @param {string} source @param {string} session */
+  endOthers(source, session) {
+    for (const [id, one] of this.alarms) {
+      if (one.source === source && one.session !== session && one.active) this.alarms.set(id, { ...one, active: false });
+    }
+    this.draw();
+  }
+
+  draw() {
+    const list = byId("alarm-list");
+    const focused = document.activeElement?.getAttribute("data-id");
+    const shown = [...this.alarms.values()].reverse().sort((a, b) => Number(b.active) - Number(a.active));
+    byId("no-alarms").hidden = shown.length > 0;
+    list.replaceChildren(...shown.map((one) => make("li", {}, this.button(one))));
+    if (focused) /** @type {HTMLElement | null} */ (list.querySelector(`[data-id="${CSS.escape(focused)}"]`))?.focus();
+  }
+
+  /** @param {Alarm} one */
+  button(one) {
+    const { priority, text, kind } = one.alarm;
+    const state = one.active ? say("active") : say("over");
+    const button = make(
+      "button",
+      { type: "button", class: `${priority} ${one.active ? "active" : "over"}`, "data-id": one.id, "aria-pressed": String(one.id === this.chosen) },
+      make("span", { class: "mark", "aria-hidden": "true" }, MARKS[priority]),
+      make("span", { class: "text" }, text),
+      make("span", { class: "when" }, clock(one.time)),
+      make("span", { class: "about" }, `${one.source} · ${say(priority)} · ${say(kind)} · ${state}`),
+    );
+    button.addEventListener("click", () => this.choose(one.id));
+    return button;
+  }
+
+  /** @param {string} id */
+  choose(id) {
+    this.chosen = id;
+    this.draw();
+    this.tell();
+  }
+
+  /** Draw the detail of the chosen alarm again, as in another language or theme. */
+  async tell() {
+    const one = this.chosen ? this.alarms.get(this.chosen) : undefined;
+    const body = byId("detail-body");
+    if (!one) {
+      body.replaceChildren(make("p", {}, say("choose_alarm")));
+      return;
+    }
+    const { explanation, rule, priority, kind, text } = one.alarm;
+    const rows = make("dl");
+    describe(rows, [
+      [say("priority"), `${say(priority)}, ${say(kind)}`],
+      [say("time"), `${clock(one.time)}${one.cleared ? ` – ${clock(one.cleared)}` : ""}`],
+      [say("rule"), rule],
+      [say("source_of_rule"), explanation.source],
+      [say("state"), [one.active ? say("active") : say("over"), ...one.states].join(", ")],
+    ]);
+    const values = make("dl");
+    describe(values, Object.entries(explanation.values).map(([name, value]) => [name, String(+value.toFixed(3))]));
+    const paper = make("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": say("strip_label") });
+    body.replaceChildren(
+      make("h3", {}, text), make("p", { class: "sentence" }, explanation.sentence), paper, rows,
+      make("h3", {}, say("values")), values, make("h3", {}, say("scores")), this.scores(one),
+      make("p", { class: "age" }, say("no_map")),
+    );
+    paper.append(await this.strip(one));
+    paper.scrollLeft = AROUND_S * PX_PER_S - paper.clientWidth / 2;
+  }
+
+  /** @param {Alarm} one */
+  scores(one) {
+    const near = this.about(one).beats.filter((beat) => beat.at <= one.alarm.decided && beat.label).slice(-BEATS_TOLD);
+    if (!near.length) return make("p", {}, say("no_scores"));
+    const names = Object.keys(near[near.length - 1].scores);
+    const head = make("tr", {}, ...[say("time"), say("beats"), ...names].map((name) => make("th", { scope: "col" }, name)));
+    const rows = near.map((beat) =>
+      make("tr", {}, ...[clock(beat.time), beat.label, ...names.map((name) => (beat.scores[name] ?? 0).toFixed(2))].map((text) => make("td", {}, text))));
+    return make("table", {}, head, ...rows);
+  }
+
+  /** @param {Alarm} one */
+  async strip(one) {
+    const { rate, lead } = this.about(one);
+    const first = Math.max(0, Math.round(one.alarm.at - AROUND_S * rate));
+    const end = Math.round(one.alarm.at + AROUND_S * rate);
+    const answer = await fetch(`api/v1/sources/${encodeURIComponent(one.source)}/strip?first=${first}&end=${end}`);
+    const strip = answer.ok ? await answer.json() : null;
+    const samples = strip && strip.session === one.session ? strip.samples[lead] ?? strip.samples[0] : [];
+    if (!samples.some((/** @type {number | null} */ value) => value !== null)) return make("p", {}, say("strip_gone"));
+    const canvas = /** @type {HTMLCanvasElement} */ (make("canvas", { role: "img", "aria-label": say("strip_label") }));
+    canvas.style.width = `${((end - first) / rate) * PX_PER_S}px`;
+    canvas.style.height = `${STRIP_HEIGHT}px`;
+    requestAnimationFrame(() => draw(canvas, samples, rate, one.alarm.at - first));
+    return canvas;
+  }
+}
+
+/**
+ * @param {HTMLCanvasElement} canvas
+ * @param {(number | null)[]} samples millivolts
+ * @param {number} rate
+ * @param {number} at of the alarm
+ */
+function draw(canvas, samples, rate, at) {
+  const { context, width, height } = sharp(canvas);
+  drawGrid(context, width, height);
+  const offset = median(samples.map((value) => (value === null ? NONE : value * 1000)));
+  const x = (/** @type {number} */ n) => (n / rate) * PX_PER_S;
+  context.strokeStyle = colour("high");
+  context.setLineDash([6, 4]);
+  context.beginPath();
+  context.moveTo(x(at), 0);
+  context.lineTo(x(at), height);
+  context.stroke();
+  context.setLineDash([]);
+  context.strokeStyle = colour("trace");
+  context.lineWidth = 1.4;
+  context.beginPath();
+  let pen = false;
+  samples.forEach((value, n) => {
+    if (value === null) pen = false;
+    else {
+      const y = height / 2 - (value * 1000 - offset) * PX_PER_UV;
+      if (pen) context.lineTo(x(n), y);
+      else context.moveTo(x(n), y);
+      pen = true;
+    }
+  });
+  context.stroke();
+}
+
+/** @param {Alarm} one */
+function announce(one) {
+  byId("announcer").textContent = say("new_alarm", { p: say(one.alarm.priority), t: `${one.alarm.text} (${one.source})` });
+}
