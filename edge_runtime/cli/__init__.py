@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "status": "edge_runtime.cli.status",
     "mark": "edge_runtime.cli.mark",
     "account": "edge_runtime.cli.account",
+    "export": "edge_runtime.cli.export",
     "check": "edge_runtime.cli.check",
     "config": "edge_runtime.cli.config",
     "doctor": "edge_runtime.cli.doctor",

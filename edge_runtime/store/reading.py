@@ -15,7 +15,9 @@ from edge_runtime.errors import StoreError
 from edge_runtime.events import BeatClass, BeatClassified, BeatDetected, Event, from_json
 from edge_runtime.publication import Published, utc_text
 from edge_runtime.store.database import FILE_NAME
+from edge_runtime.store.raw import RawPlace
 from edge_runtime.store.schema import checked_version
+from firmware_bridge.stream import SignalInfo, SignalKind
 
 _EVENTS = """SELECT * FROM (
     SELECT detected_number AS number, detected_utc_ms, 'detected', at, detected_decided,
@@ -71,6 +73,29 @@ def session_rows(connection: sqlite3.Connection, limit: int = -1) -> Iterator[Ke
         " ORDER BY id DESC LIMIT ?"
     )
     return (KeptSession(*row) for row in connection.execute(query, (limit,)))
+
+
+class _StoredStream(msgspec.Struct):
+    """The part of a stored StreamOpened that says where its signal lies."""
+
+    signals: tuple[SignalInfo, ...]
+
+
+def reference_place(connection: sqlite3.Connection, session: str, raw_folder: Path) -> RawPlace:
+    """Where the raw ECG of `session` lies, whose samples its events count.
+
+    Raises StoreError for an unknown session, or one without an ECG.
+    """
+    query = "SELECT stream, started_utc_ns FROM session WHERE name = ?"
+    row = connection.execute(query, (session,)).fetchone()
+    if row is None:
+        raise StoreError(f"no session {session!r}; the store has {session_names(connection)}")
+    stream, started_utc_ns = row
+    stored = msgspec.json.decode(stream, type=_StoredStream, dec_hook=lambda kind, x: kind(x))
+    for signal in stored.signals:
+        if signal.kind is SignalKind.ECG:
+            return RawPlace(raw_folder / session, signal, started_utc_ns)
+    raise StoreError(f"session {session} holds no ECG")
 
 
 def events_of(

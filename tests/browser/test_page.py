@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -163,8 +162,9 @@ def test_chinese_by_the_browser_s_language_and_by_choice(
 
 
 @pytest.fixture(params=["light", "dark"])
-def theme(request: pytest.FixtureRequest) -> Iterator[str]:
-    yield request.param
+def theme(request: pytest.FixtureRequest) -> str:
+    theme: str = request.param
+    return theme
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (360, 740)])

@@ -1,0 +1,90 @@
+"""A PDF of lines and Latin text, written as it comes: pages in millimetres from the top left."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+_PT_PER_MM: Final = 72 / 25.4
+A4_MM: Final = (297.0, 210.0)
+"""On its side."""
+
+
+class PageDrawing:
+    """The drawing of one page. Coordinates in mm, y downwards; colours are red, green, blue."""
+
+    def __init__(self) -> None:
+        width, height = (side * _PT_PER_MM for side in A4_MM)
+        self._parts = [f"{_PT_PER_MM:.6f} 0 0 {-_PT_PER_MM:.6f} 0 {height:.3f} cm 1 J 1 j"]
+        self.width_pt, self.height_pt = width, height
+
+    def pen(self, colour: tuple[float, float, float], width_mm: float) -> None:
+        """How the next lines look."""
+        red, green, blue = colour
+        self._parts.append(f"{red:g} {green:g} {blue:g} RG {width_mm:g} w")
+
+    def line(self, points: Iterable[tuple[float, float]]) -> None:
+        """A line through `points`."""
+        words = []
+        for number, (x, y) in enumerate(points):
+            words.append(f"{x:.3f} {y:.3f} {'l' if number else 'm'}")
+        if len(words) > 1:
+            self._parts.append(" ".join(words) + " S")
+
+    def text(self, x: float, y: float, size_mm: float, text: str, *, bold: bool = False) -> None:
+        """`text` from (x, y) on, its baseline at y. What is not Latin-1 becomes a question mark."""
+        plain = text.encode("latin-1", "replace").decode("latin-1")
+        escaped = plain.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
+        font = "/F2" if bold else "/F1"
+        self._parts.append(
+            f"BT 0 g {font} {size_mm:g} Tf 1 0 0 -1 {x:.3f} {y:.3f} Tm ({escaped}) Tj ET"
+        )
+
+    def content(self) -> bytes:
+        """The page's content stream."""
+        return "\n".join(self._parts).encode("latin-1")
+
+
+def pdf(title: str, pages: Sequence[PageDrawing]) -> bytes:
+    """The document."""
+    objects: list[bytes] = []
+
+    def add(body: bytes) -> int:
+        objects.append(body)
+        return len(objects)
+
+    catalog, tree = add(b""), add(b"")
+    fonts = [
+        add(f"<</Type/Font/Subtype/Type1/BaseFont/{name}/Encoding/WinAnsiEncoding>>".encode())
+        for name in ("Helvetica", "Helvetica-Bold")
+    ]
+    kids = []
+    for page in pages:
+        content = page.content()
+        stream = add(b"<</Length %d>>stream\n%b\nendstream" % (len(content), content))
+        box = f"[0 0 {page.width_pt:.3f} {page.height_pt:.3f}]"
+        kids.append(
+            add(
+                f"<</Type/Page/Parent {tree} 0 R/MediaBox{box}/Contents {stream} 0 R/Resources"
+                f"<</Font<</F1 {fonts[0]} 0 R/F2 {fonts[1]} 0 R>>>>>>".encode()
+            )
+        )
+    listed = " ".join(f"{kid} 0 R" for kid in kids)
+    objects[tree - 1] = f"<</Type/Pages/Count {len(kids)}/Kids[{listed}]>>".encode()
+    objects[catalog - 1] = f"<</Type/Catalog/Pages {tree} 0 R>>".encode()
+    escaped = title.replace("\\", "").replace("(", "").replace(")", "")
+    info = add(f"<</Title({escaped})/Producer(ecg-edge)>>".encode("latin-1", "replace"))
+    return _assembled(objects, catalog, info)
+
+
+def _assembled(objects: Sequence[bytes], catalog: int, info: int) -> bytes:
+    out = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
+    places = []
+    for number, body in enumerate(objects, start=1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+    table = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    for place in places:
+        out += b"%010d 00000 n \n" % place
+    out += b"trailer<</Size %d/Root %d 0 R/Info %d 0 R>>\n" % (len(objects) + 1, catalog, info)
+    out += b"startxref\n%d\n%%%%EOF\n" % table
+    return bytes(out)
