@@ -69,17 +69,20 @@ def _row(
     y = np.clip(middle - (values - baseline) * MM_PER_MV, top, top + ROW_MM)
     for begin, end in _runs(known):
         page.line(zip(x[begin:end].tolist(), y[begin:end].tolist(), strict=True))
+    alarms = 0
     for one in recording.events:
         if not at <= one.event.at < at + len(values):
             continue
         place = LEFT_MM + (one.event.at - at) / rate_hz * MM_PER_S
         match event := one.event:
             case BeatClassified():
-                page.text(place - 0.9, top + 3, 2.8, event.label.value)
+                page.text(place - 0.9, top - 0.7, 2.8, event.label.value)
             case AlarmRaised():
                 page.pen(_ALARM, 0.4)
                 page.line([(place, top), (place, top + ROW_MM)])
-                page.text(place + 1, top + ROW_MM - 1.5, 3, event.text, bold=True)
+                # Several are often raised for one moment: their texts lie above each other.
+                page.text(place + 1, top + ROW_MM - 1.5 - 4 * alarms, 3, event.text, bold=True)
+                alarms += 1
                 page.pen(_INK, 0.25)
             case _:
                 pass

@@ -17,9 +17,11 @@ from edge_runtime.errors import StoreError
 from edge_runtime.event_schema import event_schema
 from edge_runtime.events import SCHEMA_VERSION
 from edge_runtime.publication import utc_text
+from edge_runtime.web import metrics
 from edge_runtime.web.accounts import Accounts, Role
 from edge_runtime.web.answers import JSON, answer, refusal
 from edge_runtime.web.endpoints import Endpoint, Parameter, RefusedError, number
+from edge_runtime.web.exporting import Exporter
 from edge_runtime.web.feed import LiveFeed
 from edge_runtime.web.guard import COOKIE, Caller, cookie_of
 from edge_runtime.web.history import stored_events, stored_sessions
@@ -31,6 +33,7 @@ from edge_runtime.web.shapes import (
     Credentials,
     Done,
     EventPage,
+    ExportOrder,
     Mark,
     SourceStatus,
     Status,
@@ -135,6 +138,16 @@ def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
             query=(_AFTER, _LIMIT),
             refusals=(404, 503),
         ),
+        Endpoint(
+            "POST",
+            "/sessions/{session}/export",
+            "A file: the session, or a stretch of it, in another format",
+            api.export,
+            media_type="application/octet-stream",
+            takes=ExportOrder,
+            role=Role.VIEW,
+            refusals=(404, 503),
+        ),
         Endpoint("GET", "/who", "Who is asking", api.who, Who),
         Endpoint(
             "POST",
@@ -146,6 +159,7 @@ def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
             refusals=(429,),
         ),
         Endpoint("POST", "/logout", "Log out", api.log_out, Done),
+        Endpoint("GET", "/metrics", "For Prometheus", api.metrics, media_type=metrics.MEDIA_TYPE),
         Endpoint(
             "GET",
             "/schema/events.json",
@@ -174,6 +188,7 @@ class _Api:
     def __init__(self, behind: Behind) -> None:
         self._behind = behind
         self._feed = behind.feed
+        self._exporter = Exporter(behind.store)
         self._version = version("ecg-edge")
 
     async def status(self, _request: Request) -> Response:
@@ -229,6 +244,10 @@ class _Api:
         after, limit = number(request, _AFTER), number(request, _LIMIT)
         return await self._stored(stored_events, request.path_params["session"], after, limit)
 
+    async def export(self, request: Request) -> Response:
+        order = await _taken(request, ExportOrder)
+        return await self._exporter.export(request.path_params["session"], order)
+
     async def who(self, request: Request) -> Response:
         return answer(_who(request.scope["caller"]))
 
@@ -259,6 +278,10 @@ class _Api:
         response = answer(Done())
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return response
+
+    async def metrics(self, _request: Request) -> Response:
+        text = metrics.metrics(self._feed.status(), self._feed.alarms(), self._feed.readers)
+        return Response(text, media_type=metrics.MEDIA_TYPE)
 
     async def schema(self, _request: Request) -> Response:
         return Response(event_schema(), media_type="application/schema+json")

@@ -4,6 +4,7 @@ Units are in the names; times are ISO 8601 UTC; indices count samples of the sou
 """
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -139,6 +140,24 @@ class Mark(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to write down at this moment of the recording."""
 
     text: str
+
+
+class ExportFormat(StrEnum):
+    """What a browser can save as one file."""
+
+    CSV = "csv"
+    EDF = "edf"
+    PDF = "pdf"
+    FHIR_R4 = "fhir-r4"
+    FHIR_R5 = "fhir-r5"
+
+
+class ExportOrder(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to export: from `from_s` to `to_s` seconds of the session, by default all of it."""
+
+    format: ExportFormat
+    from_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    to_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
 class Credentials(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):

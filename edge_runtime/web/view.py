@@ -13,6 +13,7 @@ from edge_runtime.threads import InQueue
 from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.api import Behind
 from edge_runtime.web.app import application
+from edge_runtime.web.exporting import forget_unsent
 from edge_runtime.web.feed import LiveFeed
 from edge_runtime.web.guard import Door, allowed_hosts
 from edge_runtime.web.logins import AttemptLimit, Logins
@@ -55,6 +56,7 @@ class WebView:
 
     async def run(self) -> None:
         """Serve until cancelled."""
+        forget_unsent(self._directory)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._feed.run())

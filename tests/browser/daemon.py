@@ -47,10 +47,10 @@ class ScriptedDaemon:
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
 
-    def answer(self) -> float:
+    def answer(self) -> str:
         assert self._process is not None
         assert self._process.stdout is not None
-        return float(self._process.stdout.readline())
+        return self._process.stdout.readline().strip()
 
     def freeze(self) -> None:
         assert self._process is not None

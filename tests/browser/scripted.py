@@ -2,7 +2,8 @@
 
 Two sources in real time: `chest` sends calibration pulses (1 mV, 0.2 s, once a second, with a beat
 labelled on every third), `wrist` sends them upside down. Lines on standard input: `alarm` raises
-one and answers the time of its event; `unplug` ends the sending, but not the page.
+one and answers the time of its event; `unplug` ends the sending, but not the page. Marks are
+answered as they come.
 """
 
 import asyncio
@@ -17,13 +18,15 @@ from edge_runtime.config import WebConfig
 from edge_runtime.events import BeatClass, BeatClassified, BeatDetected, SignalQuality
 from edge_runtime.events import QualityLevel as Level
 from edge_runtime.publication import Session
+from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.view import WebView
-from firmware_bridge.stream import SampleChunk, SampleIndex
-from tests.edge_runtime.store.making import alarm
+from firmware_bridge.stream import SampleChunk, SampleIndex, UserMark
+from tests.edge_runtime.store.making import Recording, alarm, noise
 from tests.synthetic import opened
 
 RATE = 500
 PULSE_S = 0.2
+PASSWORD = "correct horse battery"
 _STEP = 25
 
 
@@ -63,10 +66,17 @@ class Sensor:
         self._view.see(self._name, chunk, [self._session.publish(one) for one in (seen, told)])
 
 
+def _print_mark(source: str, mark: UserMark) -> None:
+    print(f"{source}: {mark.text}", flush=True)
+
+
 async def play(port: int, directory: Path) -> None:
-    view = WebView(
-        WebConfig(enabled=True, port=port), directory, ("chest", "wrist"), lambda *_: None
-    )
+    Accounts(directory).set_password("nurse", "acknowledge", PASSWORD)
+    recording = Recording(directory)
+    recording.samples(noise(1, 1000))
+    recording.store.close()
+    settings = WebConfig(enabled=True, port=port)
+    view = WebView(settings, directory, ("chest", "wrist"), _print_mark)
     sensors = [Sensor(view, "chest", 1.0), Sensor(view, "wrist", -1.0)]
     serving = asyncio.create_task(view.run())
     asked: asyncio.Queue[str] = asyncio.Queue()

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import opened_page, wait_until
 from tests.browser.daemon import ScriptedDaemon
-from tests.browser.scripted import PULSE_S, RATE
+from tests.browser.scripted import PASSWORD, PULSE_S, RATE
 
 PX_PER_MM = 96 / 25.4
 BANNER = "#not-monitoring"
@@ -82,7 +82,7 @@ def test_an_alarm_appears_within_a_second_and_is_announced(
         }); }"""
     )
     daemon.ask("alarm")
-    raised_s, shown_s = daemon.answer(), page.evaluate("window.seen")
+    raised_s, shown_s = float(daemon.answer()), page.evaluate("window.seen")
     assert shown_s - raised_s < 1
     expect(page.locator("#announcer")).to_contain_text("ASYSTOLE")
 
@@ -181,6 +181,30 @@ def test_axe_finds_nothing_serious(
         assert [one for one in found if one["impact"] in ("serious", "critical")] == []
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert overflow <= 0
+
+
+def test_who_logs_in_can_mark_and_export(page: Page, daemon: ScriptedDaemon) -> None:
+    expect(page.locator("#mark-form")).to_be_hidden()
+    page.locator("#session-list button").first.click()
+    expect(page.locator("#export-answer")).to_contain_text("log in")
+
+    page.locator("#login").click()
+    page.locator("#login-name").fill("nurse")
+    page.locator("#login-password").fill("wrong")
+    page.locator("#login-form [type=submit]").click()
+    expect(page.locator("#login-answer")).to_contain_text("wrong")
+    page.locator("#login-password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#login")).to_have_text("Log out (nurse)")
+
+    page.locator("#mark-text").fill("dizzy")
+    page.keyboard.press("Enter")
+    assert daemon.answer() == "chest: dizzy"
+    with page.expect_download() as saved:
+        page.locator("#session-list button").first.click()
+    assert saved.value.path().read_bytes().startswith(b"%PDF-")
+    page.locator("#login").click()
+    expect(page.locator("#mark-form")).to_be_hidden()
 
 
 def test_everything_can_be_reached_with_the_keyboard(page: Page, daemon: ScriptedDaemon) -> None:

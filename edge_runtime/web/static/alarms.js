@@ -117,7 +117,8 @@ export class AlarmBoard {
       [say("state"), [one.active ? say("active") : say("over"), ...one.states].join(", ")],
     ]);
     const values = make("dl");
-    describe(values, Object.entries(explanation.values).map(([name, value]) => [name, String(+value.toFixed(3))]));
+    const compared = Object.entries(explanation.values).map(([name, value]) => [name, String(+value.toFixed(3))]);
+    describe(values, compared.length ? /** @type {[string, string][]} */ (compared) : [[say("none"), ""]]);
     const paper = make("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": say("strip_label") });
     body.replaceChildren(
       make("h3", {}, text), make("p", { class: "sentence" }, explanation.sentence), paper, rows,
@@ -136,7 +137,7 @@ export class AlarmBoard {
     const head = make("tr", {}, ...[say("time"), say("beats"), ...names].map((name) => make("th", { scope: "col" }, name)));
     const rows = near.map((beat) =>
       make("tr", {}, ...[clock(beat.time), beat.label, ...names.map((name) => (beat.scores[name] ?? 0).toFixed(2))].map((text) => make("td", {}, text))));
-    return make("table", {}, head, ...rows);
+    return make("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": say("scores") }, make("table", {}, head, ...rows));
   }
 
   /** @param {Alarm} one */

@@ -4,6 +4,7 @@
 import { AlarmBoard } from "./alarms.js";
 import { byId, clock, describe, make } from "./dom.js";
 import { prepareLogin, showWho } from "./login.js";
+import { showRecordings } from "./recordings.js";
 import { Sound } from "./sound.js";
 import { LOST_S, OLD_S, Source } from "./source.js";
 import { Sweep } from "./sweep.js";
@@ -12,6 +13,7 @@ import { preferred, say, sayQuality, speak } from "./words.js";
 
 const REOPEN_AFTER_S = 15;
 const TREND_EVERY_MS = 20_000;
+const RECORDINGS_EVERY_MS = 120_000;
 
 /** @type {Map<string, Source>} */
 const sources = new Map();
@@ -194,6 +196,7 @@ function showAll() {
   board.draw();
   board.tell();
   refreshTrend();
+  showRecordings();
 }
 
 /** @param {string} id @param {string} stored @param {(value: string) => void} apply */
@@ -222,10 +225,12 @@ byId("lead").addEventListener("change", (event) => {
 byId("sound").addEventListener("click", () => sound.toggle());
 showSound();
 prepareLogin(() => chosen);
+showRecordings();
 open();
 setInterval(watch, 500);
 setInterval(describeSweep, 10_000);
 setInterval(refreshTrend, TREND_EVERY_MS);
+setInterval(showRecordings, RECORDINGS_EVERY_MS);
 requestAnimationFrame(function next(now) {
   sweep.tick(now);
   requestAnimationFrame(next);

@@ -29,6 +29,9 @@ const WORDS = {
     firmware: "Firmware", session: "Session", gaps: "Gaps", lost: "{n}, {s} s in all",
     link: "Link", duration: "Monitored", version: "Version", none: "none",
     rate_label: "Heart rate {r} per minute, signal {q}", new_alarm: "Alarm, {p}: {t}",
+    recordings: "Recordings", format: "Format", export: "Export", running: "running",
+    export_hint: "The first five minutes of a recording at most; the command line exports all of it. Needs a login.",
+    exporting: "Exporting …", exported: "Saved as {f}.", export_of: "Export the recording of {t}",
     trend_empty: "No minute with beats yet.",
   },
   zh: {
@@ -57,6 +60,9 @@ const WORDS = {
     firmware: "固件", session: "会话", gaps: "缺失", lost: "{n} 处，共 {s} 秒",
     link: "连接", duration: "已监护", version: "版本", none: "无",
     rate_label: "心率每分钟 {r} 次，信号 {q}", new_alarm: "报警，{p}：{t}",
+    recordings: "录制", format: "格式", export: "导出", running: "进行中",
+    export_hint: "最多导出录制的前五分钟；命令行可导出全部。需要登录。",
+    exporting: "正在导出…", exported: "已保存为 {f}。", export_of: "导出 {t} 的录制",
     trend_empty: "尚无含心搏的分钟。",
   },
 };

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from edge_runtime.event_schema import event_schema
 from edge_runtime.events import AlarmCleared, BeatClass, BeatClassified, BeatDetected
@@ -19,7 +20,7 @@ from edge_runtime.web.api import described
 from edge_runtime.web.feed import LiveFeed
 from edge_runtime.web.shapes import Frame
 from edge_runtime.web.trend import TrendKeeper
-from tests.edge_runtime.store.making import Recording, alarm
+from tests.edge_runtime.store.making import Recording, alarm, noise
 from tests.edge_runtime.store.making import beat as stored_beat
 from tests.edge_runtime.web.house import House, a_house
 from tests.synthetic import chunks, ecg, gap, opened, steady
@@ -65,7 +66,7 @@ def test_every_read_endpoint_answers_as_described(tmp_path: Path) -> None:
                 assert answer.status_code == 200, (path, answer.text)
                 (kind,) = methods["get"]["responses"]["200"]["content"]
                 assert answer.headers["content-type"] == kind
-                assert answer.json()
+                assert "json" not in kind or answer.json()
 
     in_house(tmp_path, ask)
 
@@ -168,6 +169,54 @@ def test_stored_events_come_in_pages(tmp_path: Path) -> None:
                 after = page["next"]
             assert (await client.get("/api/v1/sessions/none/events")).status_code == 404
         assert [one.number for one in events] == list(range(1, 21))
+
+    in_house(tmp_path, ask)
+
+
+def test_an_export_needs_a_login_and_is_the_command_line_s_own(tmp_path: Path) -> None:
+    token = Accounts(tmp_path).make_token("archive", "view")
+    recording = Recording(tmp_path)
+    recording.samples(noise(1, 3000))
+    recording.store.close()
+    session = recording.session.id
+
+    async def ask(house: House) -> None:
+        path = f"/api/v1/sessions/{session}/export"
+        async with house.client() as client:
+            assert (await client.post(path, json={"format": "csv"})).status_code == 401
+        async with house.client(authorization=f"Bearer {token}") as client:
+            answer = await client.post(path, json={"format": "csv", "to_s": 5}, timeout=30)
+            assert answer.status_code == 200, answer.text
+            assert f"{session}.csv" in answer.headers["content-disposition"]
+            assert len(answer.text.splitlines()) == 501
+            for wrong in ({"format": "exe"}, {"format": "csv", "to_s": -1}, {}):
+                assert (await client.post(path, json=wrong)).status_code == 400
+            for name in ("--help", "none", "..%2f..%2fx"):
+                url = f"/api/v1/sessions/{name}/export"
+                refused = await client.post(url, json={"format": "csv"}, timeout=30)
+                assert refused.status_code == 404
+        assert list(tmp_path.glob("export-*")) == []
+
+    in_house(tmp_path, ask)
+
+
+def test_metrics_are_read_by_prometheus_own_parser(tmp_path: Path) -> None:
+    async def ask(house: House) -> None:
+        labels = BeatClassified(at=250, decided=600, label=BeatClass.VENTRICULAR, scores={})
+        items = [opened(source="chest"), *chunks(SIGNAL[:1000])]
+        house.play(items, beat(250), labels, alarm(1000))
+        async with house.client() as client:
+            text = (await client.get("/api/v1/metrics")).text
+        found = {
+            (sample.name, *sorted(sample.labels.values())): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+        assert found["ecg_edge_heart_rate_bpm", "chest"] == 75
+        assert found["ecg_edge_beats_total", "V", "chest"] == 1
+        assert found["ecg_edge_alarms_active", "chest", "high"] == 1
+        assert found["ecg_edge_source_up", "wrist"] == 0
+        assert ("ecg_edge_heart_rate_bpm", "wrist") not in found
 
     in_house(tmp_path, ask)
 

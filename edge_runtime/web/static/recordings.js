@@ -1,0 +1,52 @@
+// @ts-check
+/** Sessions in the store, and their export. */
+
+import { byId, make } from "./dom.js";
+import { post } from "./login.js";
+import { say } from "./words.js";
+
+const SHOWN = 10;
+const LONGEST_S = 300;
+const ENDINGS = { pdf: "pdf", edf: "edf", csv: "csv", "fhir-r4": "json", "fhir-r5": "json" };
+
+/** @typedef {{session: string, source: string, started: string, ended: string | null}} Stored */
+
+export async function showRecordings() {
+  let answer;
+  try {
+    answer = await fetch(`api/v1/sessions?limit=${SHOWN}`);
+  } catch {
+    return; // the banner says that the daemon is gone; the list stays as it was
+  }
+  if (!answer.ok) return;
+  /** @type {{sessions: Stored[]}} */
+  const { sessions } = await answer.json();
+  byId("session-list").replaceChildren(...sessions.map(row));
+}
+
+/** @param {Stored} one */
+function row(one) {
+  const when = new Date(one.started).toLocaleString();
+  const button = make("button", { type: "button", "aria-label": say("export_of", { t: when }) }, say("export"));
+  button.addEventListener("click", () => save(one));
+  const state = one.ended ? "" : ` · ${say("running")}`;
+  return make("li", {}, make("span", { class: "when" }, `${when} · ${one.source}${state}`), button);
+}
+
+/** @param {Stored} one */
+async function save(one) {
+  const kind = /** @type {keyof typeof ENDINGS} */ (/** @type {HTMLSelectElement} */ (byId("export-format")).value);
+  const told = byId("export-answer");
+  told.textContent = say("exporting");
+  const answer = await post(`sessions/${encodeURIComponent(one.session)}/export`, { format: kind, to_s: LONGEST_S });
+  if (!answer.ok) {
+    told.textContent = (await answer.json()).error;
+    return;
+  }
+  const name = `${one.session}.${ENDINGS[kind]}`;
+  const link = /** @type {HTMLAnchorElement} */ (make("a", { download: name }));
+  link.href = URL.createObjectURL(await answer.blob());
+  link.click();
+  URL.revokeObjectURL(link.href);
+  told.textContent = say("exported", { f: name });
+}
