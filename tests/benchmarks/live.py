@@ -1,31 +1,42 @@
-"""The daemon live at 500 Hz: share of one core and resident memory, headless and with a view."""
+"""The daemon live at 500 Hz: share of one core and resident memory, headless and with views."""
 
+import contextlib
+import http.client
 import os
 import pty
 import subprocess
 import sys
+import threading
 import time
+import urllib.request
 from pathlib import Path
 
 import psutil
 from rich.table import Table
 
+from tests.free_port import free_port
+
 _SETTLE_S = 8
 
 
 def table(folder: Path, seconds: float) -> Table:
-    """Headless and with the terminal view."""
+    """Headless, with the terminal view, with pages open."""
     shown = Table(title=f"live, one lead at 500 Hz, {seconds:g} s after {_SETTLE_S} s of settling")
     for column in ("daemon", "% of one core", "RSS MB"):
         shown.add_column(column, justify="left" if column == "daemon" else "right")
-    for name, view in (("headless (--view log)", "log"), ("with the terminal view", "terminal")):
-        percent, rss_mb = _measure(folder / view, view, seconds)
+    for name, view, pages in (
+        ("headless (--view log)", "log", 0),
+        ("with the terminal view", "terminal", 0),
+        ("serving the page to four readers", "log", 4),
+    ):
+        percent, rss_mb = _measure(folder / f"{view}-{pages}", view, pages, seconds)
         shown.add_row(name, f"{percent:.2f}", f"{rss_mb:.0f}")
     return shown
 
 
-def _measure(folder: Path, view: str, seconds: float) -> tuple[float, float]:
+def _measure(folder: Path, view: str, pages: int, seconds: float) -> tuple[float, float]:
     folder.mkdir()
+    port = free_port()
     link = folder / "sensor"
     simulator = subprocess.Popen(
         [
@@ -58,6 +69,10 @@ def _measure(folder: Path, view: str, seconds: float) -> tuple[float, float]:
             f"source.0.port={link}",
             "--set",
             f"store.directory={folder / 'store'}",
+            "--set",
+            f"web.enabled={'true' if pages else 'false'}",
+            "--set",
+            f"web.port={port}",
         ],
         stdout=terminal,
         stderr=subprocess.DEVNULL,
@@ -66,6 +81,8 @@ def _measure(folder: Path, view: str, seconds: float) -> tuple[float, float]:
     try:
         process = psutil.Process(daemon.pid)
         _drain(screen, _SETTLE_S)
+        for _ in range(pages):
+            threading.Thread(target=_read_page, args=(port,), daemon=True).start()
         before, started = process.cpu_times(), time.monotonic()
         _drain(screen, seconds)
         after, elapsed = process.cpu_times(), time.monotonic() - started
@@ -78,6 +95,16 @@ def _measure(folder: Path, view: str, seconds: float) -> tuple[float, float]:
         simulator.wait()
         os.close(screen)
         os.close(terminal)
+
+
+def _read_page(port: int) -> None:
+    """What an open page reads; ends with the daemon."""
+    with (
+        contextlib.suppress(OSError, http.client.HTTPException),
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/live") as live,
+    ):
+        while live.readline():
+            pass
 
 
 def _drain(screen: int, seconds: float) -> None:
