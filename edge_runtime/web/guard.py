@@ -20,6 +20,7 @@ from edge_runtime.web.logins import Logins
 COOKIE: Final = "ecg_edge_login"
 MOST_BODY_BYTES: Final = 64 * 1024
 LOGIN_PATH: Final = "/api/v1/login"
+_ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # nobody's name: what a page is reached by
 _READING: Final = frozenset({"GET", "HEAD"})
 _HEADERS: Final = {
     "content-security-policy": (
@@ -139,7 +140,9 @@ def cookie_of(headers: Headers) -> str:
 
 def allowed_hosts(listening: str, more: Iterable[str]) -> frozenset[str]:
     """Names that a Host header may hold, lower case, without port."""
-    return frozenset({"localhost", "127.0.0.1", "[::1]", listening, *(h.lower() for h in more)})
+    own = set() if listening in _ANY_ADDRESS else {listening.lower()}
+    bracketed = {f"[{host}]" if ":" in host else host for host in own}
+    return frozenset({"localhost", "127.0.0.1", "[::1]", *bracketed, *(h.lower() for h in more)})
 
 
 def _host_name(header: str) -> str:

@@ -76,6 +76,7 @@ async def serve(
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",  # what a stranger sends is no news; it would fill the log
         access_log=False,
         proxy_headers=False,
         server_header=False,

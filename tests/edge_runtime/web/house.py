@@ -50,13 +50,14 @@ class House:
 
 
 @asynccontextmanager
-async def a_house(directory: Path, sources: tuple[str, ...] = ("chest",)) -> AsyncIterator[House]:
+async def a_house(
+    directory: Path, sources: tuple[str, ...] = ("chest",), settings: WebConfig | None = None
+) -> AsyncIterator[House]:
     marks: list[tuple[str, UserMark]] = []
-    port = free_port()
-    settings = WebConfig(enabled=True, port=port)
+    settings = settings or WebConfig(enabled=True, port=free_port())
     view = WebView(settings, directory, sources, lambda name, mark: marks.append((name, mark)))
     running = asyncio.create_task(view.run())
-    house = House(view, directory, port, marks)
+    house = House(view, directory, settings.port, marks)
     try:
         await _answering(house)
         yield house
@@ -72,5 +73,7 @@ async def _answering(house: House) -> None:
                 await client.get("/api/v1/who")
             except httpx.ConnectError:
                 await asyncio.sleep(0.01)
+            except httpx.RemoteProtocolError:
+                return  # it listens, and speaks TLS
             else:
                 return

@@ -2,6 +2,9 @@
 
 import asyncio
 import resource
+import shutil
+import ssl
+import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -9,12 +12,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from edge_runtime.config import structure
+from edge_runtime.config import WebConfig, structure
 from edge_runtime.errors import ConfigError
 from edge_runtime.web import serving
 from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.logins import ATTEMPTS
 from tests.edge_runtime.web.house import House, a_house
+from tests.free_port import free_port
 from tests.synthetic import chunks, ecg, opened, steady
 
 MARKS = "/api/v1/sources/chest/marks"
@@ -228,6 +232,59 @@ def test_plain_http_on_a_network_is_no_configuration() -> None:
     for host in ("0.0.0.0", "192.168.1.7", "::", "ecg.local"):
         with pytest.raises(ConfigError, match="plain HTTP"):
             structure({"web": {"enabled": True, "host": host}})
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A self-signed one for ecg.local."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    files = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-subj", "/CN=ecg.local", "-addext", "subjectAltName=DNS:ecg.local"),
+            *("-out", str(files[0]), "-keyout", str(files[1])),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return files
+
+
+def test_on_a_network_it_speaks_tls_and_reading_needs_a_login_too(
+    tmp_path: Path, certificate: tuple[Path, Path]
+) -> None:
+    token = Accounts(tmp_path).make_token("viewer", "view")
+    settings = WebConfig(
+        enabled=True,
+        host="0.0.0.0",
+        port=free_port(),
+        hosts=("ecg.local",),
+        certificate=certificate[0],
+        key=certificate[1],
+    )
+    base = f"https://127.0.0.1:{settings.port}"
+    trusted = ssl.create_default_context(cafile=str(certificate[0]))
+    named = {"headers": {"host": "ecg.local"}, "extensions": {"sni_hostname": "ecg.local"}}
+
+    async def ask() -> None:
+        async with (
+            a_house(tmp_path, settings=settings) as house,
+            httpx.AsyncClient(verify=trusted, base_url=base, trust_env=False) as client,
+        ):
+            assert (await client.get("/", **named)).status_code == 200
+            for path in ("/api/v1/status", "/api/v1/live", "/api/v1/metrics"):
+                assert (await client.get(path, **named)).status_code == 401
+            client.headers["authorization"] = f"Bearer {token}"
+            assert (await client.get("/api/v1/status", **named)).status_code == 200
+            rebound = named | {"headers": {"host": "0.0.0.0"}}
+            assert (await client.get("/", **rebound)).status_code == 421
+            async with house.client() as plain:
+                with pytest.raises(httpx.RemoteProtocolError):
+                    await plain.get("/api/v1/status")
+
+    asyncio.run(ask())
 
 
 def test_headers_of_every_answer_forbid_what_the_page_does_not_need(tmp_path: Path) -> None:
