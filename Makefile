@@ -10,6 +10,7 @@
 #   make report-alarms           docs/alarms.md measured anew (archives; some minutes)
 #   make test-slow               what takes minutes: full archives, long fuzzing, Python 3.13
 #   make test-arm                golden vectors on emulated aarch64
+#   make lint-page               types of the page's JavaScript (needs node)
 #   make browser                 as root: the chromium that the page is tested in
 #
 # make run also serves the page; PAGE=8137 is its port on loopback.
@@ -28,7 +29,7 @@ DEV := .venv-dev
 TFLITE := .venv-tflite
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run test report-alarms test-slow test-arm test-313 lint bench lock clean browser
+.PHONY: run test report-alarms test-slow test-arm test-313 lint bench lock clean browser lint-page
 
 run: $(RUN)/ready $(if $(filter sensor,$(SOURCE)),,$(RUN)/ready-ble)
 	@$(RUN)/bin/edge-runtime demo --device $(SOURCE) --scenario $(SCENARIO) --page $(PAGE) $(if $(JSON),--json)
@@ -51,6 +52,12 @@ lint: $(DEV)/ready
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
+
+# The page's modules, by the types in their comments. Needs node; nothing of it is shipped.
+lint-page:
+	npx --yes -p typescript@5.6 tsc --noEmit --allowJs --checkJs --strict --target es2022 \
+	    --module es2022 --moduleResolution bundler --lib es2022,dom,dom.iterable \
+	    edge_runtime/web/static/app.js
 
 bench: $(DEV)/ready
 	$(DEV)/bin/python -m tests.benchmarks

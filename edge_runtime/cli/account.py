@@ -1,14 +1,20 @@
 """`edge-runtime account`: who may change what through the page and the API."""
 
 import json
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edge_runtime import config
 from edge_runtime.cli.failing import exit_status
 from edge_runtime.cli.options import config_option, json_option, set_option
-from edge_runtime.web.accounts import ROLES, Accounts
+from edge_runtime.errors import ConfigError
+from edge_runtime.web.roles import ROLES
+
+if TYPE_CHECKING:
+    from edge_runtime.web.accounts import Accounts
 
 _role_option = click.option(
     "--role",
@@ -31,13 +37,23 @@ def command() -> None:
 @command.command("set")
 @click.argument("name")
 @_role_option
-@click.password_option(help="Asked for when it is not given; a script pipes it in instead.")
+@click.option(
+    "--password-stdin", "piped", is_flag=True, help="Read it from standard input, for a script."
+)
 @config_option
 @set_option
 def set_password(
-    name: str, role: str, password: str, file: Path | None, settings: tuple[str, ...]
+    name: str, role: str, piped: bool, file: Path | None, settings: tuple[str, ...]
 ) -> None:
-    """Make the account NAME, or give it another password and role."""
+    """Make the account NAME, or give it another password and role.
+
+    The password is asked for; it is no option, because everybody may see a command's options.
+    """
+    password = (
+        sys.stdin.readline().rstrip("\n")
+        if piped
+        else click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    )
     with exit_status():
         _accounts(file, settings).set_password(name, role, password)
 
@@ -91,6 +107,11 @@ def remove(name: str, file: Path | None, settings: tuple[str, ...]) -> None:
         raise click.ClickException(f"there is no account {name!r}")
 
 
-def _accounts(file: Path | None, settings: tuple[str, ...]) -> Accounts:
+def _accounts(file: Path | None, settings: tuple[str, ...]) -> "Accounts":
+    try:
+        # argon2 comes with the extra; `--help` must not need it.
+        from edge_runtime.web.accounts import Accounts  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{error.name} is not installed; pip install 'ecg-edge[web]'") from error
     loaded, _ = config.load(file, settings)
     return Accounts(loaded.store.directory)

@@ -7,7 +7,6 @@ SHA-256 of tokens, never one of either itself; a token is 256 bits of chance, so
 import hashlib
 import os
 import secrets
-from enum import IntEnum
 from pathlib import Path
 from typing import Final
 
@@ -16,20 +15,12 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from edge_runtime.errors import ConfigError
+from edge_runtime.web.roles import ROLES
 
 FILE_NAME: Final = "accounts.json"
 SHORTEST_PASSWORD: Final = 10
 
 
-class Role(IntEnum):
-    """Each may do what those before it may."""
-
-    VIEW = 1
-    ACKNOWLEDGE = 2
-    ADMINISTER = 3
-
-
-ROLES: Final = {role.name.lower(): role for role in Role}
 _hasher: Final = PasswordHasher(time_cost=3, memory_cost=16 * 1024, parallelism=1)
 """16 MiB: a Pi has the memory, and an attacker's card has it 32 times less often than 512 kB."""
 _NOBODY: Final = _hasher.hash(secrets.token_hex(16))

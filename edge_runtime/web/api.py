@@ -18,7 +18,7 @@ from edge_runtime.event_schema import event_schema
 from edge_runtime.events import SCHEMA_VERSION
 from edge_runtime.publication import utc_text
 from edge_runtime.web import metrics
-from edge_runtime.web.accounts import Accounts, Role
+from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.answers import JSON, answer, refusal
 from edge_runtime.web.endpoints import Endpoint, Parameter, RefusedError, number
 from edge_runtime.web.exporting import Exporter
@@ -28,6 +28,7 @@ from edge_runtime.web.history import stored_events, stored_sessions
 from edge_runtime.web.live_answer import LiveAnswer
 from edge_runtime.web.logins import LASTS_S, AttemptLimit, Logins
 from edge_runtime.web.openapi import openapi
+from edge_runtime.web.roles import Role
 from edge_runtime.web.shapes import (
     Alarms,
     Credentials,

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge_runtime.web.accounts import Role
 from edge_runtime.web.answers import refusal
 from edge_runtime.web.guard import Caller
+from edge_runtime.web.roles import Role
 
 PREFIX: Final = "/api/v1"
 Handler = Callable[[Request], Awaitable[Response]]

@@ -13,9 +13,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from edge_runtime.web.accounts import ROLES, Accounts, Role
+from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.answers import refusal
 from edge_runtime.web.logins import Logins
+from edge_runtime.web.roles import ROLES, Role
 
 COOKIE: Final = "ecg_edge_login"
 MOST_BODY_BYTES: Final = 64 * 1024
@@ -92,8 +93,17 @@ class Guard:
         changes = scope["method"] not in _READING
         if changes and not _from_here(headers, f"{scope['scheme']}://{host}"):
             return refusal(403, "a change must come from this page or carry a token")
-        if scope["path"] == LOGIN_PATH or not scope["path"].startswith("/api/"):
+        if not scope["path"].startswith("/api/"):
             return None  # the page itself is no secret: it is how one logs in
+        return self._api_refusal(scope["path"], headers, caller, changes=changes)
+
+    def _api_refusal(
+        self, path: str, headers: Headers, caller: Caller, *, changes: bool
+    ) -> Response | None:
+        if not _same_site(headers):
+            return refusal(403, "another site has no business here")
+        if path == LOGIN_PATH:
+            return None
         if caller.role is None and (changes or not self._door.everybody_reads):
             return refusal(401, "log in first, or send a token")
         return None
@@ -154,12 +164,16 @@ def _host_name(header: str) -> str:
 def _from_here(headers: Headers, own: str) -> bool:
     """Not sent by a page of another site. A browser names the origin of every change it sends;
     what names none is no browser, and has no cookie that it was tricked to send."""
-    if headers.get("sec-fetch-site", "same-origin") != "same-origin":
-        return False
     origin = headers.get("origin")
     if origin is None:
         return not cookie_of(headers)
     return origin.lower() == own.lower()
+
+
+def _same_site(headers: Headers) -> bool:
+    """Not asked for by a page of another site, as browsers tell: it could not read the answer, but
+    it could hold live streams open. `none` is an address that a person typed."""
+    return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
 
 
 def _with_headers(send: Send, *, api: bool) -> Send:

@@ -38,6 +38,9 @@ class LiveAnswer(Response):
                 return
             start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(start)
+            if scope["method"] == "HEAD":
+                await self._write(send, b"", more=False)
+                return
             await self._write(send, first, more=True)
             leaving = asyncio.create_task(_left(receive))
             writing = asyncio.create_task(self._write_all(parts, send))

@@ -89,6 +89,18 @@ def test_a_change_from_another_site_is_refused_with_a_good_cookie(tmp_path: Path
     in_house(tmp_path, ask)
 
 
+def test_another_site_does_not_even_get_a_live_stream(tmp_path: Path) -> None:
+    async def ask(house: House) -> None:
+        async with house.client() as client:
+            headers = {"sec-fetch-site": "cross-site"}
+            for path in ("/api/v1/live", "/api/v1/status"):
+                assert (await client.get(path, headers=headers)).status_code == 403
+            assert (await client.get("/", headers=headers)).status_code == 200  # a link to it
+            assert (await client.head("/api/v1/live")).status_code == 200
+
+    in_house(tmp_path, ask)
+
+
 def test_a_login_s_cookie_is_no_use_to_scripts_and_other_sites(tmp_path: Path) -> None:
     Accounts(tmp_path).set_password("nurse", "view", PASSWORD)
 
