@@ -8,6 +8,7 @@ import { NONE, PX_PER_S, PX_PER_UV, colour, drawGrid, median, sharp } from "./pa
 
 /** How far the line runs behind the newest sample: samples come in pieces of a tenth of a second. */
 const BEHIND_S = 0.3;
+const SETTLE_S = 2;
 const WIPED_PX = 14;
 const LABEL_Y = 16;
 
@@ -24,6 +25,7 @@ export class Sweep {
     this.lead = 0;
     this.head = 0;
     this.offset = 0;
+    this.settledOn = 0;
     this.frames = 0;
     /** @type {Map<number, string>} label by index of the R peak */
     this.labels = new Map();
@@ -79,10 +81,11 @@ export class Sweep {
     const signal = this.signal;
     if (!signal) return;
     const values = [];
-    for (let i = Math.max(signal.begin, Math.floor(until - 2 * signal.rate)); i < until; i += 4) {
+    for (let i = Math.max(signal.begin, Math.floor(until - SETTLE_S * signal.rate)); i < until; i += 4) {
       values.push(signal.at(this.lead, i));
     }
     this.offset = median(values);
+    this.settledOn = until - signal.begin;
   }
 
   /** One picture. @param {number} now milliseconds */
@@ -93,7 +96,10 @@ export class Sweep {
     if (!signal || signal.end === null) return;
     this.frames++;
     const late = (signal.end - BEHIND_S * signal.rate - this.head) / signal.rate;
-    if (late > 2) {
+    // The first instants of a stream say little about where its middle lies: look again soon.
+    const enough = SETTLE_S * signal.rate;
+    const early = this.settledOn < enough && this.head - signal.begin >= enough;
+    if (late > 2 || early) {
       this.redraw();
       return;
     }
