@@ -49,11 +49,10 @@ _LONGEST_STRIP: Final = 60_000
 """Samples: a minute at 1000 Hz."""
 _LARGEST: Final = 2**53
 """Indices stay exact in a browser."""
-_LONGEST_MARK: Final = 200
 _BODY_WITHIN_S: Final = 10.0
 
 _FIRST: Final = Parameter("first", "index of the first sample", 0, _LARGEST)
-_END: Final = Parameter("end", "index just after the last sample", 0, _LARGEST)
+_LENGTH: Final = Parameter("length", "how many samples", 1, _LONGEST_STRIP)
 _AFTER: Final = Parameter("after", "only events numbered above", 0, _LARGEST, default=0)
 _LIMIT: Final = Parameter("limit", "at most so many", 1, 1000, default=200)
 
@@ -108,7 +107,7 @@ def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
             "Raw signal of the last five minutes",
             api.strip,
             Strip,
-            query=(_FIRST, _END),
+            query=(_FIRST, _LENGTH),
             refusals=(404,),
         ),
         Endpoint(
@@ -220,10 +219,8 @@ class _Api:
         return answer(Trend(source=name, points=points))
 
     async def strip(self, request: Request) -> Response:
-        first, end = number(request, _FIRST), number(request, _END)
-        if not 0 < end - first <= _LONGEST_STRIP:
-            raise RefusedError(400, f"end must lie 1 to {_LONGEST_STRIP} samples after first")
-        strip = self._feed.strip(request.path_params["source"], first, end)
+        first, length = number(request, _FIRST), number(request, _LENGTH)
+        strip = self._feed.strip(request.path_params["source"], first, first + length)
         if strip is None:
             raise RefusedError(404, "no such source, or nothing has come from it yet")
         return answer(strip)
@@ -231,8 +228,6 @@ class _Api:
     async def mark(self, request: Request) -> Response:
         source = self._source(request)
         text = " ".join((await _taken(request, Mark)).text.split())
-        if not text or len(text) > _LONGEST_MARK:
-            raise RefusedError(400, f"text needs 1 to {_LONGEST_MARK} characters")
         if source.session is None:
             raise RefusedError(409, f"nothing comes from {source.source!r} yet")
         self._behind.mark(source.source, UserMark(SampleIndex(source.end), text))

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -53,8 +54,9 @@ def application(behind: Behind, door: Door) -> Guard:
     async def not_here(_request: Request, _error: Exception) -> Response:
         return refusal(404, "there is nothing here")
 
-    async def not_so(_request: Request, _error: Exception) -> Response:
-        return refusal(405, "not with this method")
+    async def not_so(_request: Request, error: Exception) -> Response:
+        allowed = error.headers if isinstance(error, HTTPException) else None
+        return refusal(405, "not with this method", allowed)
 
     async def too_large(_request: Request, _error: Exception) -> Response:
         return refusal(413, "the request is too large")

@@ -137,9 +137,9 @@ class EventPage(_Shape, frozen=True, kw_only=True):
 
 
 class Mark(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to write down at this moment of the recording."""
+    """What to write down at this moment of the recording. Not only blanks."""
 
-    text: str
+    text: Annotated[str, msgspec.Meta(max_length=200, pattern=r"\S")]
 
 
 class ExportFormat(StrEnum):

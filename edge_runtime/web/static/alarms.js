@@ -145,7 +145,7 @@ export class AlarmBoard {
     const { rate, lead } = this.about(one);
     const first = Math.max(0, Math.round(one.alarm.at - AROUND_S * rate));
     const end = Math.round(one.alarm.at + AROUND_S * rate);
-    const answer = await fetch(`api/v1/sources/${encodeURIComponent(one.source)}/strip?first=${first}&end=${end}`);
+    const answer = await fetch(`api/v1/sources/${encodeURIComponent(one.source)}/strip?first=${first}&length=${end - first}`);
     const strip = answer.ok ? await answer.json() : null;
     const samples = strip && strip.session === one.session ? strip.samples[lead] ?? strip.samples[0] : [];
     if (!samples.some((/** @type {number | null} */ value) => value !== null)) return make("p", {}, say("strip_gone"));

@@ -61,7 +61,7 @@ def test_every_read_endpoint_answers_as_described(tmp_path: Path) -> None:
                 if "get" not in methods or path.endswith("/live"):
                     continue
                 url = path.format(**places)
-                wanted = {"first": 0, "end": 10} if path.endswith("strip") else {}
+                wanted = {"first": 0, "length": 10} if path.endswith("strip") else {}
                 answer = await client.get(url, params=wanted)
                 assert answer.status_code == 200, (path, answer.text)
                 (kind,) = methods["get"]["responses"]["200"]["content"]
@@ -92,12 +92,17 @@ def test_a_strip_is_the_signal_with_holes_where_it_has_holes(tmp_path: Path) -> 
         items = [opened(source="chest"), *chunks(SIGNAL[:1000]), gap(1000, 500)]
         house.play([*items, *chunks(SIGNAL[1500:3000], first=1500)], beat(250))
         async with house.client() as client:
-            answer = await client.get("/api/v1/sources/chest/strip?first=990&end=1510")
+            answer = await client.get("/api/v1/sources/chest/strip?first=990&length=520")
             strip = answer.json()["samples"][0]
             assert strip[:10] == pytest.approx(SIGNAL[990:1000, 0], abs=1e-5)
             assert strip[10:510] == [None] * 500
             assert strip[510:] == pytest.approx(SIGNAL[1500:1510, 0], abs=1e-5)
-            for wrong in ("first=5&end=5", "first=0&end=99999999", "first=x&end=9", "first=1"):
+            for wrong in (
+                "first=5&length=0",
+                "first=0&length=99999",
+                "first=x&length=9",
+                "first=1",
+            ):
                 refused = await client.get(f"/api/v1/sources/chest/strip?{wrong}")
                 assert refused.status_code == 400
 
@@ -131,7 +136,14 @@ def test_a_token_may_mark_and_the_mark_lies_at_the_newest_sample(tmp_path: Path)
             house.play([opened(source="chest"), *chunks(SIGNAL)], beat(250))
             done = await client.post(path, json={"text": " dizzy  now "})
             assert done.status_code == 200
-            for wrong in ({}, {"text": ""}, {"text": 5}, {"text": "x", "more": 1}, []):
+            for wrong in (
+                {},
+                {"text": " "},
+                {"text": "x" * 201},
+                {"text": 5},
+                {"text": "x", "more": 1},
+                [],
+            ):
                 assert (await client.post(path, json=wrong)).status_code == 400
             assert (await client.post(path, data={"text": "x"})).status_code == 415
         ((source, mark),) = house.marks
