@@ -46,7 +46,7 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
 
     inbox = Inbox()
     if config.web.enabled:
-        views = (*views, _web_view(config, inbox))
+        views = (*views, _web_view(config, inbox, desk))
     subjects = {source.name: source.subject for source in config.source}
     store = Store(
         config.store.directory,
@@ -80,7 +80,7 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
     )
 
 
-def _web_view(config: Config, inbox: Inbox) -> View:
+def _web_view(config: Config, inbox: Inbox, desk: AlarmDesk) -> View:
     try:
         # Starlette and uvicorn are an extra, and memory that only a daemon with a page pays for.
         from edge_runtime.web.view import WebView  # noqa: PLC0415
@@ -90,7 +90,7 @@ def _web_view(config: Config, inbox: Inbox) -> View:
             "to false"
         ) from error
     sources = [source.name for source in config.source]
-    return WebView(config.web, config.store.directory, sources, inbox.put)
+    return WebView(config.web, config.store.directory, sources, inbox.put, desk)
 
 
 def engine_settings(config: Config, lead: str | int, leads: int = 2) -> EngineSettings:

@@ -7,19 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
+from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.errors import StoreError
 from edge_runtime.event_schema import event_schema
 from edge_runtime.events import SCHEMA_VERSION
 from edge_runtime.publication import utc_text
 from edge_runtime.web import metrics
 from edge_runtime.web.accounts import Accounts
-from edge_runtime.web.answers import JSON, answer, refusal
+from edge_runtime.web.alarm_actions import alarm_endpoints
+from edge_runtime.web.answers import answer, refusal
+from edge_runtime.web.bodies import taken
 from edge_runtime.web.endpoints import Endpoint, Parameter, RefusedError, number
 from edge_runtime.web.exporting import Exporter
 from edge_runtime.web.feed import LiveFeed
@@ -49,14 +52,11 @@ _LONGEST_STRIP: Final = 60_000
 """Samples: a minute at 1000 Hz."""
 _LARGEST: Final = 2**53
 """Indices stay exact in a browser."""
-_BODY_WITHIN_S: Final = 10.0
 
 _FIRST: Final = Parameter("first", "index of the first sample", 0, _LARGEST)
 _LENGTH: Final = Parameter("length", "how many samples", 1, _LONGEST_STRIP)
 _AFTER: Final = Parameter("after", "only events numbered above", 0, _LARGEST, default=0)
 _LIMIT: Final = Parameter("limit", "at most so many", 1, 1000, default=200)
-
-_Taken = TypeVar("_Taken", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class Behind:
     mark: Callable[[str, UserMark], None]
     logins: Logins
     attempts: AttemptLimit
+    desk: AlarmDesk
 
 
 def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
@@ -85,6 +86,7 @@ def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
             refusals=(503,),
         ),
         Endpoint("GET", "/alarms", "Alarms since the daemon's start", api.alarms, Alarms),
+        *alarm_endpoints(behind.desk, behind.feed),
         Endpoint(
             "GET",
             "/sources/{source}",
@@ -177,9 +179,15 @@ def described() -> dict[str, Any]:
         """Nothing is marked by a description."""
 
     now_s = time.monotonic
-    directory = Path()
+    directory, desk = Path(), AlarmDesk()
     behind = Behind(
-        LiveFeed(()), directory, Accounts(directory), mute, Logins(now_s), AttemptLimit(now_s)
+        LiveFeed((), desk),
+        directory,
+        Accounts(directory),
+        mute,
+        Logins(now_s),
+        AttemptLimit(now_s),
+        desk,
     )
     return openapi(endpoints(behind))
 
@@ -227,7 +235,7 @@ class _Api:
 
     async def mark(self, request: Request) -> Response:
         source = self._source(request)
-        text = " ".join((await _taken(request, Mark)).text.split())
+        text = " ".join((await taken(request, Mark)).text.split())
         if source.session is None:
             raise RefusedError(409, f"nothing comes from {source.source!r} yet")
         self._behind.mark(source.source, UserMark(SampleIndex(source.end), text))
@@ -241,7 +249,7 @@ class _Api:
         return await self._stored(stored_events, request.path_params["session"], after, limit)
 
     async def export(self, request: Request) -> Response:
-        order = await _taken(request, ExportOrder)
+        order = await taken(request, ExportOrder)
         return await self._exporter.export(request.path_params["session"], order)
 
     async def who(self, request: Request) -> Response:
@@ -253,7 +261,7 @@ class _Api:
         if wait_s > 0:
             headers = {"retry-after": str(int(wait_s) + 1)}
             return refusal(429, "too many attempts; wait a minute", headers)
-        given = await _taken(request, Credentials)
+        given = await taken(request, Credentials)
         check = functools.partial(self._behind.accounts.by_password, given.name, given.password)
         account = await asyncio.to_thread(check)
         if account is None:
@@ -299,17 +307,3 @@ class _Api:
 def _who(caller: Caller) -> Who:
     role = None if caller.role is None else caller.role.name.lower()
     return Who(name=caller.name, role=role)
-
-
-async def _taken(request: Request, kind: type[_Taken]) -> _Taken:
-    """The request's body. Raises RefusedError (400, 415)."""
-    if request.headers.get("content-type", "").partition(";")[0].strip() != JSON:
-        raise RefusedError(415, f"send {JSON}")
-    try:
-        async with asyncio.timeout(_BODY_WITHIN_S):
-            body = await request.body()
-        return msgspec.json.decode(body, type=kind)
-    except (TimeoutError, ClientDisconnect) as error:
-        raise RefusedError(400, "the body did not come") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise RefusedError(400, f"the body is not understood: {error}") from error

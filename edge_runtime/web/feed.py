@@ -14,11 +14,14 @@ from typing import Final
 
 import msgspec
 
+from edge_runtime.alarms.desk import AlarmDesk
+from edge_runtime.alarms.signals import ShownAlarm
 from edge_runtime.publication import Published, utc_text
 from edge_runtime.threads import InQueue
 from edge_runtime.web.followed import Followed
 from edge_runtime.web.shapes import (
     Alarm,
+    AlarmBoard,
     Frame,
     LiveSource,
     SourceStatus,
@@ -48,10 +51,12 @@ class LiveFeed:
     def __init__(
         self,
         sources: Sequence[str],
+        desk: AlarmDesk,
         *,
         now_s: Callable[[], float] = time.monotonic,
         utc_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        self._desk = desk
         self._now_s, self._utc_ns = now_s, utc_ns
         self.started = utc_text(utc_ns())
         self._lock = threading.Lock()
@@ -91,7 +96,8 @@ class LiveFeed:
             news = [one.news(status_at_s) for one in self._sources.values()]
         told = [one for one in news if one is not None]
         if told:
-            self._frames.append(self._encoded(told, None))
+            board = None if status_at_s is None else self.board()
+            self._frames.append(self._encoded(told, None, board))
             self._number += 1
             news_came, self._news = self._news, asyncio.Event()
             news_came.set()
@@ -144,6 +150,32 @@ class LiveFeed:
             found = [alarm for one in self._sources.values() for alarm in one.alarms]
         return sorted(found, key=lambda alarm: alarm.time, reverse=True)
 
+    def board(self) -> AlarmBoard:
+        """What holds for all alarms, and those that no source of this run has raised."""
+        board = self._desk.board()
+        known = {alarm.id for alarm in self.alarms()}
+        return AlarmBoard(
+            off=board.off,
+            paused_for_s=round(board.paused_for_s, 1),
+            sounding=board.sounding,
+            acknowledged=[_id(one) for one in board.alarms if one.acknowledged],
+            latched=[_id(one) for one in board.alarms if not one.holds],
+            others=[self._other(one) for one in board.alarms if _id(one) not in known],
+        )
+
+    def _other(self, one: ShownAlarm) -> Alarm:
+        raised_ns = self._utc_ns() - int((self._now_s() - one.since_s) * 1e9)
+        return Alarm(
+            id=_id(one),
+            source=one.source,
+            session=one.session,
+            time=utc_text(raised_ns),
+            active=one.holds,
+            cleared=None,
+            states=[],
+            alarm=one.raised,
+        )
+
     def trend(self, source: str) -> list[TrendPoint] | None:
         """Minutes of `source`, oldest first; None: no such source."""
         with self._lock:
@@ -162,8 +194,15 @@ class LiveFeed:
     def _beginning(self) -> bytes:
         with self._lock:
             told = [one.beginning(self._now_s()) for one in self._sources.values()]
-        return self._encoded(told, self.alarms())
+        return self._encoded(told, self.alarms(), self.board())
 
-    def _encoded(self, told: list[LiveSource], alarms: list[Alarm] | None) -> bytes:
-        frame = Frame(time=utc_text(self._utc_ns()), sources=told, alarms=alarms)
+    def _encoded(
+        self, told: list[LiveSource], alarms: list[Alarm] | None, board: AlarmBoard | None
+    ) -> bytes:
+        time_text = utc_text(self._utc_ns())
+        frame = Frame(time=time_text, sources=told, alarms=alarms, board=board)
         return b"data: " + _encoder.encode(frame) + b"\n\n"
+
+
+def _id(one: ShownAlarm) -> str:
+    return f"{one.session}/{one.raised.alarm}"

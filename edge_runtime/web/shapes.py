@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 
-from edge_runtime.events import AlarmRaised
+from edge_runtime.events import AlarmRaised, Priority
 from edge_runtime.publication import Published
 
 
@@ -79,6 +79,39 @@ class Alarms(_Shape, frozen=True, kw_only=True):
     """Newest first."""
 
     alarms: list[Alarm]
+
+
+class AlarmBoard(_Shape, frozen=True, kw_only=True):
+    """What holds for all alarms: `off` until they are switched on, the sound's pause, and which
+    burst is asked for now. `acknowledged` and `latched` are ids of alarms: seen by a person; over,
+    and shown until reset. `others` are alarms of the daemon itself, and latched ones from before
+    its start."""
+
+    off: bool
+    paused_for_s: float
+    sounding: Priority | None
+    acknowledged: list[str]
+    latched: list[str]
+    others: list[Alarm]
+
+
+class AlarmAction(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which alarm: the session it belongs to, and its number there."""
+
+    session: str
+    alarm: int
+
+
+class AudioPause(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Pause the sound for at most 120 s, or end the pause."""
+
+    paused: bool
+
+
+class AlarmsOff(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """No sound until alarms are switched on again; that is shown all the time."""
+
+    off: bool
 
 
 class TrendPoint(_Shape, frozen=True, kw_only=True):
@@ -206,8 +239,9 @@ class LiveSource(_Shape, frozen=True, kw_only=True):
 
 class Frame(_Shape, frozen=True, kw_only=True):
     """One message of the live stream, several a second. `alarms` is in the first one alone, and in
-    the one after frames that a late reader missed."""
+    the one after frames that a late reader missed; `board` is in it and in every status."""
 
     time: str
     sources: list[LiveSource]
     alarms: list[Alarm] | None = None
+    board: AlarmBoard | None = None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.config import WebConfig
 from edge_runtime.publication import Published
 from edge_runtime.threads import InQueue
@@ -37,13 +38,20 @@ class WebView:
         directory: Path,
         sources: Sequence[str],
         mark: Callable[[str, UserMark], None],
+        desk: AlarmDesk,
     ) -> None:
         self._settings = settings
         self._directory = directory
-        self._feed = LiveFeed(sources)
+        self._feed = LiveFeed(sources, desk)
         now_s = time.monotonic
         self._behind = Behind(
-            self._feed, directory, Accounts(directory), mark, Logins(now_s), AttemptLimit(now_s)
+            self._feed,
+            directory,
+            Accounts(directory),
+            mark,
+            Logins(now_s),
+            AttemptLimit(now_s),
+            desk,
         )
 
     def see(self, source: str, item: InQueue, published: Sequence[Published]) -> None:

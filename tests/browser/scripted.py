@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.config import WebConfig
 from edge_runtime.events import BeatClass, BeatClassified, BeatDetected, SignalQuality
 from edge_runtime.events import QualityLevel as Level
@@ -33,8 +34,8 @@ _STEP = 25
 class Sensor:
     """One source, played to the view."""
 
-    def __init__(self, view: WebView, name: str, gain_mv: float) -> None:
-        self._view, self._name, self._gain_mv = view, name, gain_mv
+    def __init__(self, view: WebView, desk: AlarmDesk, name: str, gain_mv: float) -> None:
+        self._view, self._desk, self._name, self._gain_mv = view, desk, name, gain_mv
         self._session = Session.begin(opened(RATE, source=name, leads=("II",)))
         self._end = 0
         self._alarms = 0
@@ -54,7 +55,9 @@ class Sensor:
         self._alarms += 1
         raised = alarm(self._end, self._alarms)
         chunk = SampleChunk("ecg", SampleIndex(self._end), np.zeros((0, 1), np.float32))
-        self._view.see(self._name, chunk, [self._session.publish(raised)])
+        published = [self._session.publish(raised)]
+        self._desk.see(self._name, chunk, published)
+        self._view.see(self._name, chunk, published)
         print(time.time(), flush=True)
 
     def _beat(self, at: int) -> None:
@@ -76,8 +79,9 @@ async def play(port: int, directory: Path) -> None:
     recording.samples(noise(1, 1000))
     recording.store.close()
     settings = WebConfig(enabled=True, port=port)
-    view = WebView(settings, directory, ("chest", "wrist"), _print_mark)
-    sensors = [Sensor(view, "chest", 1.0), Sensor(view, "wrist", -1.0)]
+    desk = AlarmDesk()
+    view = WebView(settings, directory, ("chest", "wrist"), _print_mark, desk)
+    sensors = [Sensor(view, desk, "chest", 1.0), Sensor(view, desk, "wrist", -1.0)]
     serving = asyncio.create_task(view.run())
     asked: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()

@@ -17,7 +17,7 @@ from tests.browser.scripted import PASSWORD, PULSE_S, RATE
 
 PX_PER_MM = 96 / 25.4
 BANNER = "#not-monitoring"
-ROW = "#alarm-list button"
+ROW = "#alarm-list button[data-id]"
 
 
 def trace(page: Page) -> NDArray[np.bool_]:
@@ -205,6 +205,25 @@ def test_who_logs_in_can_mark_and_export(page: Page, daemon: ScriptedDaemon) -> 
     assert saved.value.path().read_bytes().startswith(b"%PDF-")
     page.locator("#login").click()
     expect(page.locator("#mark-form")).to_be_hidden()
+
+
+def test_who_may_acknowledges_and_pauses_the_sound(page: Page, daemon: ScriptedDaemon) -> None:
+    daemon.ask("alarm")
+    daemon.answer()
+    expect(page.locator(ROW)).to_be_visible()
+    expect(page.locator(".acknowledge")).to_have_count(0)
+    page.locator("#login").click()
+    page.locator("#login-name").fill("nurse")
+    page.locator("#login-password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.locator("#pause").click()
+    expect(page.locator("#desk-state")).to_contain_text("Sound paused for")
+    page.locator("#pause").click()
+    expect(page.locator("#desk-state")).to_be_hidden()
+    page.locator(".acknowledge").click()
+    expect(page.locator(ROW).first).to_contain_text("acknowledged")
+    expect(page.locator(".acknowledge")).to_have_count(0)
+    expect(page.locator("#off")).to_be_hidden()  # the administrator's
 
 
 def test_everything_can_be_reached_with_the_keyboard(page: Page, daemon: ScriptedDaemon) -> None:

@@ -2,6 +2,7 @@
 /** The list of alarms, and why one was raised. */
 
 import { byId, clock, describe, make } from "./dom.js";
+import { may, post } from "./login.js";
 import { PX_PER_S, PX_PER_UV, colour, drawGrid, median, sharp, NONE } from "./paper.js";
 import { say } from "./words.js";
 
@@ -16,6 +17,9 @@ const BEATS_TOLD = 8;
  *   rule: string, kind: string, priority: "high" | "medium" | "low", text: string,
  *   explanation: {sentence: string, source: string, values: Record<string, number>}}}} Alarm */
 
+/** @typedef {{off: boolean, paused_for_s: number, sounding: "high" | "medium" | "low" | null,
+ *   acknowledged: string[], latched: string[], others: Alarm[]}} Board */
+
 export class AlarmBoard {
   /** @param {(alarm: Alarm) => {rate: number, lead: number, beats: import("./source.js").Beat[]}} about */
   constructor(about) {
@@ -24,12 +28,34 @@ export class AlarmBoard {
     this.alarms = new Map();
     /** @type {string | null} */
     this.chosen = null;
+    /** @type {Board} */
+    this.desk = { off: false, paused_for_s: 0, sounding: null, acknowledged: [], latched: [], others: [] };
+    byId("reset").addEventListener("click", () => act("reset", {}));
+    byId("pause").addEventListener("click", () => act("audio", { paused: this.desk.paused_for_s === 0 }));
+    byId("off").addEventListener("click", () => act("off", { off: !this.desk.off }));
   }
 
-  /** @returns {"high" | "medium" | "low" | null} the highest priority that holds now */
-  get priority() {
-    const active = [...this.alarms.values()].filter((one) => one.active).map((one) => one.alarm.priority);
-    return active.includes("high") ? "high" : active.includes("medium") ? "medium" : active.length ? "low" : null;
+  /** What holds for all alarms. @param {Board} desk */
+  hold(desk) {
+    const before = JSON.stringify([this.desk.acknowledged, this.desk.latched, this.desk.others]);
+    const gone = this.desk.others.filter((one) => !desk.others.some((other) => other.id === one.id));
+    this.desk = desk;
+    for (const one of gone) this.alarms.delete(one.id);
+    for (const one of desk.others) this.alarms.set(one.id, one);
+    if (before !== JSON.stringify([desk.acknowledged, desk.latched, desk.others])) this.draw();
+    this.showDesk();
+  }
+
+  showDesk() {
+    const { off, paused_for_s, latched } = this.desk;
+    byId("alarm-actions").hidden = !may("acknowledge");
+    byId("off").hidden = !may("administer");
+    byId("reset").hidden = !latched.length;
+    byId("pause").textContent = say(paused_for_s ? "resume_audio" : "pause_audio");
+    byId("off").textContent = say(off ? "switch_on" : "switch_off");
+    const told = off ? say("alarms_off") : paused_for_s ? say("audio_paused", { s: Math.ceil(paused_for_s) }) : "";
+    byId("desk-state").textContent = told;
+    byId("desk-state").hidden = !told;
   }
 
   /** A full list took the place of what was known. @param {Alarm[]} alarms newest first */
@@ -72,14 +98,18 @@ export class AlarmBoard {
     const focused = document.activeElement?.getAttribute("data-id");
     const shown = [...this.alarms.values()].reverse().sort((a, b) => Number(b.active) - Number(a.active));
     byId("no-alarms").hidden = shown.length > 0;
-    list.replaceChildren(...shown.map((one) => make("li", {}, this.button(one))));
+    list.replaceChildren(...shown.map((one) => make("li", {}, this.button(one), ...this.acknowledge(one))));
     if (focused) /** @type {HTMLElement | null} */ (list.querySelector(`[data-id="${CSS.escape(focused)}"]`))?.focus();
   }
 
   /** @param {Alarm} one */
   button(one) {
     const { priority, text, kind } = one.alarm;
-    const state = one.active ? say("active") : say("over");
+    const state = [
+      one.active ? say("active") : say("over"),
+      ...(this.desk.latched.includes(one.id) ? [say("latched")] : []),
+      ...(this.desk.acknowledged.includes(one.id) ? [say("acknowledged")] : []),
+    ].join(" · ");
     const button = make(
       "button",
       { type: "button", class: `${priority} ${one.active ? "active" : "over"}`, "data-id": one.id, "aria-pressed": String(one.id === this.chosen) },
@@ -90,6 +120,15 @@ export class AlarmBoard {
     );
     button.addEventListener("click", () => this.choose(one.id));
     return button;
+  }
+
+  /** The button that tells the daemon that a person has seen it, where one may. @param {Alarm} one */
+  acknowledge(one) {
+    const asks = one.active || this.desk.latched.includes(one.id);
+    if (!may("acknowledge") || !asks || this.desk.acknowledged.includes(one.id)) return [];
+    const button = make("button", { type: "button", class: "acknowledge", "aria-label": `${say("acknowledge")}: ${one.alarm.text}` }, say("acknowledge"));
+    button.addEventListener("click", () => act("acknowledge", { session: one.session, alarm: one.alarm.alarm }));
+    return [button];
   }
 
   /** @param {string} id */
@@ -194,4 +233,10 @@ function draw(canvas, samples, rate, at) {
 /** @param {Alarm} one */
 function announce(one) {
   byId("announcer").textContent = say("new_alarm", { p: say(one.alarm.priority), t: `${one.alarm.text} (${one.source})` });
+}
+
+/** @param {string} action @param {object} body */
+async function act(action, body) {
+  const answer = await post(`alarms/${action}`, body);
+  byId("alarm-answer").textContent = answer.ok ? "" : (await answer.json()).error;
 }

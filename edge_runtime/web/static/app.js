@@ -43,6 +43,7 @@ function take(frame) {
   lastFrame = Date.now();
   for (const news of frame.sources) takeSource(news);
   if (frame.alarms) board.replace(frame.alarms);
+  if (frame.board) board.hold(frame.board);
   showSources();
 }
 
@@ -161,7 +162,7 @@ function watch() {
   if (silent > REOPEN_AFTER_S && Date.now() - openedAt > REOPEN_AFTER_S * 1000) open();
   if (stream?.readyState === EventSource.CLOSED && Date.now() - openedAt > 3000) open();
   showSources();
-  sound.tick(board.priority);
+  sound.tick(board.desk.sounding);
 }
 
 function describeSweep() {
@@ -194,6 +195,7 @@ function showAll() {
   showSources();
   describeSweep();
   board.draw();
+  board.showDesk();
   board.tell();
   refreshTrend();
   showRecordings();
@@ -224,6 +226,10 @@ byId("lead").addEventListener("change", (event) => {
 });
 byId("sound").addEventListener("click", () => sound.toggle());
 showSound();
+document.addEventListener("who", () => {
+  board.draw();
+  board.showDesk();
+});
 prepareLogin(() => chosen);
 showRecordings();
 open();

@@ -7,6 +7,13 @@ import { say } from "./words.js";
 /** @type {{name: string | null, role: string | null}} */
 let who = { name: null, role: null };
 
+const ROLES = ["view", "acknowledge", "administer"];
+
+/** Whether whoever is logged in has this role. @param {string} role */
+export function may(role) {
+  return who.role !== null && ROLES.indexOf(who.role) >= ROLES.indexOf(role);
+}
+
 /**
  * @param {string} path
  * @param {object} body
@@ -21,7 +28,8 @@ export async function post(path, body) {
 
 export function showWho() {
   byId("login").textContent = who.name ? `${say("log_out")} (${who.name})` : say("log_in");
-  byId("mark-form").hidden = !who.role || who.role === "view";
+  byId("mark-form").hidden = !may("acknowledge");
+  document.dispatchEvent(new Event("who"));
 }
 
 /** @param {() => string | null} chosenSource */

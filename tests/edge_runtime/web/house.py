@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 
+from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.config import WebConfig
 from edge_runtime.events import Event
 from edge_runtime.publication import Session
@@ -28,6 +29,7 @@ class House:
     directory: Path
     port: int
     marks: list[tuple[str, UserMark]]
+    desk: AlarmDesk
     session: Session = field(default_factory=lambda: Session(opened(source="chest"), START_NS, 0))
 
     def client(self, **headers: str) -> httpx.AsyncClient:
@@ -46,7 +48,9 @@ class House:
         played = list(items)
         for item in played[:-1]:
             self.view.see("chest", item, ())
-        self.view.see("chest", played[-1], [self.session.publish(event) for event in events])
+        published = [self.session.publish(event) for event in events]
+        self.desk.see("chest", played[-1], published)
+        self.view.see("chest", played[-1], published)
 
 
 @asynccontextmanager
@@ -55,9 +59,12 @@ async def a_house(
 ) -> AsyncIterator[House]:
     marks: list[tuple[str, UserMark]] = []
     settings = settings or WebConfig(enabled=True, port=free_port())
-    view = WebView(settings, directory, sources, lambda name, mark: marks.append((name, mark)))
+    desk = AlarmDesk()
+    view = WebView(
+        settings, directory, sources, lambda name, mark: marks.append((name, mark)), desk
+    )
     running = asyncio.create_task(view.run())
-    house = House(view, directory, settings.port, marks)
+    house = House(view, directory, settings.port, marks, desk)
     try:
         await _answering(house)
         yield house

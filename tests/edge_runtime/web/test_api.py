@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.event_schema import event_schema
 from edge_runtime.events import AlarmCleared, BeatClass, BeatClassified, BeatDetected
 from edge_runtime.publication import Published
@@ -121,6 +122,44 @@ def test_an_alarm_is_listed_until_and_after_it_ends(tmp_path: Path) -> None:
             (shown,) = (await client.get("/api/v1/alarms")).json()["alarms"]
             assert not shown["active"]
             assert shown["cleared"] is not None
+
+    in_house(tmp_path, ask)
+
+
+def test_an_alarm_is_acknowledged_and_everybody_sees_it(tmp_path: Path) -> None:
+    token = Accounts(tmp_path).make_token("nurse", "acknowledge")
+
+    async def ask(house: House) -> None:
+        house.play([opened(source="chest"), *chunks(SIGNAL)], alarm(1000))
+        house.desk.trouble("store", "the disk is full")
+        session = house.session.id
+        async with house.client(authorization=f"Bearer {token}") as client:
+
+            async def board() -> dict[str, Any]:
+                found: dict[str, Any] = (await client.get("/api/v1/alarms/board")).json()
+                return found
+
+            async def post(path: str, body: object = None) -> int:
+                return (await client.post(f"/api/v1/alarms/{path}", json=body)).status_code
+
+            before = await board()
+            assert (before["sounding"], before["acknowledged"]) == ("high", [])
+            assert [one["alarm"]["text"] for one in before["others"]] == ["the disk is full"]
+            this = {"session": session, "alarm": 1}
+            assert await post("acknowledge", this) == 200
+            assert await post("acknowledge", this) == 409
+            after = await board()
+            assert (after["sounding"], after["acknowledged"]) == ("medium", [f"{session}/1"])
+            assert await post("audio", {"paused": True}) == 200
+            paused = await board()
+            assert paused["sounding"] is None
+            assert 100 < paused["paused_for_s"] <= 120
+            assert await post("audio", {"paused": False}) == 200
+            assert await post("reset") == 409
+            assert await post("off", {"off": True}) == 403  # that is the administrator's
+        async with house.local_client() as client:
+            assert await post("off", {"off": True}) == 200
+            assert (await board())["off"]
 
     in_house(tmp_path, ask)
 
@@ -260,7 +299,7 @@ def show(feed: LiveFeed, items: list[Any]) -> None:
 
 def test_live_frames_join_to_the_signal_that_was_sent() -> None:
     async def read() -> None:
-        feed = LiveFeed(("chest",))
+        feed = LiveFeed(("chest",), AlarmDesk())
         show(feed, [opened(source="chest"), *chunks(SIGNAL[:1000])])
         stream = feed.follow()
         got = frames(await anext(stream))
@@ -278,7 +317,7 @@ def test_live_frames_join_to_the_signal_that_was_sent() -> None:
 
 def test_a_late_reader_goes_on_with_the_newest() -> None:
     async def read() -> None:
-        feed = LiveFeed(("chest",))
+        feed = LiveFeed(("chest",), AlarmDesk())
         show(feed, [opened(source="chest"), *chunks(SIGNAL[:1000])])
         stream = feed.follow()
         await anext(stream)
