@@ -27,7 +27,7 @@ from edge_runtime.web.endpoints import Endpoint, Parameter, RefusedError, number
 from edge_runtime.web.exporting import Exporter
 from edge_runtime.web.feed import LiveFeed
 from edge_runtime.web.guard import COOKIE, Caller, cookie_of
-from edge_runtime.web.history import stored_events, stored_sessions
+from edge_runtime.web.history import stored_events, stored_sessions, stored_strip
 from edge_runtime.web.live_answer import LiveAnswer
 from edge_runtime.web.logins import LASTS_S, AttemptLimit, Logins
 from edge_runtime.web.openapi import openapi
@@ -42,6 +42,7 @@ from edge_runtime.web.shapes import (
     SourceStatus,
     Status,
     StoredSessions,
+    StoredStrip,
     Strip,
     Trend,
     Who,
@@ -52,6 +53,7 @@ _LONGEST_STRIP: Final = 60_000
 """Samples: a minute at 1000 Hz."""
 _LARGEST: Final = 2**53
 """Indices stay exact in a browser."""
+_MOST_DIGITS: Final = 16
 
 _FIRST: Final = Parameter("first", "index of the first sample", 0, _LARGEST)
 _LENGTH: Final = Parameter("length", "how many samples", 1, _LONGEST_STRIP)
@@ -139,6 +141,14 @@ def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
             EventPage,
             query=(_AFTER, _LIMIT),
             refusals=(404, 503),
+        ),
+        Endpoint(
+            "GET",
+            "/sessions/{session}/alarms/{alarm}/strip",
+            "The stored signal around an alarm, by the alarm's number",
+            api.stored_strip,
+            StoredStrip,
+            refusals=(404,),
         ),
         Endpoint(
             "POST",
@@ -247,6 +257,12 @@ class _Api:
     async def events(self, request: Request) -> Response:
         after, limit = number(request, _AFTER), number(request, _LIMIT)
         return await self._stored(stored_events, request.path_params["session"], after, limit)
+
+    async def stored_strip(self, request: Request) -> Response:
+        session, alarm = request.path_params["session"], request.path_params["alarm"]
+        if not (alarm.isascii() and alarm.isdigit() and len(alarm) < _MOST_DIGITS):
+            raise RefusedError(404, "that is no alarm's number")
+        return await self._stored(stored_strip, session, int(alarm))
 
     async def export(self, request: Request) -> Response:
         order = await taken(request, ExportOrder)

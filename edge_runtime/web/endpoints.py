@@ -3,6 +3,7 @@
 Routes, checks and OpenAPI are all made from these; there is no second description to drift.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,8 @@ from edge_runtime.web.guard import Caller
 from edge_runtime.web.roles import Role
 
 PREFIX: Final = "/api/v1"
+SESSION_NAME: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
+"""What may become part of a path or of a command line."""
 Handler = Callable[[Request], Awaitable[Response]]
 
 

@@ -1,7 +1,6 @@
 """An export on request: the command line's own, in a process of its own, one at a time."""
 
 import asyncio
-import re
 import shutil
 import sys
 from pathlib import Path
@@ -11,12 +10,11 @@ from typing import Final
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
-from edge_runtime.web.endpoints import RefusedError
+from edge_runtime.web.endpoints import SESSION_NAME, RefusedError
 from edge_runtime.web.shapes import ExportFormat, ExportOrder
 
 _WITHIN_S: Final = 600.0
 _PREFIX: Final = "export-"
-_SESSION: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 _MEDIA_TYPES: Final = {
     ExportFormat.CSV: ("csv", "text/csv"),
     ExportFormat.EDF: ("edf", "application/octet-stream"),
@@ -37,7 +35,7 @@ class Exporter:
     async def export(self, session: str, order: ExportOrder) -> Response:
         """The file as an answer. Raises RefusedError: 404 for what the store has not, 503 while
         another export runs, or when this one takes more than ten minutes."""
-        if not _SESSION.fullmatch(session):
+        if not SESSION_NAME.fullmatch(session):
             raise RefusedError(404, "that is no session's name")
         if self._busy:
             raise RefusedError(503, "another export is running; try again when it is done")

@@ -125,7 +125,7 @@ class Followed:
             unit=self._signal.unit,
             leads=list(self._signal.leads),
             first=first,
-            samples=[_listed(column) for column in block.T],
+            samples=listed(block),
         )
 
     def catch_up(self) -> None:
@@ -238,5 +238,9 @@ def _encoded(column: NDArray[np.float32]) -> str:
     return base64.b64encode(counts.tobytes()).decode("ascii")
 
 
-def _listed(column: NDArray[np.float32]) -> list[float | None]:
-    return [None if np.isnan(value) else round(float(value), 5) for value in column]
+def listed(block: NDArray[np.float32]) -> list[list[float | None]]:
+    """Samples (n, n_leads) as lists, one for each lead; None where there is none."""
+    return [
+        [None if np.isnan(value) else round(float(value), 5) for value in column]
+        for column in block.T
+    ]

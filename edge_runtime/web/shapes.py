@@ -146,6 +146,18 @@ class Strip(_Shape, frozen=True, kw_only=True):
     samples: list[list[float | None]]
 
 
+class StoredStrip(_Shape, frozen=True, kw_only=True):
+    """The signal around an alarm, as the store keeps it; else as `Strip`."""
+
+    session: str
+    alarm: int
+    first: int
+    rate_hz: float
+    unit: str
+    leads: list[str]
+    samples: list[list[float | None]]
+
+
 class StoredSession(_Shape, frozen=True, kw_only=True):
     """A session in the store. `ended` is None while it runs."""
 

@@ -15,6 +15,7 @@ const BEATS_TOLD = 8;
 /** @typedef {{id: string, source: string, session: string, time: string, active: boolean,
  *   cleared: string | null, states: string[], alarm: {at: number, decided: number, alarm: number,
  *   rule: string, kind: string, priority: "high" | "medium" | "low", text: string,
+ *   trace?: object | null,
  *   explanation: {sentence: string, source: string, values: Record<string, number>}}}} Alarm */
 
 /** @typedef {{off: boolean, paused_for_s: number, sounding: "high" | "medium" | "low" | null,
@@ -181,19 +182,39 @@ export class AlarmBoard {
 
   /** @param {Alarm} one */
   async strip(one) {
-    const { rate, lead } = this.about(one);
-    const first = Math.max(0, Math.round(one.alarm.at - AROUND_S * rate));
-    const end = Math.round(one.alarm.at + AROUND_S * rate);
-    const answer = await fetch(`api/v1/sources/${encodeURIComponent(one.source)}/strip?first=${first}&length=${end - first}`);
-    const strip = answer.ok ? await answer.json() : null;
-    const samples = strip && strip.session === one.session ? strip.samples[lead] ?? strip.samples[0] : [];
-    if (!samples.some((/** @type {number | null} */ value) => value !== null)) return make("p", {}, say("strip_gone"));
+    const { rate: now, lead } = this.about(one);
+    const { samples, first, rate } = (await kept(one, lead)) ?? (await inMemory(one, now, lead));
+    if (!samples.some((value) => value !== null)) return make("p", {}, say("strip_gone"));
     const canvas = /** @type {HTMLCanvasElement} */ (make("canvas", { role: "img", "aria-label": say("strip_label") }));
-    canvas.style.width = `${((end - first) / rate) * PX_PER_S}px`;
+    canvas.style.width = `${(samples.length / rate) * PX_PER_S}px`;
     canvas.style.height = `${STRIP_HEIGHT}px`;
     requestAnimationFrame(() => draw(canvas, samples, rate, one.alarm.at - first));
     return canvas;
   }
+}
+
+/** @typedef {{samples: (number | null)[], first: number, rate: number}} Piece millivolts */
+
+/** The strip that the store keeps, once it is complete. @param {Alarm} one @param {number} lead
+ * @returns {Promise<Piece | null>} */
+async function kept(one, lead) {
+  const { trace, alarm } = one.alarm;
+  if (!trace) return null;
+  const answer = await fetch(`api/v1/sessions/${encodeURIComponent(one.session)}/alarms/${alarm}/strip`);
+  if (!answer.ok) return null;
+  const strip = await answer.json();
+  return { samples: strip.samples[lead] ?? strip.samples[0], first: strip.first, rate: strip.rate_hz };
+}
+
+/** What there is so far. @param {Alarm} one @param {number} rate @param {number} lead
+ * @returns {Promise<Piece>} */
+async function inMemory(one, rate, lead) {
+  const first = Math.max(0, Math.round(one.alarm.at - AROUND_S * rate));
+  const length = Math.round(one.alarm.at + AROUND_S * rate) - first;
+  const answer = await fetch(`api/v1/sources/${encodeURIComponent(one.source)}/strip?first=${first}&length=${length}`);
+  const strip = answer.ok ? await answer.json() : null;
+  const samples = strip && strip.session === one.session ? strip.samples[lead] ?? strip.samples[0] : [];
+  return { samples, first, rate };
 }
 
 /**

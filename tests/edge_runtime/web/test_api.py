@@ -13,14 +13,23 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from edge_runtime.alarms.desk import AlarmDesk
+from edge_runtime.alarms.strips import FOLDER, StripStore
 from edge_runtime.event_schema import event_schema
-from edge_runtime.events import AlarmCleared, BeatClass, BeatClassified, BeatDetected
-from edge_runtime.publication import Published
+from edge_runtime.events import (
+    AlarmCleared,
+    BeatClass,
+    BeatClassified,
+    BeatDetected,
+    QualityLevel,
+    Trace,
+)
+from edge_runtime.publication import Published, Session
 from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.api import described
 from edge_runtime.web.feed import LiveFeed
 from edge_runtime.web.shapes import Frame
 from edge_runtime.web.trend import TrendKeeper
+from tests.edge_runtime.daemon_parts import ListStore
 from tests.edge_runtime.store.making import Recording, alarm, noise
 from tests.edge_runtime.store.making import beat as stored_beat
 from tests.edge_runtime.web.house import House, a_house
@@ -59,7 +68,7 @@ def test_every_read_endpoint_answers_as_described(tmp_path: Path) -> None:
         house.play([opened(source="chest"), *chunks(SIGNAL)], beat(250), alarm(1000))
         async with house.client() as client:
             for path, methods in description["paths"].items():
-                if "get" not in methods or path.endswith("/live"):
+                if "get" not in methods or path.endswith(("/live", "/alarms/{alarm}/strip")):
                     continue
                 url = path.format(**places)
                 wanted = {"first": 0, "length": 10} if path.endswith("strip") else {}
@@ -220,6 +229,34 @@ def test_stored_events_come_in_pages(tmp_path: Path) -> None:
                 after = page["next"]
             assert (await client.get("/api/v1/sessions/none/events")).status_code == 404
         assert [one.number for one in events] == list(range(1, 21))
+
+    in_house(tmp_path, ask)
+
+
+def test_the_stored_strip_of_an_alarm_is_there_when_memory_has_forgotten(tmp_path: Path) -> None:
+    """Written by what writes strips, as the samples around the alarm have come."""
+    session = Session(opened(leads=("I", "II")), 1_790_000_000_000_000_000, 0)
+    strips = StripStore(ListStore(), tmp_path)
+    samples = ecg(steady(75, 0.5, 39), 40, lead_gains=(1.0, 0.5))
+    strips.begin(session)
+    traced = Trace(
+        beats=[], quality=QualityLevel.GOOD, quality_reason="", strip_first=2500, strip_end=17500
+    )
+    raised = msgspec.structs.replace(alarm(10_000, 3), trace=traced)
+    strips.record_events([session.publish(raised)])
+    for chunk in chunks(samples):
+        strips.record(session.id, chunk)
+
+    async def ask(house: House) -> None:
+        async with house.client() as client:
+            path = f"/api/v1/sessions/{session.id}/alarms"
+            strip = (await client.get(f"{path}/3/strip")).json()
+            assert (strip["first"], strip["leads"]) == (2500, ["I", "II"])
+            assert strip["samples"][1] == pytest.approx(samples[2500:17500, 1], abs=6e-4)
+            for wrong in (f"{path}/4/strip", f"{path}/..%2f3/strip", f"{path}/x/strip"):
+                assert (await client.get(wrong)).status_code == 404
+            outside = f"/api/v1/sessions/..%2f{FOLDER}/alarms/3/strip"
+            assert (await client.get(outside)).status_code == 404
 
     in_house(tmp_path, ask)
 
