@@ -64,6 +64,7 @@ bench: $(DEV)/ready
 
 report-alarms: $(DEV)/ready
 	$(DEV)/bin/model-build alarms
+
 # What the page's own tests (part of test-slow) drive; they skip without it.
 browser:
 	apt-get install -y chromium fonts-noto-cjk
