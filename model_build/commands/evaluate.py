@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     help="A bundle set trained without 118 and 119, for the table of nstdb.",
 )  # fmt: skip
 @click.option(
-    "--study", "study_name", default="beats", show_default=True, metavar="NAME",
+    "--study", "study_name", default="one-lead", show_default=True, metavar="NAME",
     help="The study whose ledger holds the recipe's out-of-fold results.",
 )  # fmt: skip
 @click.option(

@@ -205,7 +205,7 @@ def test_an_opening_that_breaks_off_is_in_the_ledger(ledger, tmp_path, monkeypat
     assert isinstance(evaluate(tmp_path).exception, KeyError)
     (one,) = openings(ledger)
     assert one["results"] is None
-    assert (one["recipe"], one["recipe_commit"]) == ("beats-first", "c" * 40)
+    assert (one["recipe"], one["recipe_commit"]) == ("beats-one-lead", "c" * 40)
     assert one["bundle_set"] == load_bundle_set().fingerprint
     assert one["bundle_set_commit"] == commit_of_set(load_bundle_set().where)
     runtime = find_runtime()
