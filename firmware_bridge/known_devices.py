@@ -33,8 +33,8 @@ def read_known(file: Path) -> list[KnownDevice]:
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
         return [KnownDevice(**device) for device in table.get("device", [])]
-    except FileNotFoundError:
-        return []
+    except (FileNotFoundError, NotADirectoryError):
+        return []  # a folder that cannot exist holds none; the store itself says what is wrong
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
         raise UsageError(f"{file}: not a list of known devices ({error}); delete it") from error
 
