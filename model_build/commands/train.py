@@ -60,7 +60,7 @@ def command(
 
     With --cross-validate only scores are kept: VEB and SVEB by EC57 at the detector's own peaks,
     pooled over the left-out subjects, false S in atrial fibrillation, and the selection score J.
-    That is a quick look with one seed; recipes are folds, and manifests filled, by `study`. The
+    That is a quick look with one seed; recipes are chosen, and manifests filled, by `study`. The
     test half of mitdb is never read. Loss, rate and recalls of every epoch are in WORK/runs, for
     TensorBoard.
     """
