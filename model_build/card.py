@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from edge_runtime.inference.bundle import BundleSet
+from edge_runtime.inference.bundle import BeatBundle, BundleSet
 from model_build.datasets.catalogue import database
 from model_build.evaluate.document import (
     Block,
@@ -32,12 +32,12 @@ def write_card(
     out_of_fold: OutOfFold | None,
     model: Mapping[str, Any] | None,
 ) -> Path:
-    """Write the beat bundle's card; no manifest names it, so it alters no fingerprint.
+    """Write the card of the recipe's bundle; no manifest names it, so it alters no fingerprint.
 
     `model` is what the stage `measure` found. Scores on DS2 are those of the newest opening of
     this very set; what was not measured is said to be missing.
     """
-    path = bundles.beats.where / CARD
+    path = bundles.for_leads(recipe.n_leads).where / CARD
     opened = [one for one in openings() if one["bundle_set"] == bundles.fingerprint]
     document = compose(bundles, recipe, out_of_fold, model, opened[-1] if opened else None)
     path.write_text(to_markdown(document), encoding="utf-8")
@@ -52,10 +52,11 @@ def compose(
     opening: Mapping[str, Any] | None,
 ) -> Document:
     """The card's text."""
-    manifest = bundles.beats.manifest
+    manifest = bundles.for_leads(recipe.n_leads).manifest
     classes = ", ".join(manifest.classes)
+    signal = "one lead" if manifest.leads == 1 else f"{manifest.leads} leads, or either alone,"
     introduction = Text(
-        f"Classifies single beats ({classes}) of one lead of any wearable, causally, one beat at a "
+        f"Classifies single beats ({classes}) of {signal} of any wearable, causally, one beat at a "
         f"time with the {manifest.history} before it. Set `{bundles.fingerprint[:12]}`, made by "
         f"recipe `{recipe.name}` (`{recipe.short}`)."
     )
@@ -65,7 +66,7 @@ def compose(
         Section("Scores", tuple(_scores(out_of_fold, opening))),
         Section("Where it fails", tuple(_failures(out_of_fold))),
         Section("Limits", (Listing(_LIMITS),)),
-        Section("Cost", tuple(_cost(bundles, model))),
+        Section("Cost", tuple(_cost(bundles.for_leads(recipe.n_leads), model))),
         Section("Licence", (Text(_licence(recipe)),)),
     ]
     title = f"Model card: {manifest.name} {manifest.version}"
@@ -86,7 +87,7 @@ _LIMITS: Final = (
 
 
 def _data(bundles: BundleSet, recipe: Recipe) -> Iterable[Block]:
-    training = bundles.beats.manifest.training
+    training = bundles.for_leads(recipe.n_leads).manifest.training
     yield Listing(tuple(training.data))
     yield Text(
         f"Split: {training.split}. Views: {', '.join(view.name for view in recipe.view)}. INT8 "
@@ -153,8 +154,8 @@ def _failures(found: OutOfFold | None) -> Iterable[Block]:
     yield Table(("", "record", "beats", "F1 %", "missed", "false"), tuple(rows))
 
 
-def _cost(bundles: BundleSet, model: Mapping[str, Any] | None) -> Iterable[Block]:
-    size = len(bundles.beats.encoder) + len(bundles.beats.context)
+def _cost(bundle: BeatBundle, model: Mapping[str, Any] | None) -> Iterable[Block]:
+    size = len(bundle.encoder) + len(bundle.context)
     rows = [("INT8 graphs", f"{size / 1000:.1f} kB")]
     if model is not None:
         rows += [

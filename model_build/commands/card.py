@@ -29,7 +29,7 @@ def command(recipe_name: str, work: Path, bundles: Path | None) -> None:
 
     recipe = load_recipe(recipe_name)
     loaded = load_bundle_set(bundles)
-    if loaded.beats.manifest.training.recipe != recipe.digest:
+    if loaded.for_leads(recipe.n_leads).manifest.training.recipe != recipe.digest:
         raise click.UsageError(f"{loaded.where} was made by another recipe than {recipe.name}")
     measured = student_folder(work, recipe) / "model.json"
     model = json.loads(measured.read_text()) if measured.is_file() else None

@@ -1,5 +1,7 @@
 """The model card says what was measured, and what was not."""
 
+from dataclasses import replace
+
 import pytest
 from click.testing import CliRunner
 
@@ -53,6 +55,20 @@ def test_a_card_alters_no_fingerprint(bundles, tmp_path):
     path = write_card(copied, RECIPE, None, MODEL)
     assert path.read_text().startswith("# Model card: beats")
     assert load_bundle_set(tmp_path / "set").fingerprint == bundles.fingerprint
+
+
+def test_a_bundle_of_two_leads_has_a_card_of_its_own(bundles, tmp_path):
+    paired = replace(
+        bundles.beats,
+        where=tmp_path,
+        manifest=replace(bundles.beats.manifest, name="beats-2lead", leads=2),
+    )
+    recipe = replace(RECIPE, student={"leads": 2})
+    path = write_card(replace(bundles, paired_beats=paired), recipe, None, None)
+    assert path.parent == tmp_path
+    text = path.read_text()
+    assert text.startswith("# Model card: beats-2lead")
+    assert "of 2 leads, or either alone," in text
 
 
 def test_a_set_of_another_recipe_gets_no_card(tmp_path):
