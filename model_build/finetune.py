@@ -4,10 +4,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import keras
 import numpy as np
 
+from model_build.crossval import Advice
+from model_build.distil import cleaned, distillation, soft_labels
 from model_build.models.student import StudentModels
 from model_build.recipe import Recipe
 from model_build.training.beats import PreparedBeats, pool
@@ -22,11 +25,13 @@ def finetune(
     recipe: Recipe,
     checkpoint: Path,
     report: Report,
+    advice: Advice = MappingProxyType({}),
 ) -> tuple[float, ...]:
     """Train `student` on from its present weights by `recipe`; the mean loss of each epoch.
 
-    Loss and data are the recipe's own; `shortened` gives its epochs and rate. A checkpoint is
-    resumed if it began from the same weights.
+    Loss and data are the recipe's own, what its teachers say (`advice`, as in `crossval.fit`)
+    among them; `shortened` gives its epochs and rate. A checkpoint is resumed if it began from the
+    same weights.
     """
     begun = hashlib.sha256(recipe.digest.encode())
     for weight in student.training_model.get_weights():
@@ -37,7 +42,13 @@ def finetune(
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(recipe.seed)
     beats = pool(prepared, recipe.weight)
-    return train(student, beats, scaling, own, checkpoint, report).losses
+    if own.cleaning is not None:
+        beats = cleaned(beats, prepared, advice[own.cleaning.teacher], own.cleaning)
+    more = None
+    if own.distil is not None:
+        said = soft_labels(prepared, advice[own.distil.teacher])
+        more = distillation(student, beats, said, own)
+    return train(student, beats, scaling, own, checkpoint, report, more=more).losses
 
 
 def shortened(recipe: Recipe, epochs: int, learning_rate: float) -> Recipe:

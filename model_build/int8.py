@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from model_build.bias_correction import correct_biases
-from model_build.crossval import Fitted
+from model_build.crossval import Advice, Fitted
 from model_build.finetune import finetune, shortened
 from model_build.head import HeadFit, folded_into_head
 from model_build.models.student import StudentModels, assemble
@@ -56,17 +57,19 @@ def trained_on(
     folder: Path,
     report: Report,
     head: HeadFit | None = None,
+    advice: Advice = MappingProxyType({}),
 ) -> Int8Student:
     """Quantization-aware training from a fitted float student; the graphs lie in `folder`.
 
     It begins where `post_training` ends, with that one's ranges. The loss sees the logits as
-    they were before `head` was folded in. The checkpoint is `qat.npz` in `folder`.
+    they were before `head` was folded in, and what the recipe's teachers say (`advice`). The
+    checkpoint is `qat.npz` in `folder`.
     """
     corrected = recipe.quantize.bias_correction
     simulated = _converted(fitted.student, items, folder, head, corrected)
     trainee = simulated.student if head is None else _before_head(simulated.student, head)
     short = shortened(recipe, recipe.qat.epochs, recipe.qat.learning_rate)
-    finetune(trainee, prepared, fitted.scaling, short, folder / "qat.npz", report)
+    finetune(trainee, prepared, fitted.scaling, short, folder / "qat.npz", report, advice)
     return Int8Student(write_graphs(simulated, folder), simulated.student)
 
 
@@ -99,8 +102,9 @@ def int8_student(
     folder: Path,
     report: Report,
     head: HeadFit | None = None,
+    advice: Advice = MappingProxyType({}),
 ) -> Int8Student:
     """The INT8 student of the recipe's own `[quantize]` method."""
     if recipe.quantize.method == "qat":
-        return trained_on(fitted, prepared, items, recipe, folder, report, head)
+        return trained_on(fitted, prepared, items, recipe, folder, report, head, advice)
     return post_training(fitted.student, items, folder, head, recipe.quantize.bias_correction)

@@ -8,6 +8,7 @@ al. 2019), root mean square over batches. After every step the student is traine
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import keras
@@ -17,7 +18,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from model_build.channels import gates, narrowed, payload_bytes, widths
-from model_build.crossval import Fitted
+from model_build.crossval import Advice, Fitted
 from model_build.finetune import finetune, shortened
 from model_build.models.student import StudentConfig, StudentModels, assemble
 from model_build.models.wiring import copied, rebuilt
@@ -146,11 +147,13 @@ def prune(
     rule: Prune,
     folder: Path,
     report: Report,
+    advice: Advice = MappingProxyType({}),
 ) -> tuple[Fitted, list[PruneStep]]:
     """Take `rule.share` of the payload from a fitted student in `rule.steps` steps.
 
     Each step is followed by `rule.epochs` epochs of the recipe's own training at
-    `rule.learning_rate`; checkpoints lie in `folder` as `prune1.npz` and so on.
+    `rule.learning_rate`, with its teachers' `advice`; checkpoints lie in `folder` as `prune1.npz`
+    and so on.
     """
     student, scaling = fitted.student, fitted.scaling
     beats = pool(prepared, recipe.weight)
@@ -163,7 +166,7 @@ def prune(
         student = narrowed(student, chosen_channels(student.config, worth, most))
         short = shortened(recipe, rule.epochs, rule.learning_rate)
         path = folder / f"prune{number}.npz"
-        losses = finetune(student, prepared, scaling, short, path, report)
+        losses = finetune(student, prepared, scaling, short, path, report, advice)
         payload = payload_bytes(student.config)
         steps.append(PruneStep(payload, widths(student.config), losses))
     losses = tuple(loss for step in steps for loss in step.losses)

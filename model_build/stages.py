@@ -18,7 +18,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from model_build.calibrate import calibration_items
 from model_build.calibration import CalibrationBeat
-from model_build.crossval import Fitted, fit, score_logits
+from model_build.crossval import Advise, Fitted, fit, score_logits, unadvised
 from model_build.datasets.recording import Recording
 from model_build.datasets.splits import fold_of
 from model_build.evaluate.ec57 import BeatMatrix, class_table
@@ -79,6 +79,7 @@ class FoldInputs:
     listed: Sequence[CalibrationBeat]
     rates_hz: dict[str, float]
     prior: Prior = NOTHING
+    advise: Advise = unadvised
 
 
 def stages_of_fold(
@@ -93,7 +94,8 @@ def stages_of_fold(
     outside = [p for p in inputs.prepared if fold_of(p.subject) == fold and p.view == first]
     folder = work / "stages" / f"{recipe.short}-fold{fold}"
     path = work / "runs" / f"{recipe.short}-fold{fold}.npz"
-    fitted = fit(inside, recipe, path, report("train"), inputs.prior)
+    heard = inputs.advise(inside, fold)
+    fitted = fit(inside, recipe, path, report("train"), inputs.prior, heard)
 
     def scored(
         stage: str, form: str, graphs: QuantizedStudent, student: StudentModels
@@ -118,13 +120,14 @@ def stages_of_fold(
 
     found = [of_float("trained", fitted)]
     if recipe.prune is not None:
-        fitted, _ = prune(fitted, inside, recipe, recipe.prune, folder, report("prune"))
+        fitted, _ = prune(fitted, inside, recipe, recipe.prune, folder, report("prune"), heard)
         found.append(of_float("pruned", fitted))
     items = list(_items(inputs, inside, first, fitted))
     for stage, corrected in (("PTQ", False), ("PTQ, biases corrected", True)):
         int8 = post_training(fitted.student, items, folder / stage, bias_correction=corrected)
         found.append(scored(stage, "int8", int8.graphs, int8.student))
-    int8 = trained_on(fitted, inside, items, recipe, folder / "QAT", report("QAT"))
+    told = report("QAT")
+    int8 = trained_on(fitted, inside, items, recipe, folder / "QAT", told, advice=heard)
     return [*found, scored("QAT", "int8", int8.graphs, int8.student)]
 
 
@@ -134,8 +137,8 @@ def _items(
     untouched = [p for p in inside if p.view == view]
     keys = {p.key for p in untouched}
     listed = [beat for beat in inputs.listed if beat.record in keys]
-    history = fitted.student.config.history
-    return calibration_items(untouched, listed, fitted.scaling, history, inputs.rates_hz)
+    config, rates = fitted.student.config, inputs.rates_hz
+    return calibration_items(untouched, listed, fitted.scaling, config.history, rates, config.leads)
 
 
 def latency_us(graphs: QuantizedStudent) -> float:

@@ -32,6 +32,7 @@ def command(recipe_name: str, data: Path | None, work: Path, as_json: bool) -> N
     """
     from model_build.channels import payload_bytes  # noqa: PLC0415 - loads TensorFlow
     from model_build.crossval import Fitted  # noqa: PLC0415
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.errors import RecipeError  # noqa: PLC0415
     from model_build.prune import prune  # noqa: PLC0415
     from model_build.student_files import (  # noqa: PLC0415
@@ -40,6 +41,7 @@ def command(recipe_name: str, data: Path | None, work: Path, as_json: bool) -> N
         save_student,
         student_folder,
     )
+    from model_build.teacher.crossfit import advice, advisers  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     recipe = load_recipe(recipe_name)
@@ -53,7 +55,8 @@ def command(recipe_name: str, data: Path | None, work: Path, as_json: bool) -> N
     into = pruned_folder(folder)
     with progress() as shown:
         report = reporter(shown, "prune", recipe.prune.epochs)
-        pruned, steps = prune(fitted, prepared, recipe, recipe.prune, into, report)
+        heard = advice(advisers(recipe, data_directory(data), work), prepared, None)
+        pruned, steps = prune(fitted, prepared, recipe, recipe.prune, into, report, heard)
     save_student(into, pruned.student, pruned.scaling, trained.trained_on)
     sizes = [payload_bytes(trained.student.config), *(step.payload for step in steps)]
     if as_json:

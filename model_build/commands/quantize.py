@@ -42,10 +42,12 @@ def command(
     into the last layer first.
     """
     from model_build.calibration import calibration_hash, read_calibration_list  # noqa: PLC0415
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.head import HeadFit  # noqa: PLC0415
     from model_build.pipeline.quantize import draw_calibration, quantize_by  # noqa: PLC0415
     from model_build.recipe import calibration_path  # noqa: PLC0415
     from model_build.student_files import load_final_student, student_folder  # noqa: PLC0415
+    from model_build.teacher.crossfit import advisers  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415
 
     recipe = load_recipe(recipe_name)
@@ -60,6 +62,7 @@ def command(
         graphs = quantize_by(
             path, trained, recordings, prepared, recipe, folder,
             reporter(shown, "quantize", recipe.qat.epochs), HeadFit.load(folder),
+            advisers(recipe, data_directory(data), work),
         )  # fmt: skip
     sizes = {p.name: p.stat().st_size for p in (graphs.encoder, graphs.context)}
     if as_json:

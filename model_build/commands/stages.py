@@ -87,10 +87,16 @@ def _inputs(recipe: "Recipe", name: str, data: Path | None, work: Path) -> "Fold
     from model_build.calibrate import rates_of  # noqa: PLC0415 - quick help
     from model_build.calibration import read_calibration_list  # noqa: PLC0415
     from model_build.commands.pretrain import load_prior  # noqa: PLC0415
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.recipe import calibration_path  # noqa: PLC0415
     from model_build.stages import FoldInputs  # noqa: PLC0415
+    from model_build.teacher.crossfit import advice, advisers  # noqa: PLC0415
 
     listed = read_calibration_list(calibration_path(name))
     recordings, prepared = load_training(recipe, data, work)
     prior = load_prior(recipe, data, work)
-    return FoldInputs(recordings, prepared, listed, rates_of(recordings), prior)
+    teachers = advisers(recipe, data_directory(data), work)
+    return FoldInputs(
+        recordings, prepared, listed, rates_of(recordings), prior,
+        lambda inside, fold: advice(teachers, inside, fold),
+    )  # fmt: skip

@@ -9,6 +9,7 @@ from model_build.jobs.job import Tell
 from model_build.pipeline.context import Context
 from model_build.prune import prune
 from model_build.student_files import load_student, save_student
+from model_build.teacher.crossfit import advice, advisers
 from model_build.training.loop import one_thread
 
 
@@ -24,5 +25,6 @@ def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
     fitted = Fitted(trained.student, trained.scaling, ())
     report = context.report(rule.steps * rule.epochs)
     steps = context.checkpoint.with_suffix("")
-    pruned, _ = prune(fitted, prepared, context.recipe, rule, steps, report)
+    heard = advice(advisers(context.recipe, context.data, context.work), prepared, None)
+    pruned, _ = prune(fitted, prepared, context.recipe, rule, steps, report, heard)
     save_student(folder, pruned.student, pruned.scaling, trained.trained_on)

@@ -1,6 +1,6 @@
 """Stage: the student as two INT8 graphs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from model_build.pipeline.context import Context
 from model_build.quantize import QuantizedStudent
 from model_build.recipe import Recipe, calibration_path
 from model_build.student_files import StudentFile, load_student, student_folder
+from model_build.teacher.crossfit import Ensembles, advice, advisers
 from model_build.training.beats import PreparedBeats
 from model_build.training.loop import Report, one_thread
 
@@ -36,7 +37,8 @@ def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
         draw_calibration(used, prepared, context.recipe, trained.student.config.history)
     report = context.report(context.recipe.qat.epochs)
     head = HeadFit.load(student_folder(context.work, context.recipe))
-    quantize_by(used, trained, recordings, prepared, context.recipe, folder, report, head)
+    teachers = advisers(context.recipe, context.data, context.work)
+    quantize_by(used, trained, recordings, prepared, context.recipe, folder, report, head, teachers)
 
 
 def draw_calibration(
@@ -63,8 +65,12 @@ def quantize_by(
     folder: Path,
     report: Report,
     head: HeadFit | None,
+    teachers: Mapping[str, Ensembles],
 ) -> QuantizedStudent:
-    """Write both graphs into `folder`, with ranges of the listed beats, by the recipe's method."""
+    """Write both graphs into `folder`, with ranges of the listed beats, by the recipe's method.
+
+    `teachers` are asked where that method trains the student on.
+    """
     untouched = [item for item in prepared if item.view == recipe.view[0].name]
     listed = read_calibration_list(calibration)
     config, rates = trained.student.config, rates_of(recordings)
@@ -72,4 +78,5 @@ def quantize_by(
         calibration_items(untouched, listed, trained.scaling, config.history, rates, config.leads)
     )
     fitted = Fitted(trained.student, trained.scaling, ())
-    return int8_student(fitted, prepared, items, recipe, folder, report, head).graphs
+    heard = advice(teachers if recipe.quantize.method == "qat" else {}, prepared, None)
+    return int8_student(fitted, prepared, items, recipe, folder, report, head, heard).graphs

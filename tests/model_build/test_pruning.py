@@ -1,9 +1,12 @@
 """Fewer channels: the right ones, everywhere, and a student that is one like any other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from model_build.recipe import Prune
+from model_build.datasets.recording import CLASSES
+from model_build.recipe import Cleaning, Distil, Prune
 from tests.model_build import tiny_student
 
 # Keras 3.15 saves variables in a way that numpy 2.4 calls deprecated.
@@ -77,6 +80,29 @@ def test_pruning_keeps_what_the_loss_depends_on(fitted):
     assert payload_bytes(config, {g: len(c) for g, c in kept.items()}) <= 0.8 * payload_bytes(
         config
     )
+
+
+def test_a_pruned_student_still_hears_its_teachers(fitted, prepared, tmp_path):
+    from model_build.prune import prune
+    from model_build.teacher.predict import Opinion
+
+    named = [replace(p, subject=f"mitdb/{n}") for p, n in zip(prepared, (101, 106), strict=True)]
+    recipe = replace(
+        RECIPE,
+        distil=Distil("teacher", feature_weight=0.3),
+        cleaning=Cleaning("teacher", min_probability=0.5, sources=("a",)),
+    )
+    losses = []
+    for said in (0, len(CLASSES) - 1):
+        share = np.full((len(named[0]), len(CLASSES)), 1e-3, np.float32)
+        share[:, said] = 1.0
+        opinion = Opinion(np.log(share), np.ones((len(share), 3), np.float16))
+        advice = {"teacher": {(p.key, p.view): opinion for p in named}}
+        _, steps = prune(
+            fitted, named, recipe, RECIPE.prune, tmp_path / str(said), tiny_student.quiet, advice
+        )
+        losses.append(steps[0].losses)
+    assert losses[0] < losses[1]
 
 
 def test_a_pruned_student_is_smaller_trained_on_and_kept_on_disk(fitted, prepared, tmp_path):
