@@ -8,15 +8,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
+from model_build.errors import BuildError
 from model_build.models.student import StudentModels, build_student
+from model_build.recipe import Recipe
 
-_FILE = "head.json"
+HEAD: Final = "head.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +31,32 @@ class HeadFit:
 
     def save(self, folder: Path) -> None:
         """Write into `folder`, where `load` finds it."""
-        (folder / _FILE).write_text(json.dumps(asdict(self)))
+        (folder / HEAD).write_text(json.dumps(asdict(self)))
 
     @classmethod
     def load(cls, folder: Path) -> "HeadFit | None":
         """What `save` wrote; None where there is nothing."""
-        path = folder / _FILE
+        path = folder / HEAD
         if not path.is_file():
             return None
         entries = json.loads(path.read_text())
         return cls(float(entries["temperature"]), tuple(map(float, entries["log_bias"])))
+
+
+def head_of(folder: Path, recipe: Recipe) -> HeadFit | None:
+    """What a cross-validation has left in the student's folder, if the recipe wants it.
+
+    Raises `BuildError` if it wants what is not there.
+    """
+    if not recipe.quantize.fit_head:
+        return None
+    found = HeadFit.load(folder)
+    if found is None:
+        raise BuildError(
+            f"{folder / HEAD} is not there, and [quantize] has fit_head; run "
+            "`model-build train --cross-validate` with this recipe first"
+        )
+    return found
 
 
 def fit_head(logits: NDArray[np.float32], target: NDArray[np.uint8]) -> HeadFit:

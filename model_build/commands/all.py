@@ -51,6 +51,9 @@ def command(
     on where it stood: with --stop-after the command ends (exit status 3) after the
     present epoch, and the same command later ends with the same bytes as an unbroken run.
 
+    A student of one lead makes the set, one of two leads joins it; a bundle for other leads that
+    is there stays as far as it still holds. With `fit_head`, `train --cross-validate` comes first.
+
     Stages that do not need each other run side by side. `evaluate` finds the float student and
     what was measured on it in the work directory. The test is not part of this: it is opened by
     hand. Archives lie in ECG_DATA_DIR.
@@ -58,6 +61,7 @@ def command(
     from edge_runtime.inference.bundle import default_set  # noqa: PLC0415 - quick help
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.export import install  # noqa: PLC0415
+    from model_build.head import HEAD, head_of  # noqa: PLC0415
     from model_build.jobs.display import display  # noqa: PLC0415
     from model_build.jobs.runner import run_all  # noqa: PLC0415
     from model_build.pipeline.stage import jobs_of  # noqa: PLC0415
@@ -66,15 +70,18 @@ def command(
     from model_build.student_files import student_folder  # noqa: PLC0415
 
     deadline = None if stop_after_s is None else time.monotonic() + stop_after_s
-    recipe = load_recipe(recipe_name)
-    stages = stages_of(recipe, calibration_path(recipe_name), version)
+    recipe, into = load_recipe(recipe_name), out or default_set()
+    student = student_folder(work, recipe)
+    # What the INT8 graphs will want, before hours of training.
+    head_of(student, recipe)
+    stages = stages_of(recipe, calibration_path(recipe_name), version, student / HEAD, into)
     planned = jobs_of(stages, recipe_path(recipe_name).resolve(), data_directory(data), work)
     done = sum(job.is_done for job in planned)
     with display(f"all {recipe.name}", len(planned), done) as shown:
         run_all(planned, jobs, deadline, shown)
     folders = {job.name: job.folder for job in planned}
-    _publish(planned, student_folder(work, recipe))
-    loaded = install(folders["export"] / "set", out or default_set())
+    _publish(planned, student)
+    loaded = install(folders["export"] / "set", into)
     if as_json:
         where = {name: str(folder) for name, folder in folders.items()}
         found = {"set": str(loaded.where), "sha256": loaded.fingerprint, "stages": where}

@@ -43,7 +43,7 @@ def command(
     """
     from model_build.calibration import calibration_hash, read_calibration_list  # noqa: PLC0415
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
-    from model_build.head import HeadFit  # noqa: PLC0415
+    from model_build.head import head_of  # noqa: PLC0415
     from model_build.pipeline.quantize import draw_calibration, quantize_by  # noqa: PLC0415
     from model_build.recipe import calibration_path  # noqa: PLC0415
     from model_build.student_files import load_final_student, student_folder  # noqa: PLC0415
@@ -61,7 +61,7 @@ def command(
     with progress() as shown:
         graphs = quantize_by(
             path, trained, recordings, prepared, recipe, folder,
-            reporter(shown, "quantize", recipe.qat.epochs), HeadFit.load(folder),
+            reporter(shown, "quantize", recipe.qat.epochs), head_of(folder, recipe),
             advisers(recipe, data_directory(data), work),
         )  # fmt: skip
     sizes = {p.name: p.stat().st_size for p in (graphs.encoder, graphs.context)}

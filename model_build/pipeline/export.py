@@ -1,6 +1,7 @@
 """Stage: the bundle set, with its golden vectors and its model card."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -34,10 +35,14 @@ SET: Final = "set"
 
 
 def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
-    """Write the set into `folder/set`."""
+    """Write the set into `folder/set`, beside the other bundles of the one it will replace."""
     context = Context.of(folder, arguments, tell)
     graphs = context.inputs["quantize"]
     trained = load_student(context.final_student, context.recipe)
+    shutil.rmtree(folder / SET, ignore_errors=True)
+    joined = context.arguments["joined"]
+    if joined is not None and Path(joined).is_dir():
+        shutil.copytree(joined, folder / SET)
     export_student(
         folder / SET,
         QuantizedStudent(graphs / "encoder.tflite", graphs / "context.tflite"),

@@ -8,7 +8,7 @@ from model_build.calibrate import calibration_items, choose_beats, rates_of
 from model_build.calibration import read_calibration_list, write_calibration_list
 from model_build.crossval import Fitted
 from model_build.datasets.recording import Recording
-from model_build.head import HeadFit
+from model_build.head import HeadFit, head_of
 from model_build.int8 import int8_student
 from model_build.jobs.job import Tell
 from model_build.pipeline.context import Context
@@ -36,7 +36,7 @@ def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
     else:
         draw_calibration(used, prepared, context.recipe, trained.student.config.history)
     report = context.report(context.recipe.qat.epochs)
-    head = HeadFit.load(student_folder(context.work, context.recipe))
+    head = head_of(student_folder(context.work, context.recipe), context.recipe)
     teachers = advisers(context.recipe, context.data, context.work)
     quantize_by(used, trained, recordings, prepared, context.recipe, folder, report, head, teachers)
 

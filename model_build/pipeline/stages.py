@@ -9,6 +9,7 @@ what it needs. A stage may be listed several times under names of its own with o
 from pathlib import Path
 from typing import Final
 
+from edge_runtime.inference.manifest import LEADS_OF_ROLE
 from model_build.datasets.splits import FOLDS
 from model_build.pipeline.stage import Stage
 from model_build.recipe import Recipe, read_recipe, recipe_path
@@ -59,13 +60,21 @@ def _members(name: str) -> list[Stage]:
     ]
 
 
-def stages_of(recipe: Recipe, calibration: Path, version: str) -> list[Stage]:
+def stages_of(
+    recipe: Recipe,
+    calibration: Path,
+    version: str,
+    head: Path | None = None,
+    joined: Path | None = None,
+) -> list[Stage]:
     """From archives to a bundle set, measured.
 
     Args:
         recipe: What is made.
         calibration: The committed calibration list; where it is absent one is drawn.
         version: Of the set.
+        head: What a cross-validation leaves for a recipe with `fit_head`.
+        joined: The set that is to be replaced; its bundles for other leads stay.
     """
     first = [*tensors_and_trunk(recipe), *teachers_of(recipe)]
     student = Stage(
@@ -78,16 +87,25 @@ def stages_of(recipe: Recipe, calibration: Path, version: str) -> list[Stage]:
     )  # fmt: skip
     floats = [student] if recipe.prune is None else [student, prune]
     final = floats[-1].name
+    heads = (head,) if head is not None and recipe.quantize.fit_head else ()
     quantize = Stage(
         "quantize", "model_build.pipeline.quantize:run", needs=("prepare", final),
-        ignores=frozenset({"name", "thresholds"}), files=(calibration,),
+        ignores=frozenset({"name", "thresholds"}), files=(calibration, *heads),
     )  # fmt: skip
     measure = Stage(
         "measure", "model_build.pipeline.measure:run", needs=("prepare", final, "quantize")
     )
     export = Stage(
         "export", "model_build.pipeline.export:run", needs=(final, "quantize", "measure"),
-        arguments={"version": version, "recipe": recipe.digest},
-        files=tuple(sorted(RESULTS.glob("*.jsonl"))),
+        arguments={
+            "version": version, "recipe": recipe.digest, "joined": joined and str(joined),
+        },
+        files=(*sorted(RESULTS.glob("*.jsonl")), *_others(joined, recipe.n_leads)),
     )  # fmt: skip
     return [*first, *floats, quantize, measure, export]
+
+
+def _others(joined: Path | None, n_leads: int) -> list[Path]:
+    """Manifests of the bundles that stay in the set."""
+    roles = [role for role, n in LEADS_OF_ROLE.items() if n != n_leads]
+    return [] if joined is None else [joined / role / "manifest.toml" for role in roles]

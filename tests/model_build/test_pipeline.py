@@ -132,6 +132,33 @@ def test_a_stage_is_named_by_what_it_depends_on(tiny, tmp_path):
     assert folders(tiny, tmp_path)["quantize"] != before["quantize"]
 
 
+def test_a_stage_is_named_by_the_files_it_takes_from_outside(tiny, tmp_path):
+    recipe = read_recipe(tiny)
+    fitted = replace(recipe, quantize=replace(recipe.quantize, fit_head=True))
+    head, joined = tmp_path / "head.json", tmp_path / "set"
+
+    def names(which):
+        stages = stages_of(which, tmp_path / "none.txt", "1", head, joined)
+        return {job.name: job.folder.name for job in jobs_of(stages, tiny, tmp_path, tmp_path)}
+
+    before, wanted = names(recipe), names(fitted)
+    head.write_text("{}")
+    assert names(recipe) == before
+    assert names(fitted)["quantize"] != wanted["quantize"]
+    for role, changes in (("beats", False), ("beats-2lead", True)):
+        (joined / role).mkdir(parents=True)
+        (joined / role / "manifest.toml").write_text("")
+        assert (names(recipe)["export"] != before["export"]) == changes
+
+
+def test_a_fit_that_is_wanted_and_missing_ends_all_before_it_begins(tiny, data_dir, tmp_path):
+    tiny.write_text(RECIPE.replace("[quantize]", "[quantize]\nfit_head = true"))
+    ended = make(tiny, data_dir, tmp_path / "work")
+    assert ended.exit_code == 1
+    assert "train --cross-validate" in ended.output
+    assert not (tmp_path / "work").exists()
+
+
 def test_a_stage_stands_after_what_it_needs(tiny, tmp_path):
     stages = [Stage("b", "model_build.pipeline.prepare:run", needs=("a",))]
     with pytest.raises(JobError, match="needs a before it"):
