@@ -135,7 +135,7 @@ def _cells(study: Study, name: str, switch: Switch) -> Iterator[Cell]:
     stage = switch.stage or study.stage
     path = recipe_path(base)
     recipe = read_recipe(path, switch.change)
-    digest, code = read_recipe(path).digest, code_of(stage)
+    digest, code = read_recipe(path).digest, code_of(stage, recipe)
     for seed in switch.seeds or study.seeds:
         for fold in switch.folds or study.folds:
             yield Cell(
@@ -143,10 +143,13 @@ def _cells(study: Study, name: str, switch: Switch) -> Iterator[Cell]:
             )
 
 
-def code_of(stage: str) -> str:
-    """Digest of the code that a cell of this stage depends on, and of folds and checksums."""
+def code_of(stage: str, recipe: Recipe) -> str:
+    """Digest of the code that a cell of this stage depends on, of folds and checksums, and of the
+    recipes of the teachers it hears."""
     datasets = Path(__file__).parents[1] / "datasets"
     archives = [f"model_build.datasets.{file.stem}" for file in datasets.glob("[a-z]*.py")]
     tables = [datasets / "checksums.txt", datasets / "folds.toml"]
     own = digest_of([stages.STAGES[stage].partition(":")[0], *archives], tables)
-    return hashlib.sha256(f"{own} {preparation_digest()}".encode()).hexdigest()
+    heard = {part.teacher for part in (recipe.distil, recipe.cleaning) if part is not None}
+    teachers = [read_recipe(recipe_path(name)).digest for name in sorted(heard)]
+    return hashlib.sha256(" ".join([own, preparation_digest(), *teachers]).encode()).hexdigest()

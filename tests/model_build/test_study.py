@@ -136,7 +136,7 @@ def fake_stage(trial):
 def faked(monkeypatch):
     stage = f"{__name__}:fake_stage"
     monkeypatch.setattr("model_build.study.stages.STAGES", {"student": stage})
-    monkeypatch.setattr("model_build.study.plan.code_of", lambda _: "code")
+    monkeypatch.setattr("model_build.study.plan.code_of", lambda *_: "code")
     monkeypatch.setattr("model_build.study.cell.training_recordings", lambda *_: [])
     monkeypatch.setattr("model_build.study.cell.prepare", lambda *_: [])
     monkeypatch.setattr("model_build.pipeline.prepare.training_recordings", lambda *_: [])
@@ -206,3 +206,27 @@ def test_help_says_how_a_study_goes_on():
     result = CliRunner().invoke(main, ["study", "--help"])
     assert result.exit_code == 0
     assert "goes on where it stood" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
+    "path", sorted(study_path("beats").parent.glob("*.toml")), ids=lambda p: p.stem
+)
+def test_every_switch_that_ships_changes_its_recipe(path):
+    planned = cells(read_study(path))
+    digests = {cell.switch: cell.recipe.digest for cell in planned if isinstance(cell.fold, int)}
+    assert len(set(digests.values())) == len(digests) > 1
+    assert len({cell.identity for cell in planned}) == len(planned)
+
+
+def test_a_cell_depends_on_the_teachers_it_hears(tmp_path):
+    teacher = tmp_path / "teacher.toml"
+    teacher.write_text(recipe_path("teacher").read_text())
+    path = tmp_path / "s.toml"
+    path.write_text(
+        'base = "beats-first"\nfolds = [0]\nseeds = [1]\n[switch.taught]\nwhy = "?"\n'
+        f'set = {{ "distil.teacher" = "{teacher}" }}\n'
+    )
+    base, taught = (cell.identity for cell in cells(read_study(path)))
+    teacher.write_text(teacher.read_text().replace("epochs = 8", "epochs = 9"))
+    after = [cell.identity for cell in cells(read_study(path))]
+    assert (after[0] == base, after[1] == taught) == (True, False)
