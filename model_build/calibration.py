@@ -21,7 +21,12 @@ class CalibrationBeat:
 
 
 def read_calibration_list(path: Path) -> tuple[CalibrationBeat, ...]:
-    """The beats in the file's order. Raises QuantizeError naming the line that is wrong."""
+    """The beats in the file's order. Raises QuantizeError naming the line that is wrong, or the
+    file if it is not there."""
+    if not path.is_file():
+        raise QuantizeError(
+            f"{path} is not there; `model-build quantize --draw-calibration` makes it"
+        )
     beats = []
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         words = line.partition("#")[0].split()

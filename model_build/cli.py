@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from edge_runtime.errors import EdgeRuntimeError
 from firmware_bridge.errors import BridgeError, UsageError
 from model_build import commands
 from model_build.errors import BuildError, StoppedError
@@ -47,7 +48,7 @@ class _Commands(click.Group):
             raise click.UsageError(str(error)) from error
         except StoppedError as error:
             raise _StoppedEarly(str(error)) from error
-        except (BuildError, BridgeError) as error:
+        except (BuildError, BridgeError, EdgeRuntimeError) as error:
             raise click.ClickException(str(error)) from error
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] not in _BUILD_EXTRA:

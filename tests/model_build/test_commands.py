@@ -18,10 +18,18 @@ def run(*words: str):
     return CliRunner().invoke(main, words)
 
 
+@pytest.mark.parametrize("name", ["card", "evaluate"])
+def test_a_set_that_is_not_there_is_named(name, tmp_path):
+    result = run(name, "--bundles", str(tmp_path / "none"))
+    assert result.exit_code == 1
+    assert "holds no set.toml" in result.output
+
+
 @pytest.mark.parametrize(
     "name",
     [
         "prepare",
+        "pretrain",
         "teach",
         "train",
         "prune",

@@ -256,6 +256,11 @@ def test_a_wrong_calibration_line_is_named(tmp_path, text):
         read_calibration_list(path)
 
 
+def test_a_calibration_list_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(QuantizeError, match="draw-calibration"):
+        read_calibration_list(tmp_path / "none.txt")
+
+
 def test_an_empty_calibration_list_is_refused(tmp_path):
     path = tmp_path / "list.txt"
     path.write_text("# nothing\n")
