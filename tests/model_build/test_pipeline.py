@@ -151,6 +151,31 @@ def test_a_stage_is_named_by_the_files_it_takes_from_outside(tiny, tmp_path):
         assert (names(recipe)["export"] != before["export"]) == changes
 
 
+@pytest.mark.tensorflow
+def test_a_set_is_made_beside_what_stays_of_the_one_it_replaces(tiny, tmp_path, monkeypatch):
+    from model_build.pipeline import export
+
+    here, folder, measured = tmp_path / "here", tmp_path / "stage", tmp_path / "measure"
+    (here / "beats-2lead").mkdir(parents=True)
+    (here / "beats-2lead" / "manifest.toml").write_text("")
+    (folder / "set" / "left-over").mkdir(parents=True)
+    measured.mkdir()
+    (measured / "model.json").write_text("{}")
+    found = []
+    monkeypatch.setattr(export, "load_student", lambda *_: None)
+    monkeypatch.setattr(
+        export, "export_student", lambda out, *_: found.append([p.name for p in out.iterdir()])
+    )
+    arguments = {
+        "recipe": str(tiny), "set": {}, "drop": [], "add": {},
+        "data": str(tmp_path), "work": str(tmp_path),
+        "inputs": dict.fromkeys(("student", "quantize", "measure"), str(measured)),
+        "stage": {"version": "1", "joined": str(here)},
+    }  # fmt: skip
+    export.run(folder, arguments, lambda *_: None)
+    assert found == [["beats-2lead"]]
+
+
 def test_a_fit_that_is_wanted_and_missing_ends_all_before_it_begins(tiny, data_dir, tmp_path):
     tiny.write_text(RECIPE.replace("[quantize]", "[quantize]\nfit_head = true"))
     ended = make(tiny, data_dir, tmp_path / "work")
