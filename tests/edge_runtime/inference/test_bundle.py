@@ -7,8 +7,12 @@ import pytest
 from edge_runtime.errors import BundleError
 from edge_runtime.inference.bundle import default_set, load_bundle_set
 
+CARDS = "CARD.md"
+"""Model cards are for people and may be written again; nothing on a device depends on them."""
 FILES = sorted(
-    str(path.relative_to(default_set())) for path in default_set().rglob("*") if path.is_file()
+    str(path.relative_to(default_set()))
+    for path in default_set().rglob("*")
+    if path.is_file() and path.name != CARDS
 )
 
 
@@ -22,8 +26,9 @@ def test_the_shipped_set_loads(shipped):
         "set.toml",
     ]
     assert shipped.beats.manifest.classes == ("N", "S", "V", "F", "X")
+    assert (default_set() / "beats" / CARDS).is_file()
     assert shipped.beats.manifest.history == 31
-    assert len(shipped.beats.encoder) + len(shipped.beats.context) <= 100_000
+    assert len(shipped.beats.encoder) + len(shipped.beats.context) <= 65_536
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "set.toml"])
