@@ -103,15 +103,20 @@ def _scores(found: OutOfFold | None, opening: Mapping[str, Any] | None) -> Itera
     )
     rows: list[tuple[str, ...]] = []
     if found is not None:
+        seeds = len(found.by_seed)
+
+        def both(mean: float, deviation: float) -> str:
+            return f"{mean:.1f}" + (f" ± {deviation:.1f}" if seeds > 1 else "")
+
         spread = found.spread()
-        percent = {k: f"{100 * m:.1f} ± {100 * d:.1f}" for k, (m, d) in spread.items()}
-        mean, deviation = spread["false_s_per_1000_in_af"]
-        where = f"out of fold ({len(found.folds)} folds, {len(found.by_seed)} seeds, float)"
+        percent = {k: both(100 * m, 100 * d) for k, (m, d) in spread.items()}
+        false_s = both(*spread["false_s_per_1000_in_af"])
+        where = f"out of fold ({len(found.folds)} folds, seeds: {seeds}, float)"
         rows = [
             ("VEB F1 %", where, percent["veb_f1"]),
             ("SVEB F1 %", where, percent["sveb_f1"]),
             ("SVEB F1 % without the richest record", where, percent["sveb_f1_without_richest"]),
-            ("false S per 1,000 beats in AF", where, f"{mean:.1f} ± {deviation:.1f}"),
+            ("false S per 1,000 beats in AF", where, false_s),
             ("QRS Se / +P %", where, f"{percent['qrs_se']} / {percent['qrs_ppv']}"),
         ]
     if opening is not None and opening["results"] is not None:
