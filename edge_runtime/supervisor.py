@@ -16,7 +16,7 @@ from edge_runtime.memory import release_free_memory
 from edge_runtime.publication import Published
 from edge_runtime.site_rules import SiteBook
 from edge_runtime.threads import AnyEngine, AnyStore, Ended, EngineThread, InQueue, WriterThread
-from edge_runtime.watchdog import Part, Watchdog, notify
+from edge_runtime.watchdog import Part, Watchdog, look_every_s, notify
 from firmware_bridge.driver import Driver
 from firmware_bridge.errors import BridgeError, LinkError
 from firmware_bridge.links.reconnect import Backoff
@@ -24,7 +24,6 @@ from firmware_bridge.stream import StreamItem, StreamOpened
 
 log = logging.getLogger(__name__)
 
-_WATCH_EVERY_S: Final = 5.0
 _STOP_WITHIN_S: Final = 10.0
 """A disk that needs longer to take what is buffered is broken; systemd's limit is 90 s."""
 _READ_WELL_S: Final = 60.0
@@ -201,9 +200,9 @@ class Supervisor:
         ]
         if writer is not None:
             parts.append(Part("writer", lambda: writer.progress, writer.waiting))
-        watchdog = Watchdog(parts)
+        watchdog, every_s = Watchdog(parts), look_every_s()
         while True:
-            await asyncio.sleep(_WATCH_EVERY_S)
+            await asyncio.sleep(every_s)
             self._loop_progress += 1
             release_free_memory()
             for name in watchdog.stuck():

@@ -99,6 +99,7 @@ class _Worker:
 
     def __init__(self, name: str, failed: Callable[[str, BaseException], None]) -> None:
         self.progress = 0
+        self._busy = False  # with something that waits no more and is not done yet
         self._failed = failed
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -152,8 +153,8 @@ class WriterThread(_Worker):
         self._queue.put(record)
 
     def waiting(self) -> int:
-        """Records not yet written."""
-        return self._queue.qsize()
+        """Records not yet written, the one in work among them."""
+        return self._queue.qsize() + self._busy
 
     def stop(self) -> None:
         """Finish what waits, then end. Never blocks, even when the disk hangs."""
@@ -169,11 +170,15 @@ class WriterThread(_Worker):
                 except queue.Empty:
                     if self._stopping:
                         return
+                    record = None
                 else:
                     if record is None:
                         return
+                self._busy = True
+                if record is not None:
                     self._write(record)
                 self._guarded(self._store.tick)
+                self._busy = False
                 self.progress += 1
         finally:
             self._store.close()
@@ -229,8 +234,8 @@ class EngineThread(_Worker):
         self._queue.put(source, item)
 
     def waiting(self) -> int:
-        """Items not yet seen by an engine."""
-        return len(self._queue)
+        """Items that no engine is done with."""
+        return len(self._queue) + self._busy
 
     def stop(self) -> None:
         """Finish what waits, then end."""
@@ -238,7 +243,9 @@ class EngineThread(_Worker):
 
     def _work(self) -> None:
         while (entry := self._queue.get()) is not None:
+            self._busy = True
             self._take(*entry)
+            self._busy = False
             self.progress += 1
 
     def _take(self, source: str, item: InQueue) -> None:

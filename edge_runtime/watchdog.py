@@ -7,15 +7,30 @@ to do; a part that hangs lets the watchdog expire, and the service manager start
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S: Final = 5.0
+_LOOKS: Final = 3
+"""Within the service manager's patience: one look may fall on a part that is just busy."""
+
+
+def look_every_s() -> float:
+    """How often to ask `Watchdog.stuck`: as the service manager's patience needs, at most 5 s."""
+    patience_us = os.environ.get("WATCHDOG_USEC", "")
+    if not patience_us.isdigit() or not int(patience_us):
+        return _LOOK_EVERY_S
+    return min(_LOOK_EVERY_S, int(patience_us) / 1e6 / _LOOKS)
 
 
 @dataclass(slots=True)
 class Part:
-    """One watched part: `progress` counts what it did, `pending` what waits for it."""
+    """One watched part: `progress` counts what it did, `pending` what it has not done yet, with
+    what it is doing now."""
 
     name: str
     progress: Callable[[], int]
@@ -42,6 +57,12 @@ class Watchdog:
         if not stuck:
             notify("WATCHDOG=1")
         return stuck
+
+
+def notify_reloading() -> None:
+    """The configuration is read again; `READY=1` follows. systemd wants the moment with it."""
+    now_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    notify(f"RELOADING=1\nMONOTONIC_USEC={now_us}")
 
 
 def notify(state: str) -> None:

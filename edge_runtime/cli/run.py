@@ -1,6 +1,7 @@
 """`edge-runtime run`: monitor the configured sources."""
 
 import asyncio
+import faulthandler
 import logging
 import sys
 from pathlib import Path
@@ -70,6 +71,7 @@ def monitor(
 
     `ends_with_reader`: also stop when who reads the JSON lines has left.
     """
+    faulthandler.enable()  # a watchdog's SIGABRT then shows where each thread hung
     if view == "auto":
         view = "terminal" if sys.stdout.isatty() else "log"
     bundles = load_bundle_set(loaded.bundles.directory)
