@@ -3,9 +3,9 @@
 import functools
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -15,6 +15,7 @@ from edge_runtime.config import Config, SourceConfig
 from edge_runtime.engine import Engine, EngineSettings
 from edge_runtime.errors import ConfigError
 from edge_runtime.inference.bundle import BundleSet
+from edge_runtime.reload import Reloader
 from edge_runtime.rules.requirements import NOT_IN_FORCE
 from edge_runtime.sinks.audible import AlsaSounder
 from edge_runtime.site_rules import SiteBook
@@ -25,13 +26,24 @@ from firmware_bridge.driver import Driver
 from firmware_bridge.links.ble import BleSensor
 from firmware_bridge.stream import StreamOpened
 
+if TYPE_CHECKING:
+    from edge_runtime.web.view import WebView
+
 ALARM_STATE_FILE: Final = "alarms.json"
 
 log = logging.getLogger(__name__)
 
 
-def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
-    """The parts of a daemon. Raises ConfigError and StoreError."""
+def build(
+    config: Config,
+    bundles: BundleSet,
+    views: tuple[View, ...],
+    reread: Callable[[], Config] | None = None,
+) -> Parts:
+    """The parts of a daemon; `reread` reads its configuration anew, None where there is no file.
+
+    Raises ConfigError and StoreError.
+    """
     drivers = {source.name: _driver(source) for source in config.source}
     sounder = AlsaSounder(config.sound.device) if config.sound.output == "alsa" else None
     desk = AlarmDesk(config.alarms, config.store.directory / ALARM_STATE_FILE, sounder)
@@ -44,14 +56,17 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
 
     site = None if config.site_rules.file is None else SiteBook(config.site_rules.file, told)
 
+    now = _InForce(config)
+    reloader = None if reread is None else Reloader(config, reread, _driver, now.accept)
     inbox = Inbox()
     if config.web.enabled:
-        views = (*views, _web_view(config, inbox, desk))
-    subjects = {source.name: source.subject for source in config.source}
+        web = _web_view(config, inbox, desk, reloader)
+        now.follow.append(web.keep)
+        views = (*views, web)
     store = Store(
         config.store.directory,
         provenance(config, bundles),
-        subjects,
+        now.subjects,
         durability_s=config.store.durability_s,
         keep_raw=config.store.raw,
     )
@@ -61,11 +76,10 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
         log.error("a session that was cut off could not be finished: %s", problem)
     for rule, needs in NOT_IN_FORCE:
         log.info("rule %s is not in force: it needs %s", rule, needs)
-    sources = {source.name: source for source in config.source}
 
     def make_engine(opened: StreamOpened) -> Engine:
-        source = sources[opened.source]
-        settings = engine_settings(config, source.lead, source.leads)
+        source = now.sources[opened.source]
+        settings = engine_settings(now.config, source.lead, source.leads)
         settings = replace(settings, site=site)
         return Engine.of_bundles(opened, bundles, settings)
 
@@ -77,10 +91,30 @@ def build(config: Config, bundles: BundleSet, views: tuple[View, ...]) -> Parts:
         desk=desk,
         site=site,
         inbox=inbox,
+        reloader=reloader,
     )
 
 
-def _web_view(config: Config, inbox: Inbox, desk: AlarmDesk) -> View:
+class _InForce:
+    """The configuration in force, for those parts that look it up when a stream begins."""
+
+    def __init__(self, config: Config) -> None:
+        self.subjects: dict[str, str | None] = {}
+        self.follow: list[Callable[[Sequence[str]], None]] = []
+        self.accept(config)
+
+    def accept(self, config: Config) -> None:
+        """From now on."""
+        self.config = config
+        self.sources = {source.name: source for source in config.source}
+        self.subjects.update({source.name: source.subject for source in config.source})
+        for keep in self.follow:
+            keep(list(self.sources))
+
+
+def _web_view(
+    config: Config, inbox: Inbox, desk: AlarmDesk, reloader: Reloader | None
+) -> "WebView":
     try:
         # Starlette and uvicorn are an extra, and memory that only a daemon with a page pays for.
         from edge_runtime.web.view import WebView  # noqa: PLC0415
@@ -90,7 +124,7 @@ def _web_view(config: Config, inbox: Inbox, desk: AlarmDesk) -> View:
             "to false"
         ) from error
     sources = [source.name for source in config.source]
-    return WebView(config.web, config.store.directory, sources, inbox.put, desk)
+    return WebView(config.web, config.store.directory, sources, inbox.put, desk, reloader)
 
 
 def engine_settings(config: Config, lead: str | int, leads: int = 2) -> EngineSettings:

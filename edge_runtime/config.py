@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from cattrs import ClassValidationError, IterableValidationError
 
 from edge_runtime.alarms.signals import AlarmSettings
+from edge_runtime.config_effects import Effect, takes_effect
 from edge_runtime.config_problems import make_converter, problems
 from edge_runtime.errors import ConfigError
 from edge_runtime.rules.bounds import bounded, check_bounds
@@ -142,10 +143,12 @@ class WebConfig:
 class Config:
     """The whole configuration of one daemon."""
 
-    source: tuple[SourceConfig, ...] = ()
-    signal: SignalConfig = field(default_factory=SignalConfig)
-    alarms: AlarmSettings = field(default_factory=AlarmSettings)
-    rules: RuleSettings = field(default_factory=RuleSettings)
+    source: tuple[SourceConfig, ...] = field(
+        default_factory=tuple, metadata=takes_effect(Effect.SOURCE)
+    )
+    signal: SignalConfig = field(default_factory=SignalConfig, metadata=takes_effect(Effect.SOURCE))
+    alarms: AlarmSettings = field(default_factory=AlarmSettings, metadata=takes_effect(Effect.LIVE))
+    rules: RuleSettings = field(default_factory=RuleSettings, metadata=takes_effect(Effect.LIVE))
     site_rules: SiteRulesConfig = field(default_factory=SiteRulesConfig)
     sound: SoundConfig = field(default_factory=SoundConfig)
     store: StoreConfig = field(default_factory=StoreConfig)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
 from edge_runtime.config import SHIPPED_BUNDLES, SYSTEM_FILE, Config
+from edge_runtime.config_effects import Effect, effect_of
 from edge_runtime.rules.bounds import bounds
 
 _HEAD: Final = f"""# Configuration
@@ -16,36 +17,40 @@ Made by `python -m edge_runtime.config_docs`; change the dataclasses, not this p
 A TOML file, named with `--config` or found at `{SYSTEM_FILE}`; `--set KEY=VALUE` changes
 single values, as in `--set store.durability_s=2` or `--set source.0.port=/dev/ttyUSB0`.
 `edge-runtime config` prints every value with its origin, `edge-runtime check` all mistakes.
+
+A running daemon reads it again on SIGHUP (`systemctl reload ecg-edge`) and `edge-runtime reload`;
+each table says when a change then takes effect. One with a mistake changes nothing: the last good
+one stays in force, with a technical alarm.
 """
 
 
 def reference() -> str:
     """The page, Markdown."""
-    return "\n".join([_HEAD, *_sections(Config, "")])
+    return "\n".join([_HEAD, *_sections(Config, "", Effect.RESTART)])
 
 
-def _sections(kind: Any, path: str) -> Iterator[str]:
+def _sections(kind: Any, path: str, effect: Effect) -> Iterator[str]:
     """A section for the table at `path`, then for the tables inside it."""
     kinds = get_type_hints(kind)
-    inner: list[tuple[Any, str]] = []
+    inner: list[tuple[Any, str, Effect]] = []
     rows: list[str] = []
     for setting in dataclasses.fields(kind):
         value_kind = kinds[setting.name]
         here = f"{path}.{setting.name}" if path else setting.name
         element = next(iter(get_args(value_kind)), None)
         if dataclasses.is_dataclass(value_kind):
-            inner.append((value_kind, here))
+            inner.append((value_kind, here, effect_of(setting, effect)))
         elif dataclasses.is_dataclass(element):
-            inner.append((element, f"[{here}]"))
+            inner.append((element, f"[{here}]", effect_of(setting, effect)))
         else:
             rows.append(_row(setting, value_kind))
     if path:
-        yield f"## `[{path}]`\n\n{_paragraph(kind)}\n"
+        yield f"## `[{path}]`\n\n{_paragraph(kind)} Takes effect: {effect.value}.\n"
     if rows:
         yield "| key | value | default |\n| --- | --- | --- |"
         yield "\n".join(rows) + "\n"
-    for inner_kind, inner_path in inner:
-        yield from _sections(inner_kind, inner_path)
+    for inner_kind, inner_path, inner_effect in inner:
+        yield from _sections(inner_kind, inner_path, inner_effect)
 
 
 def _paragraph(kind: Any) -> str:

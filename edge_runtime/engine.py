@@ -55,7 +55,7 @@ from firmware_bridge.stream import (
     UserMark,
 )
 
-_SNAPSHOT_VERSION: Final = 4
+_SNAPSHOT_VERSION: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,13 @@ class Engine:
     def finish(self) -> list[Event]:
         """The stream has ended (a recording's last sample): what was still to be said."""
         return self._in_order(self._tell(self._path.finish()))
+
+    def change_rules(self, rules: RuleSettings, changes: Sequence[str]) -> list[Event]:
+        """Other limits from the next sample on; `changes` say which, for those who read later."""
+        self._start(SampleIndex(0))
+        events = self._tell(self._path.flush()) + self._book.change(rules)
+        at = SampleIndex(self._position or 0)
+        return self._in_order([*events, self._notice(at, "rules_changed", "; ".join(changes))])
 
     def _in_order(self, events: list[Event]) -> list[Event]:
         for i, event in enumerate(events):

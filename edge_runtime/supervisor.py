@@ -6,28 +6,33 @@ One asyncio loop (links, views, signals), one engine thread, one writer thread.
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from edge_runtime.alarms.desk import AlarmDesk
-from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.config_effects import Change
+from edge_runtime.errors import ConfigError, EdgeRuntimeError
+from edge_runtime.followers import Followers, MakeDriver
 from edge_runtime.memory import release_free_memory
 from edge_runtime.publication import Published
+from edge_runtime.reload import Plan, Reloader
 from edge_runtime.site_rules import SiteBook
-from edge_runtime.threads import AnyEngine, AnyStore, Ended, EngineThread, InQueue, WriterThread
-from edge_runtime.watchdog import Part, Watchdog, look_every_s, notify
-from firmware_bridge.driver import Driver
-from firmware_bridge.errors import BridgeError, LinkError
-from firmware_bridge.links.reconnect import Backoff
+from edge_runtime.threads import (
+    AnyEngine,
+    AnyStore,
+    EngineThread,
+    InQueue,
+    RulesChanged,
+    WriterThread,
+)
+from edge_runtime.watchdog import Part, Watchdog, look_every_s, notify, notify_reloading
 from firmware_bridge.stream import StreamItem, StreamOpened
 
 log = logging.getLogger(__name__)
 
 _STOP_WITHIN_S: Final = 10.0
 """A disk that needs longer to take what is buffered is broken; systemd's limit is 90 s."""
-_READ_WELL_S: Final = 60.0
-"""A stream that lasted so long was no failed start: what ends it is told and retried at once."""
 
 
 class View(Protocol):
@@ -66,26 +71,30 @@ class Inbox:
 class Parts:
     """What the supervisor runs; the command line builds it from the configuration."""
 
-    drivers: dict[str, Callable[[], Driver]]
+    drivers: dict[str, MakeDriver]
     make_engine: Callable[[StreamOpened], AnyEngine]
     store: AnyStore | None
     views: tuple[View, ...]
     desk: AlarmDesk | None = None
     site: SiteBook | None = None
     inbox: Inbox = field(default_factory=Inbox)
+    reloader: Reloader | None = None
 
 
 @dataclass(slots=True)
 class Supervisor:
-    """Runs `parts` until SIGINT, SIGTERM, the end of all sources, or the failure of a thread."""
+    """Runs `parts` until SIGINT, SIGTERM, the end of all sources, or the failure of a thread.
+
+    SIGHUP reads the configuration again, where there is one.
+    """
 
     parts: Parts
     duration_s: float | None = None
     _failure: tuple[str, BaseException] | None = None
     _loop_progress: int = 0
     _over: asyncio.Event = field(default_factory=asyncio.Event)
-    _unreadable: set[str] = field(default_factory=set)
-    _told: dict[str, str] = field(default_factory=dict)
+    _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _reloads: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def run(self) -> None:
         """Monitor. Raises EdgeRuntimeError when a thread died; all else was stopped in order."""
@@ -97,9 +106,19 @@ class Supervisor:
             self._failure = self._failure or (name, error)
             loop.call_soon_threadsafe(self._over.set)
 
+        def refused(source: str, message: str) -> None:
+            followers.refuse(source, message)
+
         store = self.parts.store
         writer = WriterThread(store, self._trouble, failed) if store else None
-        engine = EngineThread(self.parts.make_engine, self._show, writer, self._refuse, failed)
+        engine = EngineThread(
+            self.parts.make_engine,
+            self._show,
+            writer,
+            refused,
+            failed,
+        )
+        followers = Followers(engine.put, self._say, self._see_bug)
         if writer:
             writer.start()
         if self.parts.desk is not None:
@@ -109,18 +128,16 @@ class Supervisor:
         views = [self._task("view", view.run()) for view in self._views]
         if self.parts.site is not None:
             views.append(self._task("site rules", self.parts.site.run()))
-        sources = [
-            self._task(f"source {name}", self._follow(name, make, engine))
-            for name, make in self.parts.drivers.items()
-        ]
+        for name, make in self.parts.drivers.items():
+            followers.begin(name, make)
         watch = self._task("watchdog", self._watch(engine, writer))
+        self._take_reloads(followers, engine)
         notify("READY=1")
-        await self._until_over(sources)
+        await self._until_over(followers)
 
         notify("STOPPING=1")
-        await _cancelled([watch, *sources])
-        for name in self.parts.drivers:
-            engine.put(name, Ended("stopped"))
+        await _cancelled([watch, *self._reloads])
+        await followers.end_all()
         engine.stop()
         await self._joined("engine", engine)
         if writer:
@@ -140,55 +157,83 @@ class Supervisor:
     def _see_failure(self, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._failure = self._failure or (task.get_name(), error)
-            self._over.set()
+            self._see_bug(task.get_name(), error)
 
-    async def _until_over(self, sources: list["asyncio.Task[None]"]) -> None:
-        all_sources = asyncio.gather(*sources, return_exceptions=True)
-        over = asyncio.create_task(self._over.wait())
-        await asyncio.wait(
-            (all_sources, over), timeout=self.duration_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        over.cancel()
+    def _see_bug(self, name: str, error: BaseException) -> None:
+        self._failure = self._failure or (name, error)
+        self._over.set()
 
-    async def _follow(
-        self, name: str, make_driver: Callable[[], Driver], engine: EngineThread
-    ) -> None:
-        """One source: open, pass items on, and try again for as long as the daemon runs.
+    async def _until_over(self, followers: Followers) -> None:
+        async def until_told() -> None:
+            await self._over.wait()
 
-        One whose items the engine refused is opened anew: what it sends from its next StreamOpened
-        on is another session.
-        """
-        backoff = Backoff()
-        while True:
+        ends = [asyncio.create_task(end) for end in (followers.until_idle(), until_told())]
+        await asyncio.wait(ends, timeout=self.duration_s, return_when=asyncio.FIRST_COMPLETED)
+        await _cancelled(ends)
+
+    def _take_reloads(self, followers: Followers, engine: EngineThread) -> None:
+        """From now on SIGHUP, and whoever asks the reloader, reads the configuration again."""
+        reloader = self.parts.reloader
+        if reloader is None:
+            return
+
+        async def reload() -> tuple[Change, ...]:
+            async with self._reloading:
+                return await self._reload(reloader, followers, engine)
+
+        async def reload_on_signal() -> None:
             try:
-                if await self._pass_on(name, make_driver(), engine, backoff):
-                    return  # a file that is read to its end
-            except BridgeError as error:
-                if not isinstance(error, LinkError):
-                    engine.put(name, Ended(str(error)))
-                self._say_once(name, str(error))
-            await asyncio.sleep(backoff.next_s())
-            self._unreadable.discard(name)
+                await reload()
+            except ConfigError:
+                log.debug("told where it was found")
 
-    async def _pass_on(
-        self, name: str, driver: Driver, engine: EngineThread, backoff: Backoff
-    ) -> bool:
-        """The items of one stream; True when it came to its end, False when it is refused."""
-        loop = asyncio.get_running_loop()
-        stream, began_s = driver.stream(), loop.time()
+        def begin() -> None:
+            task = self._task("reload", reload_on_signal())
+            self._reloads.add(task)
+            task.add_done_callback(self._reloads.discard)
+
+        reloader.connect(reload)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, begin)
+
+    async def _reload(
+        self, reloader: Reloader, followers: Followers, engine: EngineThread
+    ) -> tuple[Change, ...]:
+        notify_reloading()
         try:
-            async for item in stream:
-                if name in self._unreadable:  # seen soon: a live source ticks when it is silent
-                    return False
-                engine.put(name, item)
-                if loop.time() - began_s > _READ_WELL_S:
-                    backoff.reset()
-                    self._told.pop(name, None)
+            if self.parts.site is not None:
+                await asyncio.to_thread(self.parts.site.look)
+            plan = await asyncio.to_thread(reloader.plan)
+        except ConfigError as error:
+            message = f"{error}; the configuration loaded before stays in force"
+            log.error("configuration: %s", message)
+            if self.parts.desk is not None:
+                self.parts.desk.trouble("configuration", message, lasts_s=None)
+            raise
+        else:
+            await self._apply(plan, reloader, followers, engine)
+            return plan.changes
         finally:
-            if isinstance(stream, AsyncGenerator):
-                await stream.aclose()  # the port is free before it is opened again
-        return True
+            notify("READY=1")
+
+    async def _apply(
+        self, plan: Plan, reloader: Reloader, followers: Followers, engine: EngineThread
+    ) -> None:
+        for change in plan.changes or ("nothing has changed",):
+            log.warning("configuration: %s", change)
+        desk = self.parts.desk
+        if desk is not None:
+            desk.trouble_over("configuration")
+            if plan.alarms is not None:
+                desk.configure(plan.alarms)
+        await followers.end(plan.ended, "the configuration changed")
+        reloader.accept(plan)
+        for name, make in plan.begun.items():
+            followers.begin(name, make)
+        if plan.rules is not None:
+            lines = tuple(str(one) for one in plan.changes if one.key.startswith("rules."))
+            for source in plan.config.source:
+                if source.name not in plan.begun:
+                    engine.put(source.name, RulesChanged(plan.rules, lines))
 
     async def _watch(self, engine: EngineThread, writer: WriterThread | None) -> None:
         def loop_progress() -> int:
@@ -227,17 +272,6 @@ class Supervisor:
         if self.parts.desk is not None:
             self.parts.desk.trouble(part, message)
         self._say(part, message)
-
-    def _refuse(self, source: str, message: str) -> None:
-        """Called in the engine thread: what `source` sends cannot be read."""
-        self._unreadable.add(source)
-        self._say_once(source, f"{message}; opening it anew")
-
-    def _say_once(self, source: str, message: str) -> None:
-        """A port that stays away, or a device that stays unreadable, is told once."""
-        if self._told.get(source) != message:
-            self._told[source] = message
-            self._say(source, message)
 
     async def _joined(self, name: str, worker: EngineThread | WriterThread) -> None:
         if not await asyncio.to_thread(worker.join, _STOP_WITHIN_S):

@@ -19,6 +19,7 @@ from edge_runtime.errors import EdgeRuntimeError, StoreError
 from edge_runtime.events import Event
 from edge_runtime.item_queue import ItemQueue
 from edge_runtime.publication import Published, Session
+from edge_runtime.rules.settings import RuleSettings
 from firmware_bridge.stream import ClockAnchor, Gap, StreamItem, StreamOpened
 
 ENGINE_QUEUE_SAMPLES: Final = 500 * 300
@@ -38,6 +39,10 @@ class AnyEngine(Protocol):
 
     def finish(self) -> list[Event]:
         """The stream is over: what was still to be said."""
+        ...
+
+    def change_rules(self, rules: RuleSettings, changes: Sequence[str]) -> list[Event]:
+        """Other limits from the next sample on; `changes` say which."""
         ...
 
 
@@ -90,7 +95,15 @@ class PeopleActed:
     session: str = ""
 
 
-InQueue = StreamItem | Ended | PeopleActed
+@dataclass(frozen=True, slots=True)
+class RulesChanged:
+    """In place of an item: other limits from now on; `changes` are lines that say which."""
+
+    rules: RuleSettings
+    changes: tuple[str, ...]
+
+
+InQueue = StreamItem | Ended | PeopleActed | RulesChanged
 """What the engine thread takes."""
 
 
@@ -191,7 +204,7 @@ class WriterThread(_Worker):
             self._guarded(self._store.begin, session)
         if session.id not in self._begun:
             return  # its engine could not even take the StreamOpened
-        if not isinstance(record.item, StreamOpened | Ended | PeopleActed):
+        if not isinstance(record.item, StreamOpened | Ended | PeopleActed | RulesChanged):
             self._guarded(self._store.record, session.id, record.item)
         if record.published:
             self._guarded(self._store.record_events, record.published)
@@ -265,13 +278,7 @@ class EngineThread(_Worker):
             session.see_gap(item)
         events: list[Event] = []
         try:
-            match item:
-                case Ended():
-                    events = engine.finish()
-                case PeopleActed():
-                    events = [session.state_changed(item.alarm, item.state, item.by)]
-                case _:
-                    events = engine.feed(item)
+            events = _events(engine, session, item)
         except EdgeRuntimeError as error:
             # What this source sends cannot be read; the others go on, what is stored stays.
             self._refused(source, str(error))
@@ -292,3 +299,16 @@ class EngineThread(_Worker):
             self._refused(source, str(error))
             return
         self._running[source] = (engine, Session.begin(opened))
+
+
+def _events(engine: AnyEngine, session: Session, item: InQueue) -> list[Event]:
+    """What follows from `item`. Raises EdgeRuntimeError."""
+    match item:
+        case Ended():
+            return engine.finish()
+        case PeopleActed():
+            return [session.state_changed(item.alarm, item.state, item.by)]
+        case RulesChanged():
+            return engine.change_rules(item.rules, item.changes)
+        case _:
+            return engine.feed(item)

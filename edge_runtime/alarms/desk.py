@@ -86,6 +86,11 @@ class AlarmDesk:
         self._kept = b""
         self._restore()
 
+    def configure(self, settings: AlarmSettings) -> None:
+        """Other times from now on."""
+        with self._lock:
+            self._signals.configure(settings)
+
     def connect(self, post: Callable[[str, PeopleActed], None]) -> None:
         """From now on changes go to `post`: source, and what to publish in its session."""
         self._post = post

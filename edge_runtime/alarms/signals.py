@@ -103,6 +103,10 @@ class AlarmSignals:
         self._off_since: float | None = None
         self._off_reminders = 0
 
+    def configure(self, settings: AlarmSettings) -> None:
+        """Other times from now on; what was told already is not told again."""
+        self._settings = settings
+
     @property
     def shown(self) -> tuple[ShownAlarm, ...]:
         """Every alarm on show, the first raised first."""

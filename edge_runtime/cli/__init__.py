@@ -13,6 +13,7 @@ _COMMANDS: Final = {
     "demo": "edge_runtime.cli.demo",
     "replay": "edge_runtime.cli.replay",
     "status": "edge_runtime.cli.status",
+    "reload": "edge_runtime.cli.reload",
     "mark": "edge_runtime.cli.mark",
     "account": "edge_runtime.cli.account",
     "export": "edge_runtime.cli.export",

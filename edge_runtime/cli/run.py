@@ -4,6 +4,7 @@ import asyncio
 import faulthandler
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -56,7 +57,13 @@ def command(
                 "no source is configured; add [[source]] with name and port to the configuration "
                 "file, or try `edge-runtime demo`, which brings a simulated one"
             )
-        monitor(loaded, "json" if as_json else view, (), duration_s)
+        monitor(
+            loaded,
+            "json" if as_json else view,
+            (),
+            duration_s,
+            reread=lambda: config.load(file, settings)[0],
+        )
 
 
 def monitor(
@@ -66,10 +73,12 @@ def monitor(
     duration_s: float | None,
     *,
     ends_with_reader: bool = False,
+    reread: Callable[[], Config] | None = None,
 ) -> None:
     """Run the daemon until it is told to stop; then the summary. Raises this project's errors.
 
-    `ends_with_reader`: also stop when who reads the JSON lines has left.
+    `ends_with_reader`: also stop when who reads the JSON lines has left. `reread`: how to read the
+    configuration again on SIGHUP. Raises ConfigError.
     """
     faulthandler.enable()  # a watchdog's SIGABRT then shows where each thread hung
     if view == "auto":
@@ -83,7 +92,7 @@ def monitor(
         if view == "json"
         else _view_for_people(view, banner)
     )
-    parts = assembly.build(loaded, bundles, (shown, summary))
+    parts = assembly.build(loaded, bundles, (shown, summary), reread)
     asyncio.run(Supervisor(parts, duration_s).run())
     summaries = list(summary.summaries.values())
     if isinstance(shown, JsonView):

@@ -5,6 +5,8 @@ the winner ends while another still holds, that one alarms. A condition in its r
 recorded and alarms when the time is over, if it still holds. Alarm numbers only grow.
 """
 
+from collections.abc import Collection
+
 import msgspec
 
 from edge_runtime.events import (
@@ -54,6 +56,11 @@ class Arbiter:
         if begin is None or rank is None:
             return None
         return Episode(begin.at, end.decided, end.at, rank, begin.text)
+
+    def ends(self, conditions: Collection[str], now: int, reason: str) -> list[End]:
+        """An end for all that holds of `conditions`, by name: nothing watches them any more."""
+        held = [b for b in self._held.values() if b.condition.name in conditions]
+        return [End(b.condition, now, now, reason, b.key) for b in held]
 
     def on_time(self, now: int) -> list[Event]:
         """A refractory time is over."""

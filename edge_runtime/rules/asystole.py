@@ -157,6 +157,9 @@ class Asystole(Rule):
             found += self.on_beat(Beat(at, now, None))
         return found
 
+    def retuned(self) -> None:
+        self._arm()
+
     def _text(self) -> str:
         if self.state.flat and not self.state.has_sensor:
             return "Asystole or electrode off"

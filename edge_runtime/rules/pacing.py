@@ -124,6 +124,9 @@ class NotCapturing(_Blindable):
         self._arm()
         return (End(self.condition, now, now, f"every pulse captured for {self._clear_s:g} s"),)
 
+    def retuned(self) -> None:
+        self._arm()
+
     def _due(self, pulse: int) -> int:
         return pulse + self._within + self._known
 

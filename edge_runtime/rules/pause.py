@@ -117,6 +117,10 @@ class Pause(Rule):
             ),
         )
 
+    def retuned(self) -> None:
+        if self.state.peaks and not self.state.active:
+            self._watch()
+
     def _watch(self) -> None:
         """Pass over every interval that is short enough, and wait for the end of the next."""
         peaks = self.state.peaks

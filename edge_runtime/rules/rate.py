@@ -129,9 +129,11 @@ class _RateRule(Rule):
             if beat.rr is None:
                 peaks.clear()
             peaks.append(beat.at)
-        if len(peaks) > self._beats:
-            del peaks[0]
+        del peaks[: -self._beats]
         return peaks
+
+    def retuned(self) -> None:
+        del self.state.peaks[: -self._beats]
 
     def on_hole(self, hole: Hole) -> Findings:
         return self._forget()
@@ -194,6 +196,10 @@ class _SlowRate(_RateRule):
         elif span > self._slow_span and self._slow_intervals(peaks) >= 2:
             return self._found(peaks[0], beat.decided, span)
         return NOTHING
+
+    def retuned(self) -> None:
+        super().retuned()
+        self._arm(self.state.peaks)
 
     def _slow_intervals(self, peaks: list[int]) -> int:
         return sum(b - a > self._slow_rr for a, b in pairwise(peaks))

@@ -146,6 +146,15 @@ class Rule:
         """`deadline` has passed without a fact that moved it. `now` is at or after it."""
         return NOTHING
 
+    @property
+    def conditions(self) -> frozenset[str]:
+        """Names of what it may find; most rules find one condition of their own name."""
+        return frozenset({self.name})
+
+    def retuned(self) -> None:
+        """Its limits are others than those its memory was made with: cut what is too long for
+        them, and set the deadline by them. Changes nothing where the limits are the same."""
+
     def snapshot(self) -> dict[str, Any]:
         """The rule's memory as plain data."""
         return {"state": msgspec.to_builtins(self.state), "deadline": self.deadline}

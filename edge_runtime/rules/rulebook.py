@@ -6,7 +6,10 @@ the rules as well, before the arbiter decides what alarms next. So what comes ou
 facts and on how far the samples have come, never on how they were cut into chunks.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from edge_runtime.events import Event
 from edge_runtime.rules.arbiter import Arbiter
@@ -49,6 +52,12 @@ _HANDLERS: Final = {
 
 
 _ABSENCE: Final = (Silence, Hole)
+_STANDING: Final[tuple[type[LeadsOff | Readability | Battery], ...]] = (
+    LeadsOff,
+    Readability,
+    Battery,
+)
+"""Facts that hold until the next of their kind: told again to a rule that is switched on later."""
 
 
 class RuleBook:
@@ -58,13 +67,18 @@ class RuleBook:
         self, settings: RuleSettings, clock: SignalClock, site: SiteSource | None = None
     ) -> None:
         self.clock = clock
-        self._rules = make_rules(settings, clock)
-        if site is not None:
-            self._rules += (SiteRules(site, clock),)
+        self._site = site
         self._arbiter = Arbiter(clock)
         self._tracer = Tracer(clock)
         self._now = 0
         self._deadline = NEVER
+        self._standing: dict[type, Fact] = {}
+        self._make_rules(settings)
+
+    def _make_rules(self, settings: RuleSettings) -> None:
+        self._rules = make_rules(settings, self.clock)
+        if self._site is not None:
+            self._rules += (SiteRules(self._site, self.clock),)
         self._listeners: dict[type, tuple[Callable[[Any], Findings], ...]] = {
             kind: tuple(
                 getattr(rule, name)
@@ -88,6 +102,8 @@ class RuleBook:
         if fact.decided > self._now and not isinstance(fact, Silence):
             self._now = fact.decided
         self._tracer.see(fact)
+        if isinstance(fact, _STANDING):
+            self._standing[type(fact)] = fact
         for handler in self._listeners[type(fact)]:
             findings = handler(fact)
             if findings:
@@ -109,6 +125,32 @@ class RuleBook:
             self._find_deadline()
         return events
 
+    def change(self, settings: RuleSettings) -> list[Event]:
+        """Other limits from now on. What a rule remembers stays; what was found by one that is
+        switched off ends; one that is switched on begins, and hears what has been so before."""
+        before = {rule.name: rule for rule in self._rules}
+        self._make_rules(settings)
+        events: list[Event] = []
+        for rule in self._rules:
+            old = before.pop(rule.name, None)
+            if old is not None:
+                rule.restore(old.snapshot())
+                rule.retuned()
+            else:
+                events += self._switch_on(rule)
+        gone = {name for rule in before.values() for name in rule.conditions}
+        events += self._apply(self._arbiter.ends(gone, self._now, "the rule was switched off"))
+        self._find_deadline()
+        return events
+
+    def _switch_on(self, rule: Rule) -> list[Event]:
+        rule.begin(self._now)
+        events: list[Event] = []
+        for kind, fact in self._standing.items():
+            again = replace(fact, at=self._now, decided=self._now)
+            events += self._apply(getattr(rule, _HANDLERS[kind])(again))
+        return events
+
     def snapshot(self) -> dict[str, Any]:
         """The memory of all rules and alarms, as plain data."""
         return {
@@ -116,6 +158,9 @@ class RuleBook:
             "rules": {rule.name: rule.snapshot() for rule in self._rules},
             "arbiter": self._arbiter.snapshot(),
             "tracer": self._tracer.snapshot(),
+            "standing": {
+                kind.__name__: msgspec.to_builtins(fact) for kind, fact in self._standing.items()
+            },
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -126,6 +171,10 @@ class RuleBook:
                 rule.restore(snapshot["rules"][rule.name])
         self._arbiter.restore(snapshot["arbiter"])
         self._tracer.restore(snapshot["tracer"])
+        standing = snapshot["standing"]
+        for kind in _STANDING:
+            if kind.__name__ in standing:
+                self._standing[kind] = msgspec.convert(standing[kind.__name__], type=kind)
         self._find_deadline()
 
     def _apply(self, findings: Findings) -> list[Event]:

@@ -70,6 +70,15 @@ class Supraventricular(SequenceRule):
             ),
         }
 
+    @property
+    def conditions(self) -> frozenset[str]:
+        """The run and the tachycardia."""
+        return frozenset(self._conditions)
+
+    def retuned(self) -> None:
+        """Cut what is remembered of the run."""
+        del self.state.run[: -self._settings.svt_beats]
+
     def _see(self, label: Label, rr: int | None) -> Findings:
         state = self.state
         if label.label is not BeatClass.SUPRAVENTRICULAR:

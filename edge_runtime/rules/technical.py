@@ -219,6 +219,10 @@ class Unreadable(Rule):
         state.active = False
         return (End(self.condition, quality.at, quality.decided, "the signal is readable"),)
 
+    def retuned(self) -> None:
+        if self.deadline != NEVER and self.state.since is not None:
+            self.deadline = self.state.since + self._limit
+
     def on_time(self, now: int) -> Findings:
         state = self.state
         self.deadline = NEVER

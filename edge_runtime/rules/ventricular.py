@@ -140,6 +140,13 @@ class Ventricular(Rule):
         reason = f"no ventricular beat for {self._settings.idle_s:g} s"
         return self._end(self.state.last_v, now, reason)
 
+    @property
+    def conditions(self) -> frozenset[str]:
+        return frozenset(self._conditions)
+
+    def retuned(self) -> None:
+        del self.state.recent[: -self._settings.beats]
+
     def _extend(self, label: Label) -> Findings:
         state = self.state
         state.count, state.others, state.last_v = state.count + 1, 0, label.at

@@ -14,10 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from edge_runtime.alarms.desk import AlarmDesk
-from edge_runtime.errors import StoreError
+from edge_runtime.errors import ConfigError, StoreError
 from edge_runtime.event_schema import event_schema
 from edge_runtime.events import SCHEMA_VERSION
 from edge_runtime.publication import utc_text
+from edge_runtime.reload import Reloader
 from edge_runtime.web import metrics
 from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.alarm_actions import alarm_endpoints
@@ -34,11 +35,13 @@ from edge_runtime.web.openapi import openapi
 from edge_runtime.web.roles import Role
 from edge_runtime.web.shapes import (
     Alarms,
+    ChangedKey,
     Credentials,
     Done,
     EventPage,
     ExportOrder,
     Mark,
+    Reloaded,
     SourceStatus,
     Status,
     StoredSessions,
@@ -72,6 +75,7 @@ class Behind:
     logins: Logins
     attempts: AttemptLimit
     desk: AlarmDesk
+    reloader: Reloader | None = None
 
 
 def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
@@ -171,6 +175,15 @@ def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
             refusals=(429,),
         ),
         Endpoint("POST", "/logout", "Log out", api.log_out, Done),
+        Endpoint(
+            "POST",
+            "/reload",
+            "Read the configuration again, as on SIGHUP; with a mistake nothing changes",
+            api.reload,
+            Reloaded,
+            role=Role.ADMINISTER,
+            refusals=(409,),
+        ),
         Endpoint("GET", "/metrics", "For Prometheus", api.metrics, media_type=metrics.MEDIA_TYPE),
         Endpoint(
             "GET",
@@ -298,6 +311,23 @@ class _Api:
         response = answer(Done())
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return response
+
+    async def reload(self, _request: Request) -> Response:
+        reloader = self._behind.reloader
+        if reloader is None:
+            raise RefusedError(409, "this daemon was started without a configuration file")
+        try:
+            changes = await reloader.reload()
+        except ConfigError as error:
+            raise RefusedError(409, str(error)) from error
+        return answer(
+            Reloaded(
+                changes=[
+                    ChangedKey(key=one.key, effect=one.effect.value, text=one.text)
+                    for one in changes
+                ]
+            )
+        )
 
     async def metrics(self, _request: Request) -> Response:
         text = metrics.metrics(self._feed.status(), self._feed.alarms(), self._feed.readers)

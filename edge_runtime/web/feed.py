@@ -73,6 +73,11 @@ class LiveFeed:
         with self._lock:
             self._followed(source).see(item, published, self._now_s())
 
+    def keep(self, sources: Sequence[str]) -> None:
+        """Only these are configured from now on: what was seen of others is forgotten."""
+        with self._lock:
+            self._sources = {name: self._followed(name) for name in sources}
+
     def say(self, source: str, message: str) -> None:
         """A line for a person about a source, or about the store."""
         with self._lock:

@@ -225,6 +225,20 @@ class Done(_Shape, frozen=True, kw_only=True):
     ok: bool = True
 
 
+class ChangedKey(_Shape, frozen=True, kw_only=True):
+    """A key of the configuration that differs from before, and when that takes effect."""
+
+    key: str
+    effect: str
+    text: str
+
+
+class Reloaded(_Shape, frozen=True, kw_only=True):
+    """The configuration was read again and is in force, but for what waits for the next start."""
+
+    changes: list[ChangedKey]
+
+
 class Problem(_Shape, frozen=True, kw_only=True):
     """Why a request was refused, and what to do."""
 

@@ -10,6 +10,7 @@ from typing import Final
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.config import WebConfig
 from edge_runtime.publication import Published
+from edge_runtime.reload import Reloader
 from edge_runtime.threads import InQueue
 from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.api import Behind
@@ -39,6 +40,7 @@ class WebView:
         sources: Sequence[str],
         mark: Callable[[str, UserMark], None],
         desk: AlarmDesk,
+        reloader: Reloader | None = None,
     ) -> None:
         self._settings = settings
         self._directory = directory
@@ -52,7 +54,12 @@ class WebView:
             Logins(now_s),
             AttemptLimit(now_s),
             desk,
+            reloader,
         )
+
+    def keep(self, sources: Sequence[str]) -> None:
+        """Only these are configured from now on, in this order."""
+        self._feed.keep(sources)
 
     def see(self, source: str, item: InQueue, published: Sequence[Published]) -> None:
         """Keep what pages may want to show."""

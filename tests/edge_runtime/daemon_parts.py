@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from edge_runtime.events import Event, UserMarked
 from edge_runtime.publication import Published, Session
+from edge_runtime.rules.settings import RuleSettings
 from edge_runtime.threads import InQueue
 from firmware_bridge.stream import SampleChunk, SampleIndex, StreamItem, StreamOpened, Tick
 from tests.synthetic import chunks, ecg, opened
@@ -35,6 +36,9 @@ class EchoEngine:
 
     def finish(self) -> list[Event]:
         return [UserMarked(at=self.end, decided=self.end, text="end")]
+
+    def change_rules(self, rules: RuleSettings, changes: Sequence[str]) -> list[Event]:
+        return [UserMarked(at=self.end, decided=self.end, text="; ".join(changes))]
 
 
 @dataclass

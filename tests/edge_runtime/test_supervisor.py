@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edge_runtime import supervisor
+from edge_runtime import followers
 from edge_runtime.errors import EdgeRuntimeError, PathError
 from edge_runtime.supervisor import Parts, Supervisor
 from firmware_bridge.driver import Driver
@@ -25,7 +25,7 @@ from tests.edge_runtime.daemon_parts import (
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor.Backoff, "next_s", lambda _self: 0.0)
+    monkeypatch.setattr(followers.Backoff, "next_s", lambda _self: 0.0)
 
 
 def parts(store: ListStore, view: ListView, **drivers: Callable[[], Driver]) -> Parts:
@@ -127,7 +127,7 @@ def test_a_source_that_stays_unreadable_is_told_once_and_closed_each_time() -> N
 def test_a_source_that_was_read_well_in_between_is_told_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(supervisor, "_READ_WELL_S", -1.0)
+    monkeypatch.setattr(followers, "_READ_WELL_S", -1.0)
     store, view = ListStore(), ListView()
     left = [ticking(3), ticking(3), ListDriver(stream("chest", 3))]
     running = Parts({"chest": lambda: left.pop(0)}, refusing(50, times=2), store, (view,))
