@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ from edge_runtime.config import Config, SourceConfig
 from edge_runtime.engine import Engine, EngineSettings
 from edge_runtime.errors import ConfigError
 from edge_runtime.inference.bundle import BundleSet
+from edge_runtime.recording_engine import RecordingEngine
 from edge_runtime.reload import Reloader
 from edge_runtime.rules.requirements import NOT_IN_FORCE
 from edge_runtime.sinks.audible import AlsaSounder
@@ -44,9 +45,7 @@ def build(
 
     Raises ConfigError and StoreError.
     """
-    drivers = {source.name: _driver(source) for source in config.source}
-    sounder = AlsaSounder(config.sound.device) if config.sound.output == "alsa" else None
-    desk = AlarmDesk(config.alarms, config.store.directory / ALARM_STATE_FILE, sounder)
+    desk = _desk(config)
 
     def told(problem: str) -> None:
         if problem:
@@ -57,23 +56,14 @@ def build(
     site = None if config.site_rules.file is None else SiteBook(config.site_rules.file, told)
 
     now = _InForce(config)
+    drivers = {source.name: _driver(source) for source in config.source}
     reloader = None if reread is None else Reloader(config, reread, _driver, now.accept)
     inbox = Inbox()
     if config.web.enabled:
         web = _web_view(config, inbox, desk, reloader)
         now.follow.append(web.keep)
         views = (*views, web)
-    store = Store(
-        config.store.directory,
-        provenance(config, bundles),
-        now.subjects,
-        durability_s=config.store.durability_s,
-        keep_raw=config.store.raw,
-    )
-    for name in store.recovery.sessions:
-        log.warning("session %s was cut off and is now complete and readable", name)
-    for problem in store.recovery.problems:
-        log.error("a session that was cut off could not be finished: %s", problem)
+    store = _store(config, provenance(config, bundles.fingerprint), now.subjects)
     for rule, needs in NOT_IN_FORCE:
         log.info("rule %s is not in force: it needs %s", rule, needs)
 
@@ -86,13 +76,54 @@ def build(
     return Parts(
         drivers=drivers,
         make_engine=make_engine,
-        store=StripStore(store, config.store.directory),
+        store=store,
         views=views,
         desk=desk,
         site=site,
         inbox=inbox,
         reloader=reloader,
     )
+
+
+def build_recording(config: Config, views: tuple[View, ...], why: str) -> Parts:
+    """The parts of a daemon in its safe mode: it keeps the signal, and says `why` no more.
+
+    Raises ConfigError and StoreError.
+    """
+    drivers = {source.name: _driver(source) for source in config.source}
+    subjects = {source.name: source.subject for source in config.source}
+    desk = _desk(config)
+    desk.trouble("safe_mode", why, lasts_s=None)
+    return Parts(
+        drivers=drivers,
+        make_engine=RecordingEngine,
+        store=_store(config, provenance(config, ""), subjects),
+        views=views,
+        desk=desk,
+    )
+
+
+def _desk(config: Config) -> AlarmDesk:
+    sounder = AlsaSounder(config.sound.device) if config.sound.output == "alsa" else None
+    return AlarmDesk(config.alarms, config.store.directory / ALARM_STATE_FILE, sounder)
+
+
+def _store(
+    config: Config, provenance: Provenance, subjects: Mapping[str, str | None]
+) -> StripStore:
+    """The store, once what the last run left open is finished. Raises StoreError."""
+    store = Store(
+        config.store.directory,
+        provenance,
+        subjects,
+        durability_s=config.store.durability_s,
+        keep_raw=config.store.raw,
+    )
+    for name in store.recovery.sessions:
+        log.warning("session %s was cut off and is now complete and readable", name)
+    for problem in store.recovery.problems:
+        log.error("a session that was cut off could not be finished: %s", problem)
+    return StripStore(store, config.store.directory)
 
 
 class _InForce:
@@ -141,10 +172,11 @@ def engine_settings(config: Config, lead: str | int, leads: int = 2) -> EngineSe
     )
 
 
-def provenance(config: Config, bundles: BundleSet) -> Provenance:
-    """What a session was made with, as hashes that tell two set-ups apart."""
+def provenance(config: Config, bundle_set: str) -> Provenance:
+    """What a session was made with, as hashes that tell two set-ups apart; `bundle_set` is its
+    fingerprint, empty in safe mode."""
     return Provenance(
-        bundle_set=bundles.fingerprint,
+        bundle_set=bundle_set,
         configuration=_hash(config),
         rules=_hash(config.rules),
     )

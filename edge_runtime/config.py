@@ -20,6 +20,7 @@ from edge_runtime.config_problems import make_converter, problems
 from edge_runtime.errors import ConfigError
 from edge_runtime.rules.bounds import bounded, check_bounds
 from edge_runtime.rules.settings import RuleSettings
+from edge_runtime.start_log import SafeModeConfig
 from firmware_bridge.errors import UsageError
 from firmware_bridge.known_devices import FILE_NAME, KnownDevice, read_known
 
@@ -154,6 +155,7 @@ class Config:
     store: StoreConfig = field(default_factory=StoreConfig)
     bundles: BundleConfig = field(default_factory=BundleConfig)
     web: WebConfig = field(default_factory=WebConfig)
+    safe_mode: SafeModeConfig = field(default_factory=SafeModeConfig)
 
     def __post_init__(self) -> None:
         names = [source.name for source in self.source]

@@ -12,14 +12,13 @@ from typing import Any, Final, assert_never
 
 import msgspec
 
-from edge_runtime.engine_stages import Classifier, Path
+from edge_runtime.engine_stages import Classifier, Path, source_opened
 from edge_runtime.errors import PathError
 from edge_runtime.events import (
     DeviceReported,
     Event,
     LinkStateChanged,
     Notice,
-    SourceOpened,
     UserMarked,
 )
 from edge_runtime.inference.beats import BeatClassifier
@@ -241,18 +240,7 @@ class Engine:
     def _take_opened(self, opened: StreamOpened) -> list[Event]:
         if opened.signals != self._opened.signals:
             raise PathError(f"source {opened.source} changed its signals; open a new engine for it")
-        return [
-            SourceOpened(
-                at=0,
-                decided=self._decided,
-                source=opened.source,
-                family=opened.family,
-                model=opened.model,
-                firmware=opened.firmware,
-                rate_hz=float(self._signal.rate_hz),
-                leads=list(self._signal.leads),
-            )
-        ]
+        return [source_opened(opened, self._decided)]
 
     def _take_samples(self, chunk: SampleChunk) -> list[Event]:
         if chunk.signal != self._signal.id or not len(chunk.samples):

@@ -1,4 +1,4 @@
-"""What the engine needs of its stages."""
+"""What the engine needs of its stages, and what every engine says first."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -6,9 +6,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_runtime.events import SourceOpened
 from edge_runtime.signal.history import BeatBlock
 from edge_runtime.signal.observations import CompanionBeats, Observation
-from firmware_bridge.stream import StreamItem
+from edge_runtime.signal.reference import reference_of
+from firmware_bridge.stream import StreamItem, StreamOpened
 
 
 class Path(Protocol):
@@ -57,3 +59,18 @@ class Classifier(Protocol):
 
     def restore(self, state: Any) -> None:
         """The inverse of `snapshot`."""
+
+
+def source_opened(opened: StreamOpened, decided: int) -> SourceOpened:
+    """The event that a stream begins with."""
+    signal = reference_of(opened)
+    return SourceOpened(
+        at=0,
+        decided=decided,
+        source=opened.source,
+        family=opened.family,
+        model=opened.model,
+        firmware=opened.firmware,
+        rate_hz=float(signal.rate_hz),
+        leads=list(signal.leads),
+    )

@@ -85,19 +85,25 @@ class Parts:
 class Supervisor:
     """Runs `parts` until SIGINT, SIGTERM, the end of all sources, or the failure of a thread.
 
-    SIGHUP reads the configuration again, where there is one.
+    SIGHUP reads the configuration again, where there is one. With `again_after_s` (the safe mode)
+    it ends after so long, or on SIGHUP, to be followed by another run.
     """
 
     parts: Parts
     duration_s: float | None = None
+    again_after_s: float | None = None
     _failure: tuple[str, BaseException] | None = None
     _loop_progress: int = 0
+    _again: bool = False
     _over: asyncio.Event = field(default_factory=asyncio.Event)
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _reloads: set["asyncio.Task[None]"] = field(default_factory=set)
 
-    async def run(self) -> None:
-        """Monitor. Raises EdgeRuntimeError when a thread died; all else was stopped in order."""
+    async def run(self) -> bool:
+        """Monitor; True when another run is to follow.
+
+        Raises EdgeRuntimeError when a thread died; all else was stopped in order.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._over.set)
@@ -132,10 +138,16 @@ class Supervisor:
             followers.begin(name, make)
         watch = self._task("watchdog", self._watch(engine, writer))
         self._take_reloads(followers, engine)
+        if self.again_after_s is not None:
+            loop.add_signal_handler(signal.SIGHUP, self._end_for_another)
+            loop.call_later(self.again_after_s, self._end_for_another)
         notify("READY=1")
         await self._until_over(followers)
 
-        notify("STOPPING=1")
+        if self._again:
+            notify_reloading()
+        else:
+            notify("STOPPING=1")
         await _cancelled([watch, *self._reloads])
         await followers.end_all()
         engine.stop()
@@ -147,6 +159,11 @@ class Supervisor:
         if self._failure is not None:
             name, error = self._failure
             raise EdgeRuntimeError(f"{name} failed: {error!r}") from error
+        return self._again
+
+    def _end_for_another(self) -> None:
+        self._again = True
+        self._over.set()
 
     def _task(self, name: str, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """`work` as a task that does not fail in silence: the daemon stops and says so."""

@@ -20,9 +20,12 @@ from edge_runtime.cli.options import (
 )
 from edge_runtime.cli.views import JsonView, LogView, SummaryView
 from edge_runtime.config import Config
-from edge_runtime.errors import ConfigError
+from edge_runtime.errors import ConfigError, StoreError
 from edge_runtime.inference.bundle import load_bundle_set
-from edge_runtime.supervisor import Supervisor, View
+from edge_runtime.start_log import StartLog, SteadyView
+from edge_runtime.supervisor import Parts, Supervisor, View
+
+log = logging.getLogger(__name__)
 
 
 @click.command("run")
@@ -83,7 +86,6 @@ def monitor(
     faulthandler.enable()  # a watchdog's SIGABRT then shows where each thread hung
     if view == "auto":
         view = "terminal" if sys.stdout.isatty() else "log"
-    bundles = load_bundle_set(loaded.bundles.directory)
     summary = SummaryView()
     if view == "terminal":
         _log_to_file(loaded.store.directory / "edge-runtime.log")
@@ -92,8 +94,11 @@ def monitor(
         if view == "json"
         else _view_for_people(view, banner)
     )
-    parts = assembly.build(loaded, bundles, (shown, summary), reread)
-    asyncio.run(Supervisor(parts, duration_s).run())
+    views = (shown, summary)
+    if reread is None:
+        asyncio.run(Supervisor(_usual_parts(loaded, views, None), duration_s).run())
+    else:
+        _run_counted(loaded, views, duration_s, reread)
     summaries = list(summary.summaries.values())
     if isinstance(shown, JsonView):
         shown.close({"summary": [one.as_dict() for one in summaries]})
@@ -102,6 +107,60 @@ def monitor(
         for one in summaries:
             click.echo("\n".join(one.lines()), err=view == "log")
         click.echo(f"stored in {loaded.store.directory}", err=view == "log")
+
+
+def _usual_parts(
+    loaded: Config, views: tuple[View, ...], reread: Callable[[], Config] | None
+) -> Parts:
+    return assembly.build(loaded, load_bundle_set(loaded.bundles.directory), views, reread)
+
+
+def _run_counted(
+    loaded: Config, views: tuple[View, ...], duration_s: float | None, reread: Callable[[], Config]
+) -> None:
+    """Run as a service does: a crash loop ends in the safe mode, and that in another try."""
+    starts = StartLog(loaded.store.directory, loaded.safe_mode)
+    try:
+        crashes = starts.begin()
+        if crashes:
+            if not asyncio.run(_recording_only(loaded, views, duration_s, crashes).run()):
+                return starts.ended()
+            starts.leave_safe_mode()
+            loaded = _reread_or_same(loaded, reread)
+        steady = SteadyView(starts, 60 * loaded.safe_mode.stable_minutes)
+        parts = _usual_parts(loaded, (*views, steady), reread)
+        asyncio.run(Supervisor(parts, duration_s).run())
+    except (ConfigError, StoreError, KeyboardInterrupt):
+        starts.ended()  # a person stopped it, or has to change something: no crash
+        raise
+    return starts.ended()
+
+
+def _recording_only(
+    loaded: Config, views: tuple[View, ...], duration_s: float | None, crashes: int
+) -> Supervisor:
+    """The safe mode, with its words said wherever somebody looks."""
+    minutes = loaded.safe_mode.stable_minutes
+    why = (
+        f"SAFE MODE, NOT MONITORING: the daemon ended {crashes} times without being told to; it "
+        f"only records now, and tries again in {minutes:g} min or on SIGHUP (systemctl reload "
+        "ecg-edge); the log says what it died of"
+    )
+    log.error("%s", why)
+    parts = assembly.build_recording(loaded, views, why)
+    for name in parts.drivers:
+        for view in views:
+            view.say(name, why)
+    return Supervisor(parts, duration_s, again_after_s=60 * minutes)
+
+
+def _reread_or_same(loaded: Config, reread: Callable[[], Config]) -> Config:
+    """The configuration as somebody may have mended it by now."""
+    try:
+        return reread()
+    except ConfigError as error:
+        log.error("configuration: %s; the one loaded before stays in force", error)
+        return loaded
 
 
 def _view_for_people(view: str, banner: tuple[str, ...]) -> View:

@@ -7,7 +7,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,15 @@ class Program:
             )
         assert come, f"no {word!r} within {timeout_s} s: {self.lines[-3:]} {self.errors}"
         assert sum(word in line for line in self.lines) >= n, self.errors
+
+    def wait_until(self, holds: Callable[[], bool], timeout_s: float = 60) -> None:
+        """Until something outside the program has become so, while it runs."""
+        until = time.monotonic() + timeout_s
+        while not holds():
+            assert time.monotonic() < until, f"not within {timeout_s} s: {self.errors}"
+            assert self.process.poll() is None, self.errors
+            with self._changed:
+                self._changed.wait(0.05)
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
