@@ -42,7 +42,7 @@ class SourceConfig:
     name: str = "sensor"
     driver: Literal["serial", "ble"] = "serial"
     baud: int = bounded(921_600, 1200, 12_000_000)
-    family: Literal["auto", "polar", "movesense", "heart-rate"] = "auto"
+    family: Literal["auto", "ecg-edge", "polar", "movesense", "heart-rate"] = "auto"
     serial: str | None = None
     rate_hz: int = bounded(0, 0, 1000)
     adapter: str | None = None

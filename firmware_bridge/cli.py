@@ -48,8 +48,9 @@ flash_commands.register(main)
     type=click.Choice(["sensor", *BLE_DEVICES]),
     default="sensor",
     show_default=True,
-    help="sensor: this project's own, on a serial port. h10 (Polar), movesense, strap (heart rate "
-    "and RR only): a strap over Bluetooth, on a bus of its own.",
+    help="sensor: this project's own, on a serial port; ble-sensor: the same over Bluetooth. h10 "
+    "(Polar), movesense, strap (heart rate and RR only). What is over Bluetooth is on a bus of its "
+    "own.",
 )
 @click.option(
     "--bus",
@@ -199,9 +200,11 @@ def simulate(
     try:
         faults = Faults(drop, duplicate, bit_flip, stalls, unplugs)
         if device in BLE_DEVICES:
+            # A strap has rates of its own, and makes them of the recording's.
+            own_rate = Fraction(rate) if device == "ble-sensor" else None
             emulate(
                 Options(device, count, clock_ppm, reboots, seed, speed),
-                play_on_pty.choose(record, scenario_name, None, leads, faults),
+                play_on_pty.choose(record, scenario_name, own_rate, leads, faults),
                 bus,
                 duration_s=duration_s,
                 with_parent=with_parent,

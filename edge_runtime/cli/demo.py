@@ -34,7 +34,8 @@ from firmware_bridge.simulator.ble_options import BLE_DEVICES
     type=click.Choice(["sensor", *BLE_DEVICES]),
     default="sensor",
     show_default=True,
-    help="sensor: a 500 Hz sensor on a serial port. h10, movesense, strap: a strap over Bluetooth.",
+    help="sensor: a 500 Hz sensor on a serial port; ble-sensor: the same over Bluetooth. h10, "
+    "movesense, strap: a strap over Bluetooth.",
 )
 @click.option(
     "--store",

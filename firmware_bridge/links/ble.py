@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from firmware_bridge.errors import BridgeError, LinkError, ProtocolError
-from firmware_bridge.links.gatt import Connection, Line, Radio, device_information
+from firmware_bridge.links.gatt import Connection, Line, Radio, Wanted, device_information
 from firmware_bridge.links.reconnect import Backoff
-from firmware_bridge.links.strap_families import FAMILIES, Conversation, Wanted, family_of
+from firmware_bridge.links.strap_families import FAMILIES, Conversation, family_of
 from firmware_bridge.stream import StreamItem
 
 _POLL_S: Final = 0.25

@@ -23,7 +23,7 @@ from dbus_fast.errors import DBusError
 from firmware_bridge.errors import LinkError
 from firmware_bridge.links.device_lock import DeviceLock
 from firmware_bridge.links.gatt import Notified
-from firmware_bridge.straps import heart_rate, movesense_gsp, polar_pmd
+from firmware_bridge.straps import heart_rate, movesense_gsp, own_service, polar_pmd
 
 NOT_SEEN: Final = (
     "not seen: moisten and wear the strap, come nearer, or close the phone or watch app that holds "
@@ -37,7 +37,12 @@ _SEEN_WITHIN_S: Final = 10.0
 """Straps advertise at least every two seconds; BlueZ reports a device a few seconds later."""
 _TURNS: Final = 4
 _CONNECTED_WITHIN_S: Final = 10.0
-_SERVICES: Final = (heart_rate.SERVICE, polar_pmd.SERVICE, movesense_gsp.SERVICE)
+_SERVICES: Final = (
+    own_service.SERVICE,
+    heart_rate.SERVICE,
+    polar_pmd.SERVICE,
+    movesense_gsp.SERVICE,
+)
 _ERRORS: Final = (
     *(BleakError, DBusError, OSError, EOFError, TimeoutError),
     # What bleak and dbus-fast let escape when a device or bluetoothd vanishes during a call.

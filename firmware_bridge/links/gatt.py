@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from firmware_bridge.errors import LinkError
@@ -19,6 +20,14 @@ _INFORMATION: Final = {
 
 Notified = Callable[[str, bytes], None]
 """Called with a characteristic's UUID (lower case, 128 bits) and the value it notified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a person chose. `rate_hz` None: the family's own choice."""
+
+    source: str
+    rate_hz: int | None = None
 
 
 class Connection(Protocol):

@@ -7,13 +7,13 @@ the `Line` it is given.
 # ruff: noqa: D102 - the methods' contract is written once, at `Conversation`.
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Protocol, TypeVar
 
 from firmware_bridge.errors import LinkError, ProtocolError, UsageError
-from firmware_bridge.links.gatt import Line
-from firmware_bridge.straps import heart_rate, movesense_gsp, polar_pmd
+from firmware_bridge.links.gatt import Line, Wanted
+from firmware_bridge.links.own_sensor import OwnSensor
+from firmware_bridge.straps import heart_rate, movesense_gsp, own_service, polar_pmd
 from firmware_bridge.straps.session import (
     DeviceInfo,
     EcgForm,
@@ -64,14 +64,6 @@ class Conversation(Protocol):
     def link_lost(self, host_ns: int, reason: str) -> list[StreamItem]:
         """As of `StrapSession`."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a person chose. `rate_hz` None: the family's own choice."""
-
-    source: str
-    rate_hz: int | None = None
 
 
 class _Strap:
@@ -280,6 +272,7 @@ class HeartRateStrap(_Strap):
 
 
 FAMILIES: Final[dict[str, Callable[[Wanted], Conversation]]] = {
+    "ecg-edge": OwnSensor,
     "polar": PolarStrap,
     "movesense": MovesenseStrap,
     "heart-rate": HeartRateStrap,
@@ -290,6 +283,7 @@ FAMILIES: Final[dict[str, Callable[[Wanted], Conversation]]] = {
 def family_of(characteristics: frozenset[str]) -> str:
     """The family of a device with these characteristics. Raises UsageError."""
     signs = {
+        "ecg-edge": own_service.DATA,
         "polar": polar_pmd.DATA,
         "movesense": movesense_gsp.DATA,
         "heart-rate": heart_rate.MEASUREMENT,

@@ -11,7 +11,7 @@ from firmware_bridge.errors import UsageError
 if TYPE_CHECKING:
     from firmware_bridge.simulator.scenarios import Play
 
-BLE_DEVICES: Final = ("h10", "movesense", "strap")
+BLE_DEVICES: Final = ("h10", "movesense", "strap", "ble-sensor")
 """Straps that can be emulated; keys of `simulator.ble.catalogue.STRAPS`."""
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from firmware_bridge.simulator.ble.movesense import EmulatedMovesense
+from firmware_bridge.simulator.ble.own_sensor import EmulatedSensor
 from firmware_bridge.simulator.ble.polar_h10 import EmulatedH10
 from firmware_bridge.simulator.ble.strap import EmulatedStrap, Identity
 
@@ -27,5 +28,9 @@ STRAPS: Final[dict[str, tuple[type[EmulatedStrap], Identity]]] = {
     "strap": (
         EmulatedStrap,
         Identity("C4:A1:B2:C3:D4:E7", "HR strap 7", "Nobody", "HRS-1", "S-0007", 64),
+    ),
+    "ble-sensor": (
+        EmulatedSensor,
+        Identity("C4:A1:B2:C3:D4:E8", "ecg-edge 1", "ecg-edge", "BLE sensor", "SIM-0001", 247),
     ),
 }

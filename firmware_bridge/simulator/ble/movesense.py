@@ -43,7 +43,7 @@ class EmulatedMovesense(EmulatedStrap):
         self._data = Characteristic(
             movesense_gsp.DATA, Characteristic.Properties.NOTIFY, Characteristic.READABLE, b""
         )
-        return [Service(movesense_gsp.SERVICE, [command, self._data])]
+        return [*super()._services(), Service(movesense_gsp.SERVICE, [command, self._data])]
 
     def _rebooted(self) -> None:
         self._zero_s = self._elapsed_s()

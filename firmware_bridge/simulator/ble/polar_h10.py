@@ -47,7 +47,7 @@ class EmulatedH10(EmulatedStrap):
         self._data = Characteristic(
             polar_pmd.DATA, Characteristic.Properties.NOTIFY, Characteristic.READABLE, b""
         )
-        return [Service(polar_pmd.SERVICE, [self._control, self._data])]
+        return [*super()._services(), Service(polar_pmd.SERVICE, [self._control, self._data])]
 
     def _rebooted(self) -> None:
         self._zero_ns = _EPOCH_AFTER_POWER_LOSS_NS - int(self._elapsed_s() * _NS)

@@ -10,7 +10,7 @@ import random
 import struct
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from bumble import hci
@@ -25,7 +25,6 @@ _READABLE: Final = Characteristic.READABLE
 _READ: Final = Characteristic.Properties.READ
 _NOTIFY: Final = Characteristic.Properties.NOTIFY
 _ADVERTISE_MS: Final = 100
-_BATTERY_PERCENT: Final = 87
 _STEP_S: Final = 0.05
 _REBOOT_S: Final = 2.0
 _HELD_PACKETS: Final = 32
@@ -33,6 +32,11 @@ _HELD_PACKETS: Final = 32
 _RR_PER_SECOND: Final = 1024
 _MOST_RR: Final = 0xFFFF
 _SUPERVISION_TIMEOUT: Final = 0x08
+_SERVICE_LISTS: Final = {
+    2: AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS,
+    16: AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS,
+}
+"""By the length of the UUID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ class EmulatedStrap:
 
     Times of `faults` and `reboots` count from `start`.
     """
+
+    _ADVERTISED: ClassVar[UUID] = UUID("180D")
+    _BATTERY_PERCENT: ClassVar[int] = 87
 
     def __init__(
         self,
@@ -77,7 +84,7 @@ class EmulatedStrap:
         self._held: list[tuple[Connection, Characteristic[bytes], bytes]] = []
         self._measurement = Characteristic("2A37", _NOTIFY, _READABLE, b"")
         self._battery = Characteristic(
-            "2A19", _READ | _NOTIFY, _READABLE, bytes((_BATTERY_PERCENT,))
+            "2A19", _READ | _NOTIFY, _READABLE, bytes((self._BATTERY_PERCENT,))
         )
         device.gatt_server.max_mtu = identity.mtu
         device.add_services([*self._common_services(), *self._services()])
@@ -99,7 +106,12 @@ class EmulatedStrap:
 
     def _services(self) -> list[Service]:
         """Those of the family."""
-        return []
+        position = Characteristic("2A38", _READ, _READABLE, b"\x01")
+        return [Service("180D", [self._measurement, position])]
+
+    async def _attend(self, connection: Connection) -> None:
+        """What it does by itself while it is connected."""
+        await self._report_heart_rate(connection)
 
     def _rebooted(self) -> None:
         """The strap's clock begins anew."""
@@ -110,7 +122,6 @@ class EmulatedStrap:
 
         identity = self._identity
         return [
-            Service("180D", [self._measurement, Characteristic("2A38", _READ, _READABLE, b"\x01")]),
             Service("180F", [self._battery]),
             Service(
                 "180A",
@@ -128,13 +139,11 @@ class EmulatedStrap:
     async def _advertise(self) -> None:
         # bumble's controller answers scan requests with the advertising data again, so the name
         # goes into these.
+        service = bytes(self._ADVERTISED)
         data = AdvertisingData(
             [
                 (AdvertisingData.FLAGS, b"\x06"),
-                (
-                    AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS,
-                    bytes(UUID("180D")),
-                ),
+                (_SERVICE_LISTS[len(service)], service),
                 (AdvertisingData.COMPLETE_LOCAL_NAME, self._identity.name.encode()),
             ]
         )
@@ -147,7 +156,7 @@ class EmulatedStrap:
 
     def _connected(self, connection: Connection) -> None:
         connection.on("disconnection", lambda _reason: self._end_streaming())
-        self._run(self._report_heart_rate(connection))
+        self._run(self._attend(connection))
 
     async def _live(self) -> None:
         """Leave and come back as the faults say."""

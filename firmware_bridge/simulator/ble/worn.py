@@ -22,7 +22,8 @@ class Worn:
     """`recording` on a wearer. `clock_ppm` is the error of the strap's sampling clock."""
 
     def __init__(self, recording: Recording, clock_ppm: float = 0.0) -> None:
-        self._recording = recording
+        self.recording = recording
+        self.clock_ppm = clock_ppm
         self._pace = 1 + clock_ppm / 1e6
         self._duration_s = recording.duration_s
         self._beats_s = r_peaks_s(recording)
@@ -37,7 +38,7 @@ class Worn:
 
     def millivolts(self, rate_hz: int, first: int, n: int) -> NDArray[np.float32]:
         """Samples `first` to `first + n` of lead 0."""
-        signal = _signal(self._recording, rate_hz)
+        signal = _signal(self.recording, rate_hz)
         return signal[np.arange(first, first + n) % len(signal)]
 
     def beats_s(self, after_s: float, until_s: float) -> list[float]:
@@ -49,8 +50,8 @@ class Worn:
 
     def has_contact(self, at_s: float) -> bool:
         """The recording's electrodes are on at `at_s`."""
-        at = int(at_s % self._duration_s * self._recording.rate_hz)
-        return not any(first <= at < end for first, end, _ in self._recording.leads_off)
+        at = int(at_s % self._duration_s * self.recording.rate_hz)
+        return not any(first <= at < end for first, end, _ in self.recording.leads_off)
 
 
 @lru_cache(maxsize=4)

@@ -14,8 +14,10 @@ from firmware_bridge.links import bleak_radio
 from firmware_bridge.links.ble import BleSensor
 from firmware_bridge.links.bleak_radio import BleakRadio
 from firmware_bridge.links.device_lock import DeviceLock
+from firmware_bridge.protocol import MessageType
 from firmware_bridge.simulator.ble.catalogue import STRAPS
 from firmware_bridge.simulator.faults import Faults
+from firmware_bridge.straps import own_service
 from firmware_bridge.stream import (
     DeviceStatus,
     Gap,
@@ -25,7 +27,7 @@ from firmware_bridge.stream import (
     StreamItem,
     StreamOpened,
 )
-from tests.firmware_bridge.simulated import missing, of
+from tests.firmware_bridge.simulated import misplaced, missing, numbered, of
 from tests.firmware_bridge.simulator.on_the_air import (
     bluez,
     needs_dbus,
@@ -35,6 +37,8 @@ from tests.firmware_bridge.simulator.on_the_air import (
 )
 
 pytestmark = needs_dbus
+
+IDENTIFY, START, STOP = MessageType.IDENTIFY, MessageType.START, MessageType.STOP
 
 
 async def listen(
@@ -50,6 +54,12 @@ async def listen(
             if enough(items):
                 return items
     raise AssertionError("the stream ended")
+
+
+def reached(items: list[StreamItem]) -> int:
+    """Index of the end of what has come."""
+    chunks = of(items, SampleChunk)
+    return chunks[-1].end if chunks else 0
 
 
 def n_chunks(n: int) -> Callable[[list[StreamItem]], bool]:
@@ -85,6 +95,44 @@ def test_movesense_at_its_highest_rate_in_split_packets() -> None:
     items = on_the_air(work)
     assert of(items, StreamOpened)[0].reference.rate_hz == 512
     assert missing(items) == 0
+
+
+def test_the_own_sensor_sends_eight_leads_at_500_hz_and_loses_none() -> None:
+    leads = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+
+    async def work() -> tuple[list[StreamItem], list[bytes]]:
+        async with worn_strap("ble-sensor", recording=numbered(leads)) as strap:
+            seen = await BleakRadio().scan(0.5)
+            assert [one.name for one in seen] == ["ecg-edge 1"]
+            items = await listen("ble-sensor", lambda got: reached(got) >= 1500)
+            return items, strap.commands
+
+    items, commands = on_the_air(work)
+    signal = of(items, StreamOpened)[0].reference
+    assert (signal.rate_hz, signal.leads) == (500, leads)
+    assert (missing(items), misplaced(items)) == (0, 0)
+    assert commands == [own_service.command(kind) for kind in (IDENTIFY, START, STOP)]
+
+
+def test_the_own_sensor_over_a_bad_link_and_a_reboot_is_samples_and_marked_gaps() -> None:
+    faults = Faults(drop=0.05, duplicate=0.1, unplugs=((2.0, 0.5),))
+
+    async def work() -> list[StreamItem]:
+        recording = numbered()
+        async with worn_strap("ble-sensor", faults, (6.0,), recording=recording):
+            return await listen(
+                "ble-sensor", lambda got: [c.up for c in of(got, LinkChanged)] == [False, True] * 2
+                and isinstance(got[-1], SampleChunk)
+            )  # fmt: skip
+
+    items = on_the_air(work)
+    inexact = [gap for gap in of(items, Gap) if not gap.exact]
+    # Only the reboot began a new count; all the rest was counted.
+    assert len(inexact) == 1
+    assert inexact[0].n_missing / 500 == pytest.approx(2.5, abs=1.5)
+    before = items[: items.index(inexact[0])]
+    assert missing(before) > 250
+    assert misplaced(before) == 0
 
 
 def test_a_heart_rate_strap_tells_rr() -> None:

@@ -68,10 +68,14 @@ async def bluez(*, powered: bool = True) -> AsyncIterator[LocalLink]:
 
 @asynccontextmanager
 async def worn_strap(
-    device: str, faults: Faults | None = None, reboots: tuple[float, ...] = (), ppm: float = 0.0
+    device: str,
+    faults: Faults | None = None,
+    reboots: tuple[float, ...] = (),
+    ppm: float = 0.0,
+    recording: Recording | None = None,
 ) -> AsyncIterator[EmulatedStrap]:
     """One strap, and the service that sees it."""
-    async with bluez() as link, wearing(link, device, faults, reboots, ppm) as strap:
+    async with bluez() as link, wearing(link, device, faults, reboots, ppm, recording) as strap:
         yield strap
 
 
@@ -82,11 +86,12 @@ async def wearing(
     faults: Faults | None = None,
     reboots: tuple[float, ...] = (),
     ppm: float = 0.0,
+    recording: Recording | None = None,
 ) -> AsyncIterator[EmulatedStrap]:
     """One strap within reach of whoever is on the link."""
     kind, identity = STRAPS[device]
     radio = radio_device(link, identity.address, identity.name)
-    strap = kind(radio, identity, Worn(heart(), ppm), faults or Faults(), reboots)
+    strap = kind(radio, identity, Worn(recording or heart(), ppm), faults or Faults(), reboots)
     await strap.start()
     try:
         yield strap
