@@ -24,6 +24,11 @@ _json = click.option("--json", "as_json", is_flag=True, help="JSON on standard o
 adapter_option = click.option(
     "--adapter", help="BlueZ's name of the adapter, as hci1; else its default."
 )
+passkey_option = click.option(
+    "--passkey-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file with the sensor's passkey; else it is asked for on the terminal.",
+)
 _known = click.option(
     "--file",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -79,19 +84,29 @@ def info(address: str, adapter: str | None, as_json: bool) -> None:
 @click.argument("address")
 @click.option("--name", default="strap", show_default=True, help="What to call it.")
 @_known
+@passkey_option
 @adapter_option
 @_json
-def pair(address: str, name: str, file: Path, adapter: str | None, as_json: bool) -> None:
-    """Remember the strap at ADDRESS and pin its serial: another that answers there is refused.
+def pair(
+    address: str,
+    name: str,
+    file: Path,
+    passkey_file: Path | None,
+    adapter: str | None,
+    as_json: bool,
+) -> None:
+    """Bond with the strap at ADDRESS where it can, remember it, and pin its serial.
 
-    Owners of a strap use `edge-runtime pair`, which also finds it.
+    Another device that answers there is refused from then on. A sensor of this project's own asks
+    for its passkey. Owners of a strap use `edge-runtime pair`, which also finds it.
     """
     with _exit_status():
-        from firmware_bridge.links import pairing  # noqa: PLC0415 - bleak only when needed
+        from firmware_bridge.links import pairing, passkeys  # noqa: PLC0415 - bleak when needed
 
-        device = known_device(name, pairing.examine(address, adapter))
+        examined = pairing.pair(address, passkeys.person(passkey_file), adapter)
+        device = known_device(name, examined)
         remember(file, device)
-    _print(asdict(device), as_json)
+    _print(asdict(device) | {"bonded": examined.bonded}, as_json)
 
 
 @click.command("list")

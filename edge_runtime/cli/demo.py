@@ -83,6 +83,7 @@ def command(
             if device in BLE_DEVICES:
                 os.environ["DBUS_SYSTEM_BUS_ADDRESS"] = described["bus"]
                 source |= {"driver": "ble", "port": described["addresses"][0]}
+                _bond(described)
             table: dict[str, Any] = {"source": [source], "store": {"directory": str(store)}}
             if port is not None:
                 table["web"] = {"enabled": True, "port": port}
@@ -93,6 +94,14 @@ def command(
                 banner = (title, f" the page: {loaded.web.address} ", *_notes(described))
             shown = "json" if as_json else view
             monitor(loaded, shown, banner, duration_s, ends_with_reader=True)
+
+
+def _bond(described: dict[str, Any]) -> None:
+    """With a sensor that has a passkey. Raises LinkError."""
+    if described["passkey"] is not None:
+        from firmware_bridge.links import pairing, passkeys  # noqa: PLC0415 - bleak when needed
+
+        pairing.pair(described["addresses"][0], passkeys.Known(described["passkey"]))
 
 
 def _notes(described: dict[str, Any]) -> Iterator[str]:

@@ -12,7 +12,12 @@ from edge_runtime.cli.options import config_option, set_option
 from edge_runtime.errors import ConfigError
 from firmware_bridge.errors import UsageError
 from firmware_bridge.known_devices import FILE_NAME, remember
-from firmware_bridge.strap_commands import NONE_SEEN, adapter_option, known_device
+from firmware_bridge.strap_commands import (
+    NONE_SEEN,
+    adapter_option,
+    known_device,
+    passkey_option,
+)
 
 
 @click.command("pair")
@@ -26,6 +31,7 @@ from firmware_bridge.strap_commands import NONE_SEEN, adapter_option, known_devi
     show_default=True,
     help="How long to look for straps when no ADDRESS is given.",
 )
+@passkey_option
 @adapter_option
 @config_option
 @set_option
@@ -34,6 +40,7 @@ def command(
     address: str | None,
     name: str,
     seconds: float,
+    passkey_file: Path | None,
     adapter: str | None,
     file: Path | None,
     settings: tuple[str, ...],
@@ -45,15 +52,16 @@ def command(
     are near, their addresses are listed: name yours as ADDRESS.
 
     What is written, a file beside the recordings (devices.toml in `store.directory`), is all that
-    `edge-runtime run` needs. The strap's serial is pinned: another one is refused. A strap paired
-    under the name of an older one takes its place. `edge-runtime devices` lists them.
+    `edge-runtime run` needs. The strap's serial is pinned: another one is refused. Of a sensor that
+    has a passkey it is asked for, and the link is encrypted. A strap paired under the name of an
+    older one takes its place. `edge-runtime devices` lists them.
     """
     with exit_status():
         loaded, _ = config.load(file, settings)
         if any(s.name == name and s.driver != "ble" for s in loaded.source):
             raise UsageError(f"a source of the configuration is called {name!r}; give --name")
         try:
-            from firmware_bridge.links import pairing  # noqa: PLC0415 - bleak only when needed
+            from firmware_bridge.links import pairing, passkeys  # noqa: PLC0415 - bleak when needed
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"{error.name} is missing; straps need Bluetooth: pip install 'ecg-edge[ble]'"
@@ -63,11 +71,12 @@ def command(
             if len(seen) != 1:
                 raise UsageError(_choice([(one.address, one.name) for one in seen]))
             address = seen[0].address
-        device = known_device(name, pairing.examine(address, adapter))
+        examined = pairing.pair(address, passkeys.person(passkey_file), adapter)
+        device = known_device(name, examined)
         known = loaded.store.directory / FILE_NAME
         remember(known, device)
     if as_json:
-        click.echo(json.dumps(asdict(device) | {"file": str(known)}))
+        click.echo(json.dumps(asdict(device) | {"bonded": examined.bonded, "file": str(known)}))
         return
     click.echo(f"{device.name}: {device.model or device.family} {device.serial}".rstrip())
     click.echo(f"remembered in {known}; `edge-runtime run` reads it from now on", err=True)

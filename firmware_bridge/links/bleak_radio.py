@@ -1,4 +1,4 @@
-"""bleak as the radio: BlueZ's devices, and its troubles in words that say what to do."""
+"""bleak as the radio: BlueZ's devices."""
 
 import asyncio
 import os
@@ -11,27 +11,12 @@ from bleak import BleakAdapter, BleakClient, BleakScanner
 from bleak.args.bluez import BlueZAdapterArgs, BlueZScannerArgs
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
-from bleak.exc import (
-    BleakBluetoothNotAvailableError,
-    BleakBluetoothNotAvailableReason,
-    BleakDBusError,
-    BleakDeviceNotFoundError,
-    BleakError,
-)
-from dbus_fast.errors import DBusError
 
 from firmware_bridge.errors import LinkError
 from firmware_bridge.links.device_lock import DeviceLock
 from firmware_bridge.links.gatt import Notified
+from firmware_bridge.links.reasons import BLUETOOTH_ERRORS, LOST_BOND, NOT_SEEN, reason
 from firmware_bridge.straps import heart_rate, movesense_gsp, own_service, polar_pmd
-
-NOT_SEEN: Final = (
-    "not seen: moisten and wear the strap, come nearer, or close the phone or watch app that holds "
-    "it"
-)
-POWERED_OFF: Final = "adapter powered off: `bluetoothctl power on`"
-DENIED: Final = "permission denied: join group bluetooth (`sudo usermod -aG bluetooth $USER`)"
-NOT_RUNNING: Final = "bluetoothd is not running: `sudo systemctl start bluetooth`"
 
 _SEEN_WITHIN_S: Final = 10.0
 """Straps advertise at least every two seconds; BlueZ reports a device a few seconds later."""
@@ -43,36 +28,6 @@ _SERVICES: Final = (
     polar_pmd.SERVICE,
     movesense_gsp.SERVICE,
 )
-_ERRORS: Final = (
-    *(BleakError, DBusError, OSError, EOFError, TimeoutError),
-    # What bleak and dbus-fast let escape when a device or bluetoothd vanishes during a call.
-    *(AssertionError, AttributeError, KeyError),
-)
-_UNAVAILABLE: Final = {
-    BleakBluetoothNotAvailableReason.NO_BLUETOOTH: "no Bluetooth adapter; plug one in",
-    BleakBluetoothNotAvailableReason.NO_BLE_CENTRAL_ROLE: "this adapter is too old: no Low Energy",
-    BleakBluetoothNotAvailableReason.POWERED_OFF: POWERED_OFF,
-    BleakBluetoothNotAvailableReason.DENIED_BY_SYSTEM: DENIED,
-}
-_DBUS: Final = {
-    "org.freedesktop.DBus.Error.AccessDenied": DENIED,
-    "org.freedesktop.DBus.Error.ServiceUnknown": NOT_RUNNING,
-    "org.freedesktop.DBus.Error.NameHasNoOwner": NOT_RUNNING,
-    "org.freedesktop.DBus.Error.Spawn.ServiceNotFound": NOT_RUNNING,
-    "org.freedesktop.DBus.Error.NoReply": "bluetoothd does not answer",
-    "org.bluez.Error.NotReady": POWERED_OFF,
-    "org.bluez.Error.NotConnected": "the link was lost",
-    "org.bluez.Error.AuthenticationFailed": "pairing refused: wrong passkey or lost bond",
-}
-_NO_BUS: Final = "no D-Bus system bus here, so no Bluetooth: is dbus running?"
-_OTHERS: Final[dict[type[Exception], str]] = {
-    BleakDeviceNotFoundError: NOT_SEEN,
-    TimeoutError: "it does not answer; come nearer",
-    PermissionError: DENIED,
-    FileNotFoundError: _NO_BUS,
-    ConnectionError: _NO_BUS,
-    EOFError: "the D-Bus system bus went away",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +63,7 @@ class BleakRadio:
     async def _connection(
         self, address: str, notified: Notified, lost: Callable[[], None], lock: DeviceLock
     ) -> "BleakConnection":
+        device = None
         try:
             device = await self._find(address)
             if device is None:
@@ -116,8 +72,9 @@ class BleakRadio:
             async with _turn():
                 await client.connect()
             return BleakConnection(client, notified, lock)
-        except _ERRORS as error:
-            raise LinkError(f"{address}: {reason(error)}") from error
+        except BLUETOOTH_ERRORS as error:
+            or_else = f", or {LOST_BOND}" if device is not None and _is_bonded(device) else ""
+            raise LinkError(f"{address}: {reason(error)}{or_else}") from error
 
     async def scan(self, seconds: float) -> list[Seen]:
         """What advertises a strap's service within `seconds`, the strongest first.
@@ -132,7 +89,7 @@ class BleakRadio:
                     service_uuids=list(_SERVICES),
                     bluez=self._scanning(),
                 )
-        except _ERRORS as error:
+        except BLUETOOTH_ERRORS as error:
             raise LinkError(reason(error)) from error
         seen = [
             Seen(device.address, device.name or "", data.rssi, tuple(sorted({*data.service_uuids})))
@@ -187,14 +144,14 @@ class BleakConnection:
         """Its value."""
         try:
             return bytes(await self._client.read_gatt_char(characteristic))
-        except _ERRORS as error:
+        except BLUETOOTH_ERRORS as error:
             raise LinkError(reason(error)) from error
 
     async def write(self, characteristic: str, value: bytes) -> None:
         """Write and wait until the device has it."""
         try:
             await self._client.write_gatt_char(characteristic, value, response=True)
-        except _ERRORS as error:
+        except BLUETOOTH_ERRORS as error:
             raise LinkError(reason(error)) from error
 
     async def subscribe(self, characteristic: str) -> None:
@@ -205,17 +162,21 @@ class BleakConnection:
 
         try:
             await self._client.start_notify(characteristic, came)
-        except _ERRORS as error:
+        except BLUETOOTH_ERRORS as error:
             raise LinkError(reason(error)) from error
 
     async def disconnect(self) -> None:
         """Let the device go."""
         try:
             await self._client.disconnect()
-        except _ERRORS as error:
+        except BLUETOOTH_ERRORS as error:
             raise LinkError(reason(error)) from error
         finally:
             self._lock.release()
+
+
+def _is_bonded(device: BLEDevice) -> bool:
+    return bool(device.details.get("props", {}).get("Bonded", False))
 
 
 def _turn() -> asyncio.Lock:
@@ -225,20 +186,3 @@ def _turn() -> asyncio.Lock:
 
 
 _turns: Final[MutableMapping[asyncio.AbstractEventLoop, asyncio.Lock]] = WeakKeyDictionary()
-
-
-def reason(error: Exception) -> str:
-    """What went wrong, in words that are true and say what to do."""
-    match error:
-        case BleakBluetoothNotAvailableError():
-            return _UNAVAILABLE.get(error.reason, str(error.args[0]))
-        case BleakDBusError():
-            return _DBUS.get(error.dbus_error, error.dbus_error_details or error.dbus_error)
-        case DBusError():
-            return _DBUS.get(error.type, str(error))
-        case _:
-            pass
-    for kind, words in _OTHERS.items():
-        if isinstance(error, kind):
-            return words
-    return str(error) or type(error).__name__

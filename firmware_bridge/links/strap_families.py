@@ -279,6 +279,9 @@ FAMILIES: Final[dict[str, Callable[[Wanted], Conversation]]] = {
 }
 """In the order in which a device that has several is taken for one: ECG first."""
 
+GUARDED: Final = {"ecg-edge": own_service.DATA}
+"""Families that let nobody in without a proven bond, and what they guard."""
+
 
 def family_of(characteristics: frozenset[str]) -> str:
     """The family of a device with these characteristics. Raises UsageError."""

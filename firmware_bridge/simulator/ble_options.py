@@ -56,7 +56,9 @@ def emulate(
         if as_json:
             click.echo(json.dumps(described))
             return
-        words = "; ".join((play.recording.title, *play.recording.notes))
+        passkey = described["passkey"]
+        asks = () if passkey is None else (f"passkey {passkey:06}",)
+        words = "; ".join((play.recording.title, *play.recording.notes, *asks))
         click.echo(f"export DBUS_SYSTEM_BUS_ADDRESS={address}")
         click.echo(f"{options.device} {' '.join(ble_play.addresses(emulation))}: {words}", err=True)
 

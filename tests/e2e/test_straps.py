@@ -59,7 +59,9 @@ def of(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 def test_pairing_is_all_the_configuration_that_a_run_needs(tmp_path: Path, record: Path) -> None:
     store = ("--set", f"store.directory={tmp_path / 'store'}")
-    with emulated("h10", record, "--unplug", "9:3") as strap:
+    # The second time is for a machine that is too busy to have connected before the first.
+    away = ("--unplug", "9:3", "--unplug", "35:3")
+    with emulated("h10", record, *away) as strap:
         pair = ("pair", "--for", "1", "--json")
         status, lines, errors = ask("edge_runtime", *pair, *store, cwd=tmp_path)
         assert status == 0, errors
@@ -83,8 +85,8 @@ def test_pairing_is_all_the_configuration_that_a_run_needs(tmp_path: Path, recor
 
     events = daemon.events()
     assert of(events, "source_opened")[0]["model"] == "H10"
-    assert [change["up"] for change in of(events, "link_state_changed")] == [False, True]
-    (gap,) = of(events, "gap_recorded")
+    assert [change["up"] for change in of(events, "link_state_changed")][:2] == [False, True]
+    gap = of(events, "gap_recorded")[0]
     assert gap["n_missing"] / 130 == pytest.approx(4, abs=2)
     assert of(events, "beat_detected")
     assert of(events, "device_reported")[0]["battery_percent"] == 87
@@ -140,14 +142,18 @@ def test_a_strap_without_ecg_is_monitored_by_its_intervals(tmp_path: Path, recor
     assert beats[-1]["heart_rate_bpm"] == pytest.approx(75, abs=2)
 
 
-def test_the_demonstration_runs_on_an_emulated_strap(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("device", "model"),
+    [("h10", "H10"), pytest.param("ble-sensor", "simulated sensor", marks=pytest.mark.slow)],
+)
+def test_the_demonstration_runs_over_bluetooth(device: str, model: str, tmp_path: Path) -> None:
     try:
         demo_recording()
     except UsageError as missing:
         pytest.skip(str(missing))
-    arguments = ("demo", "--device", "h10", "--json", "--store", "store")
+    arguments = ("demo", "--device", device, "--json", "--store", "store")
     with running("edge_runtime", *arguments, cwd=tmp_path) as demo:
         demo.wait_for("beat_detected", timeout_s=PATIENCE_S)
         demo.send(signal.SIGTERM)
         assert demo.finish(PATIENCE_S) == 0, demo.errors
-    assert of(demo.events(), "source_opened")[0]["model"] == "H10"
+    assert of(demo.events(), "source_opened")[0]["model"] == model

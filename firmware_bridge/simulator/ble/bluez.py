@@ -2,57 +2,41 @@
 
 It shows on its bus what a real bluetoothd would show on the system bus, as far as Bluetooth clients
 on Linux (bleak, and what is built on it) use it: discovery, connections, GATT with both ways to get
-notifications, removal of a device. Pairing is granted without keys.
+notifications, bonds made through an agent, removal of a device.
 """
 
 import asyncio
 import os
-import socket
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bumble import att, hci
-from bumble.device import Advertisement, Peer
+from bumble.device import Advertisement
 from bumble.device import Connection as RadioConnection
-from bumble.gatt_client import CharacteristicProxy
 from bumble.link import LocalLink
 from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
+from firmware_bridge.simulator.ble.bonding import AGENT_MANAGER, Bonding
+from firmware_bridge.simulator.ble.gatt_objects import GattObjects
 from firmware_bridge.simulator.ble.object_tree import BusError, ObjectTree, Properties, Reply
-from firmware_bridge.simulator.ble.radio import advertised, long_uuid, radio_device
+from firmware_bridge.simulator.ble.radio import advertised, radio_device
 
 _ADAPTER: Final = "org.bluez.Adapter1"
 _DEVICE: Final = "org.bluez.Device1"
-_SERVICE: Final = "org.bluez.GattService1"
-_CHARACTERISTIC: Final = "org.bluez.GattCharacteristic1"
-_DESCRIPTOR: Final = "org.bluez.GattDescriptor1"
 _ROOT: Final = "/org/bluez/hci0"
 _ADDRESS: Final = "F0:F1:F2:F3:F4:F5"
-_MTU: Final = 247
-"""bumble drops writes above 512 bytes; phones and BlueZ agree on about this much."""
-_FLAGS: Final = (
-    (2, "read"),
-    (8, "write"),
-    (4, "write-without-response"),
-    (16, "notify"),
-    (32, "indicate"),
-)
-_HIDDEN: Final = "00001800-0000-1000-8000-00805f9b34fb"
-"""Generic Access: BlueZ keeps it to itself."""
 _CONNECT_WITHIN_S: Final = 20.0
 _FAILED: Final = "org.bluez.Error.Failed"
+_NOT_PERMITTED: Final = "org.bluez.Error.NotPermitted"
+_NOT_PAIRED: Final = {
+    att.ErrorCode.INSUFFICIENT_AUTHENTICATION,
+    att.ErrorCode.INSUFFICIENT_ENCRYPTION,
+    att.ErrorCode.INSUFFICIENT_ENCRYPTION_KEY_SIZE,
+}
+"""As in BlueZ's create_gatt_dbus_error."""
 
 Answer = Callable[[Message], Coroutine[Any, Any, Reply | None]]
-
-
-@dataclass(slots=True)
-class _Notifying:
-    """A characteristic that somebody listens to; `pipe` where it is acquired."""
-
-    subscriber: Callable[[bytes], None]
-    pipe: socket.socket | None = None
 
 
 class BluezFacade:
@@ -63,11 +47,13 @@ class BluezFacade:
         self._powered = powered
         self._bus = MessageBus(bus_type=BusType.SYSTEM, negotiate_unix_fd=True)
         self._tree = ObjectTree(self._bus)
-        self._characteristics: dict[str, CharacteristicProxy[bytes]] = {}
-        self._notifying: dict[str, _Notifying] = {}
+        self._gatt = GattObjects(self._tree)
+        self._bonding = Bonding(self._bus, self._radio)
         self._connections: dict[str, RadioConnection] = {}
         self._addresses: dict[str, hci.Address] = {}
         self._discovering: set[str] = set()
+        self._scanning = asyncio.Lock()
+        self._attempt: str | None = None  # the device that is being connected
         self._tasks: set[asyncio.Task[None]] = set()
         self._answers: dict[tuple[str, str], Answer] = {
             (_ADAPTER, "SetDiscoveryFilter"): self._nothing,
@@ -77,12 +63,8 @@ class BluezFacade:
             (_DEVICE, "Connect"): self._connect,
             (_DEVICE, "Disconnect"): self._disconnect,
             (_DEVICE, "Pair"): self._pair,
-            (_CHARACTERISTIC, "ReadValue"): self._read,
-            (_CHARACTERISTIC, "WriteValue"): self._write,
-            (_CHARACTERISTIC, "StartNotify"): self._start_notify,
-            (_CHARACTERISTIC, "StopNotify"): self._stop_notify,
-            (_CHARACTERISTIC, "AcquireNotify"): self._acquire_notify,
-            (_DESCRIPTOR, "ReadValue"): self._read_descriptor,
+            **self._gatt.answers,
+            **self._bonding.answers,
         }
 
     async def start(self) -> None:
@@ -91,7 +73,7 @@ class BluezFacade:
         self._radio.on("advertisement", self._see_advertisement)
         await self._bus.connect()
         self._bus.add_message_handler(self._take_message)
-        self._tree.add("/org/bluez", "org.bluez.AgentManager1", {})
+        self._tree.add("/org/bluez", AGENT_MANAGER, {})
         self._tree.add(_ROOT, _ADAPTER, self._adapter_properties())
         await self._bus.request_name("org.bluez")
 
@@ -138,7 +120,13 @@ class BluezFacade:
         except BusError as error:
             self._bus.send(Message.new_error(message, error.name, error.text))
             return
+        except hci.HCI_Error as error:
+            self._bus.send(Message.new_error(message, _FAILED, str(error)))
+            return
         except att.ATT_Error as error:
+            if error.error_code in _NOT_PAIRED:
+                self._bus.send(Message.new_error(message, _NOT_PERMITTED, "Not paired"))
+                return
             text = f"Operation failed with ATT error: 0x{int(error.error_code):02x}"
             self._bus.send(Message.new_error(message, _FAILED, text))
             return
@@ -167,17 +155,20 @@ class BluezFacade:
             raise BusError("org.bluez.Error.NotReady", "Resource Not Ready")
         if message.sender in self._discovering:
             raise BusError("org.bluez.Error.InProgress", "Operation already in progress")
-        if not self._discovering:
-            await self._radio.start_scanning(legacy=True, active=True, filter_duplicates=False)
-        self._discovering.add(message.sender or "")
+        async with self._scanning:
+            if not self._discovering:
+                await self._radio.start_scanning(legacy=True, active=True, filter_duplicates=False)
+            self._discovering.add(message.sender or "")
         self._tree.change(_ROOT, _ADAPTER, Discovering=Variant("b", True))
 
     async def _stop_discovery(self, message: Message) -> None:
-        if message.sender not in self._discovering:
-            raise BusError(_FAILED, "No discovery started")
-        self._discovering.discard(message.sender)
+        async with self._scanning:
+            if message.sender not in self._discovering:
+                raise BusError(_FAILED, "No discovery started")
+            self._discovering.discard(message.sender)
+            if not self._discovering:
+                await self._radio.stop_scanning(legacy=True)
         if not self._discovering:
-            await self._radio.stop_scanning(legacy=True)
             self._tree.change(_ROOT, _ADAPTER, Discovering=Variant("b", False))
 
     def _see_advertisement(self, seen: Advertisement) -> None:
@@ -203,8 +194,9 @@ class BluezFacade:
 
     async def _remove_device(self, message: Message) -> None:
         path = message.body[0]
-        if path in self._connections:
-            await self._connections[path].disconnect()
+        await self._let_go(path)
+        if path in self._addresses:
+            await self._bonding.forget(str(self._addresses[path])[:17])
         self._tree.remove(path)
 
     # Connections.
@@ -213,170 +205,57 @@ class BluezFacade:
         path = message.path or ""
         if path in self._connections:
             raise BusError("org.bluez.Error.AlreadyConnected")
+        if self._attempt is not None:
+            raise BusError("org.bluez.Error.InProgress", "Operation already in progress")
+        self._attempt = path
         try:
             connection = await self._radio.connect(self._addresses[path], timeout=_CONNECT_WITHIN_S)
         except Exception as error:
             raise BusError(_FAILED, "le-connection-abort-by-local") from error
+        finally:
+            self._attempt = None
         self._connections[path] = connection
         connection.on("disconnection", lambda _reason: self._lost(path))
         self._tree.change(path, _DEVICE, Connected=Variant("b", True))
+        if not await self._bonding.encrypt(connection):
+            if path in self._connections:
+                await connection.disconnect()
+            raise BusError(_FAILED, "le-connection-abort-by-local")
         self._run(self._discover_services(path, connection))
 
     async def _pair(self, message: Message) -> None:
-        if message.path not in self._connections:
+        path = message.path or ""
+        if self._tree.get(path, _DEVICE, "Bonded").value:
+            raise BusError("org.bluez.Error.AlreadyExists", "Already Exists")
+        if path not in self._connections:
             await self._connect(message)
+        await self._bonding.pair(self._connections[path], path, message.sender or "")
         paired = {"Paired": Variant("b", True), "Bonded": Variant("b", True)}
-        self._tree.change(message.path or "", _DEVICE, **paired)
+        self._tree.change(path, _DEVICE, **paired)
 
     async def _disconnect(self, message: Message) -> None:
-        if message.path not in self._connections:
+        if not await self._let_go(message.path or ""):
             raise BusError("org.bluez.Error.NotConnected")
-        await self._connections[message.path].disconnect()
+
+    async def _let_go(self, path: str) -> bool:
+        """End the device's connection, or the attempt at one; False where there is neither."""
+        if path in self._connections:
+            await self._connections[path].disconnect()
+            return True
+        if path == self._attempt:
+            await self._radio.cancel_connection()  # type: ignore[no-untyped-call]
+            return True
+        return False
 
     async def _discover_services(self, path: str, connection: RadioConnection) -> None:
-        peer = Peer(connection)
-        await peer.request_mtu(_MTU)
-        await peer.discover_services()
-        for service in peer.services:
-            if long_uuid(service.uuid) == _HIDDEN:
-                continue
-            at = f"{path}/service{service.handle:04x}"
-            properties = {
-                "UUID": Variant("s", long_uuid(service.uuid)),
-                "Primary": Variant("b", True),
-                "Device": Variant("o", path),
-                "Includes": Variant("ao", []),
-            }
-            self._tree.add(at, _SERVICE, properties)
-            for characteristic in await service.discover_characteristics():
-                await self._add_characteristic(at, characteristic, connection.att_mtu)
+        uuids = await self._gatt.discover(path, connection)
         if path in self._connections:
-            uuids = [long_uuid(service.uuid) for service in peer.services]
             resolved = {"ServicesResolved": Variant("b", True), "UUIDs": Variant("as", uuids)}
             self._tree.change(path, _DEVICE, **resolved)
 
-    async def _add_characteristic(
-        self, service: str, characteristic: CharacteristicProxy[bytes], mtu: int
-    ) -> None:
-        path = f"{service}/char{characteristic.handle - 1:04x}"
-        self._characteristics[path] = characteristic
-        flags = [name for bit, name in _FLAGS if characteristic.properties & bit]
-        properties = {
-            "UUID": Variant("s", long_uuid(characteristic.uuid)),
-            "Service": Variant("o", service),
-            "Value": Variant("ay", b""),
-            "Flags": Variant("as", flags),
-            "MTU": Variant("q", mtu),
-        }
-        if "notify" in flags or "indicate" in flags:
-            properties["Notifying"] = Variant("b", False)
-        if "notify" in flags:
-            properties["NotifyAcquired"] = Variant("b", False)
-        self._tree.add(path, _CHARACTERISTIC, properties)
-        for descriptor in await characteristic.discover_descriptors():
-            properties = {
-                "UUID": Variant("s", long_uuid(descriptor.type)),
-                "Characteristic": Variant("o", path),
-                "Value": Variant("ay", b""),
-                "Flags": Variant("as", []),
-            }
-            self._tree.add(f"{path}/desc{descriptor.handle:04x}", _DESCRIPTOR, properties)
-
     def _lost(self, path: str) -> None:
         self._connections.pop(path, None)
-        for under in self._tree.below(path):
-            self._end_notifying(under)
-            self._characteristics.pop(under, None)
-            self._tree.remove(under)
+        self._gatt.drop(path)
         if path in self._tree:
             down = {"ServicesResolved": Variant("b", False), "Connected": Variant("b", False)}
             self._tree.change(path, _DEVICE, **down)
-
-    # Characteristics.
-
-    def _characteristic(self, message: Message) -> CharacteristicProxy[bytes]:
-        if message.path not in self._characteristics:
-            raise BusError(_FAILED, "Not connected")
-        return self._characteristics[message.path]
-
-    async def _read(self, message: Message) -> Reply:
-        return "ay", [bytes(await self._characteristic(message).read_value())], []
-
-    async def _read_descriptor(self, _message: Message) -> Reply:
-        return "ay", [b""], []
-
-    async def _write(self, message: Message) -> None:
-        kind = message.body[1].get("type")
-        with_response = kind is None or kind.value != "command"
-        characteristic = self._characteristic(message)
-        await characteristic.write_value(bytes(message.body[0]), with_response=with_response)
-
-    async def _start_notify(self, message: Message) -> None:
-        path, characteristic = message.path or "", self._characteristic(message)
-        if path in self._notifying:
-            raise BusError("org.bluez.Error.InProgress")
-
-        def came(value: bytes) -> None:
-            self._tree.change(path, _CHARACTERISTIC, Value=Variant("ay", bytes(value)))
-
-        self._notifying[path] = _Notifying(came)
-        await characteristic.subscribe(came, prefer_notify=True)
-        self._tree.change(path, _CHARACTERISTIC, Notifying=Variant("b", True))
-
-    async def _stop_notify(self, message: Message) -> None:
-        path, characteristic = message.path or "", self._characteristic(message)
-        subscriber = self._end_notifying(path)
-        if subscriber is not None:
-            await characteristic.unsubscribe(subscriber)
-            self._tree.change(path, _CHARACTERISTIC, Notifying=Variant("b", False))
-
-    async def _acquire_notify(self, message: Message) -> Reply:
-        path, characteristic = message.path or "", self._characteristic(message)
-        if path in self._notifying:
-            raise BusError("org.bluez.Error.NotPermitted", "Notify acquired")
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setblocking(False)
-
-        def came(value: bytes) -> None:
-            try:
-                ours.send(bytes(value))
-            except OSError:
-                return  # a client that does not read loses notifications, as with BlueZ
-
-        def readable() -> None:
-            if not _is_open(ours):
-                self._end_notifying(path)
-                self._run(_unsubscribed(characteristic, came))
-
-        self._notifying[path] = _Notifying(came, ours)
-        await characteristic.subscribe(came, prefer_notify=True)
-        asyncio.get_running_loop().add_reader(ours, readable)
-        device = path[: path.index("/service")]
-        return "hq", [0, self._connections[device].att_mtu], [theirs.detach()]
-
-    def _end_notifying(self, path: str) -> Callable[[bytes], None] | None:
-        notifying = self._notifying.pop(path, None)
-        if notifying is None:
-            return None
-        if notifying.pipe is not None:
-            asyncio.get_running_loop().remove_reader(notifying.pipe)
-            notifying.pipe.close()
-        return notifying.subscriber
-
-
-async def _unsubscribed(
-    characteristic: CharacteristicProxy[bytes], subscriber: Callable[[bytes], None]
-) -> None:
-    try:
-        await characteristic.unsubscribe(subscriber)
-    except Exception:  # noqa: BLE001 - the link may be down by now: then it is done
-        return
-
-
-def _is_open(pipe: socket.socket) -> bool:
-    try:
-        return pipe.recv(1) != b""
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False

@@ -31,6 +31,8 @@ STRAPS: Final[dict[str, tuple[type[EmulatedStrap], Identity]]] = {
     ),
     "ble-sensor": (
         EmulatedSensor,
-        Identity("C4:A1:B2:C3:D4:E8", "ecg-edge 1", "ecg-edge", "BLE sensor", "SIM-0001", 247),
+        Identity(
+            "C4:A1:B2:C3:D4:E8", "ecg-edge 1", "ecg-edge", "BLE sensor", "SIM-0001", 247, 123456
+        ),
     ),
 }

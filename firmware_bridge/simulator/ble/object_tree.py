@@ -49,6 +49,10 @@ class ObjectTree:
         """Paths under `path`, the deepest first."""
         return sorted((p for p in self._objects if p.startswith(path + "/")), reverse=True)
 
+    def get(self, path: str, interface: str, name: str) -> Variant:
+        """The value of a property."""
+        return self._objects[path][interface][name]
+
     def change(self, path: str, interface: str, **changed: Variant) -> None:
         """New values of properties."""
         self._objects[path][interface].update(changed)

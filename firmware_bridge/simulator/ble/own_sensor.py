@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 from bumble.core import UUID
 from bumble.device import Connection
-from bumble.gatt import Characteristic, CharacteristicValue, Service
+from bumble.gatt import Characteristic, Service
 
 from firmware_bridge.simulator.ble.strap import EmulatedStrap
 from firmware_bridge.simulator.sensor import SimulatedSensor
@@ -16,23 +16,17 @@ _SEND_EVERY_S: Final = 0.1
 
 
 class EmulatedSensor(EmulatedStrap):
-    """The simulated sensor behind a GATT service. It has no heart rate service."""
+    """The simulated sensor behind a GATT service that wants a bond made with its passkey. It has no
+    heart rate service."""
 
     _ADVERTISED: ClassVar[UUID] = UUID(own_service.SERVICE)
     _BATTERY_PERCENT: ClassVar[int] = 100
     _boot = 0
 
     def _services(self) -> list[Service]:
-        access: CharacteristicValue[bytes] = CharacteristicValue(write=self._take_command)
-        command: Characteristic[bytes] = Characteristic(
-            own_service.COMMAND,
-            Characteristic.Properties.WRITE,
-            Characteristic.WRITEABLE,
-            access,
-        )
-        self._data = Characteristic(
-            own_service.DATA, Characteristic.Properties.NOTIFY, Characteristic.READABLE, b""
-        )
+        write = Characteristic.Properties.WRITE
+        command = self.guard.written(own_service.COMMAND, write, self._take_command)
+        self._data = self.guard.notified(own_service.DATA)
         self._begin_anew()
         return [Service(own_service.SERVICE, [command, self._data])]
 
@@ -51,8 +45,8 @@ class EmulatedSensor(EmulatedStrap):
         return self._sensor.frames_until(self._elapsed_s() - self._zero_s)
 
     async def _take_command(self, connection: Connection, value: bytes) -> None:
-        self.commands.append(bytes(value))
-        self._run(self._carry_out(connection, bytes(value)))
+        self.commands.append(value)
+        self._run(self._carry_out(connection, value))
 
     async def _carry_out(self, connection: Connection, command: bytes) -> None:
         if self._streaming is None:

@@ -40,6 +40,7 @@ def describe(emulation: Emulation, bus: str) -> dict[str, object]:
         "bus": bus,
         "device": emulation.device,
         "addresses": addresses(emulation),
+        "passkey": STRAPS[emulation.device][1].passkey,
         "title": recording.title,
         "notes": list(recording.notes),
         "duration_s": recording.duration_s,

@@ -18,6 +18,7 @@ from bumble.core import UUID, AdvertisingData
 from bumble.device import Connection, Device
 from bumble.gatt import Characteristic, Service
 
+from firmware_bridge.simulator.ble.guard import Guard
 from firmware_bridge.simulator.ble.worn import Worn
 from firmware_bridge.simulator.faults import Faults
 
@@ -41,7 +42,7 @@ _SERVICE_LISTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the strap calls itself."""
+    """What the strap calls itself. `passkey` is printed on it; None: it pairs with anybody."""
 
     address: str
     name: str
@@ -49,6 +50,7 @@ class Identity:
     model: str
     serial: str
     mtu: int
+    passkey: int | None = None
 
 
 class EmulatedStrap:
@@ -86,6 +88,7 @@ class EmulatedStrap:
         self._battery = Characteristic(
             "2A19", _READ | _NOTIFY, _READABLE, bytes((self._BATTERY_PERCENT,))
         )
+        self.guard = Guard(device, identity.passkey)
         device.gatt_server.max_mtu = identity.mtu
         device.add_services([*self._common_services(), *self._services()])
         device.on("connection", self._connected)

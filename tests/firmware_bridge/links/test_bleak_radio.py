@@ -10,7 +10,7 @@ from bleak import BleakClient, BleakScanner
 
 from firmware_bridge.conformance import StreamCheck
 from firmware_bridge.errors import LinkError
-from firmware_bridge.links import bleak_radio
+from firmware_bridge.links import bleak_radio, reasons
 from firmware_bridge.links.ble import BleSensor
 from firmware_bridge.links.bleak_radio import BleakRadio
 from firmware_bridge.links.device_lock import DeviceLock
@@ -30,6 +30,7 @@ from firmware_bridge.stream import (
 from tests.firmware_bridge.simulated import misplaced, missing, numbered, of
 from tests.firmware_bridge.simulator.on_the_air import (
     bluez,
+    bond,
     needs_dbus,
     on_the_air,
     wearing,
@@ -104,6 +105,7 @@ def test_the_own_sensor_sends_eight_leads_at_500_hz_and_loses_none() -> None:
         async with worn_strap("ble-sensor", recording=numbered(leads)) as strap:
             seen = await BleakRadio().scan(0.5)
             assert [one.name for one in seen] == ["ecg-edge 1"]
+            await bond("ble-sensor")
             items = await listen("ble-sensor", lambda got: reached(got) >= 1500)
             return items, strap.commands
 
@@ -120,6 +122,7 @@ def test_the_own_sensor_over_a_bad_link_and_a_reboot_is_samples_and_marked_gaps(
     async def work() -> list[StreamItem]:
         recording = numbered()
         async with worn_strap("ble-sensor", faults, (6.0,), recording=recording):
+            await bond("ble-sensor")
             return await listen(
                 "ble-sensor", lambda got: [c.up for c in of(got, LinkChanged)] == [False, True] * 2
                 and isinstance(got[-1], SampleChunk)
@@ -201,8 +204,8 @@ def test_reasons_are_true_words() -> None:
         async with bluez(powered=False):
             return await scan()
 
-    assert on_the_air(scan) == bleak_radio.NOT_RUNNING
-    assert on_the_air(unpowered) == bleak_radio.POWERED_OFF
+    assert on_the_air(scan) == reasons.NOT_RUNNING
+    assert on_the_air(unpowered) == reasons.POWERED_OFF
 
 
 def test_a_strap_that_is_not_worn_is_not_seen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +229,7 @@ def test_a_strap_that_is_not_worn_is_not_seen(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_other_troubles_have_words_too(error: Exception, words: str) -> None:
-    assert words in bleak_radio.reason(error)
+    assert words in reasons.reason(error)
 
 
 def test_one_program_at_a_time_holds_a_strap(tmp_path: Path) -> None:

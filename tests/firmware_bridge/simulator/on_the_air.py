@@ -13,6 +13,7 @@ import pytest
 from bleak.backends.bluezdbus import manager as bleak_manager
 from bumble.link import LocalLink
 
+from firmware_bridge.links.pairing import Examined, paired
 from firmware_bridge.simulator.ble.bluez import BluezFacade
 from firmware_bridge.simulator.ble.catalogue import STRAPS
 from firmware_bridge.simulator.ble.private_bus import ENVIRONMENT, private_bus
@@ -35,6 +36,31 @@ def heart() -> Recording:
     """Half a minute of a synthetic ECG at 75/min."""
     signal = ecg(steady(75, 0.3, 30), 30, 250)
     return Recording("synthetic", Fraction(250), ("I",), signal)
+
+
+class Knowing:
+    """A person who knows one number and confirms what is shown."""
+
+    def __init__(self, number: int, capability: str = "KeyboardDisplay") -> None:
+        self.capability = capability
+        self.number = number
+        self.shown: list[int] = []
+
+    async def passkey(self) -> int | None:
+        return self.number
+
+    async def confirm(self, number: int) -> bool:
+        self.shown.append(number)
+        return True
+
+    def show(self, number: int) -> None:
+        self.shown.append(number)
+
+
+async def bond(device: str) -> Examined:
+    """Pair with the emulated device as its owner would."""
+    identity = STRAPS[device][1]
+    return await paired(identity.address, Knowing(identity.passkey or 0))
 
 
 def on_the_air(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
