@@ -12,6 +12,7 @@ import msgspec
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.alarms.strips import StripStore
 from edge_runtime.config import Config, SourceConfig
+from edge_runtime.dropped import Dropped
 from edge_runtime.engine import Engine, EngineSettings
 from edge_runtime.errors import ConfigError
 from edge_runtime.inference.bundle import BundleSet
@@ -40,12 +41,14 @@ def build(
     bundles: BundleSet,
     views: tuple[View, ...],
     reread: Callable[[], Config] | None = None,
+    dropped: Dropped | None = None,
 ) -> Parts:
     """The parts of a daemon; `reread` reads its configuration anew, None where there is no file.
+    `dropped` counts what `views` have dropped, too.
 
     Raises ConfigError and StoreError.
     """
-    desk = _desk(config)
+    desk, dropped = _desk(config), dropped or Dropped()
 
     def told(problem: str) -> None:
         if problem:
@@ -58,12 +61,13 @@ def build(
     now = _InForce(config)
     drivers = {source.name: _driver(source) for source in config.source}
     reloader = None if reread is None else Reloader(config, reread, _driver, now.accept)
-    inbox = Inbox()
+    inbox = Inbox(dropped)
     if config.web.enabled:
-        web = _web_view(config, inbox, desk, reloader)
+        web = _web_view(config, inbox, desk, reloader, dropped)
         now.follow.append(web.keep)
         views = (*views, web)
     store = _store(config, provenance(config, bundles.fingerprint), now.subjects)
+    dropped.watch(store.dropped)
     for rule, needs in NOT_IN_FORCE:
         log.info("rule %s is not in force: it needs %s", rule, needs)
 
@@ -76,12 +80,13 @@ def build(
     return Parts(
         drivers=drivers,
         make_engine=make_engine,
-        store=store,
+        store=StripStore(store, config.store.directory),
         views=views,
         desk=desk,
         site=site,
         inbox=inbox,
         reloader=reloader,
+        dropped=dropped,
     )
 
 
@@ -97,7 +102,7 @@ def build_recording(config: Config, views: tuple[View, ...], why: str) -> Parts:
     return Parts(
         drivers=drivers,
         make_engine=RecordingEngine,
-        store=_store(config, provenance(config, ""), subjects),
+        store=StripStore(_store(config, provenance(config, ""), subjects), config.store.directory),
         views=views,
         desk=desk,
     )
@@ -108,9 +113,7 @@ def _desk(config: Config) -> AlarmDesk:
     return AlarmDesk(config.alarms, config.store.directory / ALARM_STATE_FILE, sounder)
 
 
-def _store(
-    config: Config, provenance: Provenance, subjects: Mapping[str, str | None]
-) -> StripStore:
+def _store(config: Config, provenance: Provenance, subjects: Mapping[str, str | None]) -> Store:
     """The store, once what the last run left open is finished. Raises StoreError."""
     store = Store(
         config.store.directory,
@@ -123,7 +126,7 @@ def _store(
         log.warning("session %s was cut off and is now complete and readable", name)
     for problem in store.recovery.problems:
         log.error("a session that was cut off could not be finished: %s", problem)
-    return StripStore(store, config.store.directory)
+    return store
 
 
 class _InForce:
@@ -144,7 +147,7 @@ class _InForce:
 
 
 def _web_view(
-    config: Config, inbox: Inbox, desk: AlarmDesk, reloader: Reloader | None
+    config: Config, inbox: Inbox, desk: AlarmDesk, reloader: Reloader | None, dropped: Dropped
 ) -> "WebView":
     try:
         # Starlette and uvicorn are an extra, and memory that only a daemon with a page pays for.
@@ -155,7 +158,7 @@ def _web_view(
             "to false"
         ) from error
     sources = [source.name for source in config.source]
-    return WebView(config.web, config.store.directory, sources, inbox.put, desk, reloader)
+    return WebView(config.web, config.store.directory, sources, inbox.put, desk, reloader, dropped)
 
 
 def engine_settings(config: Config, lead: str | int, leads: int = 2) -> EngineSettings:

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.config_effects import Change
+from edge_runtime.dropped import Drop, Dropped
 from edge_runtime.errors import ConfigError, EdgeRuntimeError
 from edge_runtime.followers import Followers, MakeDriver
 from edge_runtime.memory import release_free_memory
@@ -54,7 +55,8 @@ class View(Protocol):
 class Inbox:
     """The way of a person's own items (a mark) to the engine, while the daemon runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, dropped: Dropped | None = None) -> None:
+        self._dropped = dropped or Dropped()
         self._put: Callable[[str, StreamItem], None] | None = None
 
     def open(self, put: Callable[[str, StreamItem], None]) -> None:
@@ -65,6 +67,8 @@ class Inbox:
         """Never blocks. What comes before the engine runs belongs to no stream, and is dropped."""
         if self._put is not None:
             self._put(source, item)
+        else:
+            self._dropped.add(Drop.EARLY_MARKS, source=source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class Parts:
     site: SiteBook | None = None
     inbox: Inbox = field(default_factory=Inbox)
     reloader: Reloader | None = None
+    dropped: Dropped = field(default_factory=Dropped)
 
 
 @dataclass(slots=True)
@@ -123,17 +128,18 @@ class Supervisor:
             writer,
             refused,
             failed,
+            self.parts.dropped,
         )
         followers = Followers(engine.put, self._say, self._see_bug)
         if writer:
             writer.start()
+        views = [self._task("view", view.run()) for view in self._views]
+        if self.parts.site is not None:
+            views.append(self._task("site rules", self.parts.site.run()))
         if self.parts.desk is not None:
             self.parts.desk.connect(engine.put)
         engine.start()
         self.parts.inbox.open(engine.put)
-        views = [self._task("view", view.run()) for view in self._views]
-        if self.parts.site is not None:
-            views.append(self._task("site rules", self.parts.site.run()))
         for name, make in self.parts.drivers.items():
             followers.begin(name, make)
         watch = self._task("watchdog", self._watch(engine, writer))
@@ -152,10 +158,10 @@ class Supervisor:
         await followers.end_all()
         engine.stop()
         await self._joined("engine", engine)
+        await _cancelled(views)
         if writer:
             writer.stop()
             await self._joined("writer", writer)
-        await _cancelled(views)
         if self._failure is not None:
             name, error = self._failure
             raise EdgeRuntimeError(f"{name} failed: {error!r}") from error

@@ -15,12 +15,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from edge_runtime.dropped import Drop, Dropped
 from edge_runtime.errors import EdgeRuntimeError, StoreError
 from edge_runtime.events import Event
 from edge_runtime.item_queue import ItemQueue
 from edge_runtime.publication import Published, Session
 from edge_runtime.rules.settings import RuleSettings
-from firmware_bridge.stream import ClockAnchor, Gap, StreamItem, StreamOpened
+from firmware_bridge.stream import (
+    BytesSkipped,
+    ClockAnchor,
+    Gap,
+    GapReason,
+    SampleChunk,
+    StreamItem,
+    StreamOpened,
+)
 
 ENGINE_QUEUE_SAMPLES: Final = 500 * 300
 """Five minutes of 500 Hz: longer than a disk's worst pause, small in memory (1.2 MB a lead)."""
@@ -233,8 +242,10 @@ class EngineThread(_Worker):
         writer: WriterThread | None,
         refused: Callable[[str, str], None],
         failed: Callable[[str, BaseException], None],
+        dropped: Dropped | None = None,
     ) -> None:
         super().__init__("engine", failed)
+        self._dropped = dropped or Dropped()
         self._refused = refused
         self._make_engine = make_engine
         self._show = show
@@ -267,6 +278,7 @@ class EngineThread(_Worker):
                 self._take(source, Ended("the source was opened anew"))
             self._open(source, item)
         running = self._running.get(source)
+        self._count_dropped(source, item, is_read=running is not None)
         if running is None:
             return  # refused, or ended before it was opened: there is no session
         engine, session = running
@@ -289,6 +301,17 @@ class EngineThread(_Worker):
             self._writer.put(_Record(session, item, published))
         if isinstance(item, Ended):
             del self._running[source]
+
+    def _count_dropped(self, source: str, item: InQueue, *, is_read: bool) -> None:
+        match item:
+            case SampleChunk() if not is_read:
+                self._dropped.add(Drop.UNREAD_SAMPLES, len(item.samples), source)
+            case Gap(reason=GapReason.OVERFLOW):
+                self._dropped.add(Drop.OVERFLOW_SAMPLES, item.n_missing, source)
+            case BytesSkipped():
+                self._dropped.add(Drop.SKIPPED_BYTES, item.n_bytes, source)
+            case _:
+                pass
 
     def _open(self, source: str, opened: StreamOpened) -> None:
         try:

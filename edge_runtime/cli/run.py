@@ -20,6 +20,7 @@ from edge_runtime.cli.options import (
 )
 from edge_runtime.cli.views import JsonView, LogView, SummaryView
 from edge_runtime.config import Config
+from edge_runtime.dropped import Dropped
 from edge_runtime.errors import ConfigError, StoreError
 from edge_runtime.inference.bundle import load_bundle_set
 from edge_runtime.start_log import StartLog, SteadyView
@@ -86,19 +87,19 @@ def monitor(
     faulthandler.enable()  # a watchdog's SIGABRT then shows where each thread hung
     if view == "auto":
         view = "terminal" if sys.stdout.isatty() else "log"
-    summary = SummaryView()
+    summary, dropped = SummaryView(), Dropped()
     if view == "terminal":
         _log_to_file(loaded.store.directory / "edge-runtime.log")
     shown = (
-        JsonView(ends_with_reader=ends_with_reader)
+        JsonView(dropped, ends_with_reader=ends_with_reader)
         if view == "json"
         else _view_for_people(view, banner)
     )
     views = (shown, summary)
     if reread is None:
-        asyncio.run(Supervisor(_usual_parts(loaded, views, None), duration_s).run())
+        asyncio.run(Supervisor(_usual_parts(loaded, views, None, dropped), duration_s).run())
     else:
-        _run_counted(loaded, views, duration_s, reread)
+        _run_counted(loaded, views, duration_s, reread, dropped)
     summaries = list(summary.summaries.values())
     if isinstance(shown, JsonView):
         shown.close({"summary": [one.as_dict() for one in summaries]})
@@ -110,13 +111,21 @@ def monitor(
 
 
 def _usual_parts(
-    loaded: Config, views: tuple[View, ...], reread: Callable[[], Config] | None
+    loaded: Config,
+    views: tuple[View, ...],
+    reread: Callable[[], Config] | None,
+    dropped: Dropped,
 ) -> Parts:
-    return assembly.build(loaded, load_bundle_set(loaded.bundles.directory), views, reread)
+    bundles = load_bundle_set(loaded.bundles.directory)
+    return assembly.build(loaded, bundles, views, reread, dropped)
 
 
 def _run_counted(
-    loaded: Config, views: tuple[View, ...], duration_s: float | None, reread: Callable[[], Config]
+    loaded: Config,
+    views: tuple[View, ...],
+    duration_s: float | None,
+    reread: Callable[[], Config],
+    dropped: Dropped,
 ) -> None:
     """Run as a service does: a crash loop ends in the safe mode, and that in another try."""
     starts = StartLog(loaded.store.directory, loaded.safe_mode)
@@ -128,7 +137,7 @@ def _run_counted(
             starts.leave_safe_mode()
             loaded = _reread_or_same(loaded, reread)
         steady = SteadyView(starts, 60 * loaded.safe_mode.stable_minutes)
-        parts = _usual_parts(loaded, (*views, steady), reread)
+        parts = _usual_parts(loaded, (*views, steady), reread, dropped)
         asyncio.run(Supervisor(parts, duration_s).run())
     except (ConfigError, StoreError, KeyboardInterrupt):
         starts.ended()  # a person stopped it, or has to change something: no crash

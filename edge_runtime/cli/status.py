@@ -16,7 +16,8 @@ from edge_runtime.cli.options import config_option, json_option, set_option
 @set_option
 @json_option
 def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None:
-    """Ask the running daemon for its sources: rate, quality, link, battery, beats, gaps.
+    """Ask the running daemon for its sources: rate, quality, link, battery, beats, gaps; and for
+    what it had to drop.
 
     It is asked over the command socket in its store.directory, so the configuration must be the
     daemon's own, and have web.enabled. Exit status 1 when none answers.
@@ -35,3 +36,6 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
         click.echo(f"  quality  {one['quality']} {one['quality_reason']}".rstrip())
         click.echo(f"  beats    {beats}")
         click.echo(f"  gaps     {one['gaps']}, {one['missing_s']:.1f} s")
+    for one in answer["dropped"]:
+        where = f" ({one['source']})" if one["source"] else ""
+        click.echo(f"dropped: {one['count']} {one['kind'].replace('_', ' ')}{where}")

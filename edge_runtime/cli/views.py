@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
+from edge_runtime.dropped import Drop, Dropped
 from edge_runtime.events import AlarmCleared, AlarmRaised, LinkStateChanged, Notice
 from edge_runtime.publication import Published
 from edge_runtime.sinks.json_lines import LiveJsonLines, unbuffered
@@ -47,9 +48,11 @@ class JsonView:
     A daemon monitors on when its reader has left; with `ends_with_reader` that counts as Ctrl-C.
     """
 
-    def __init__(self, *, ends_with_reader: bool = False) -> None:
+    def __init__(self, dropped: Dropped, *, ends_with_reader: bool = False) -> None:
         self._ends_with_reader = ends_with_reader
-        self._lines = LiveJsonLines(unbuffered(sys.stdout.fileno()))
+        self._lines = LiveJsonLines(
+            unbuffered(sys.stdout.fileno()), lost=lambda n: dropped.add(Drop.JSON_EVENTS, n)
+        )
 
     def see(self, _source: str, _item: InQueue, published: Sequence[Published]) -> None:
         """Hand the events to the thread that writes them."""

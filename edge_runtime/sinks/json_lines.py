@@ -5,7 +5,7 @@ import logging
 import select
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import BinaryIO, Final
 
 import msgspec
@@ -45,13 +45,19 @@ class LiveJsonLines:
     is said on the log when lines flow again or at the end, and their numbers show where. A reader
     that has left, or a file that takes no more, ends the writing (`ended`), not the caller.
 
-    `stream` is unbuffered and not closed here: a thread that hangs in a buffer's lock would keep
-    the interpreter from ending.
+    `lost` is told how many, as it happens. `stream` is unbuffered and not closed here: a thread
+    that hangs in a buffer's lock would keep the interpreter from ending.
     """
 
-    def __init__(self, stream: io.RawIOBase, kept: int = _KEPT_EVENTS) -> None:
+    def __init__(
+        self,
+        stream: io.RawIOBase,
+        kept: int = _KEPT_EVENTS,
+        lost: Callable[[int], None] = lambda _n: None,
+    ) -> None:
         self._stream = stream
         self._kept = kept
+        self._lost = lost
         self._waiting: deque[Published] = deque()
         self._last_line = b""
         self._left_out = 0
@@ -72,10 +78,13 @@ class LiveJsonLines:
             return
         with self._changed:
             self._waiting.extend(published)
-            while len(self._waiting) > self._kept:
+            too_many = max(0, len(self._waiting) - self._kept)
+            for _ in range(too_many):
                 self._waiting.popleft()
-                self._left_out += 1
+            self._left_out += too_many
             self._changed.notify()
+        if too_many:
+            self._lost(too_many)
 
     def close(self, last_line: bytes, within_s: float) -> bool:
         """Write what waits and `last_line`; False if the reader did not take it `within_s`."""

@@ -81,6 +81,7 @@ class Database:
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE_NAME
         self._waiting: list[tuple[str, tuple[Any, ...]]] = []
+        self.dropped_rows = 0
         try:
             # Opened where a failure refuses the start, used by the writer thread alone.
             self._connection = sqlite3.connect(
@@ -343,6 +344,7 @@ class Database:
     def _need_room(self) -> None:
         """Sessions and segments, few and needed by all others, do not ask."""
         if len(self._waiting) >= _MOST_WAITING:
+            self.dropped_rows += 1
             raise StoreError(
                 f"{self._path}: cannot be written for so long that new rows are dropped; "
                 "see the first message about it"

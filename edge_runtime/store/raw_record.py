@@ -37,6 +37,7 @@ class RawRecord:
     """
 
     def __init__(self, place: RawPlace, session: str, database: Database) -> None:
+        self.given_up = 0  # samples
         self._place = place
         self._session = session
         self._database = database
@@ -139,8 +140,7 @@ class RawRecord:
         self._header_end = self._end
 
     def _give_up(self) -> None:
-        for segment in self._unfinished:
-            segment.forget_waiting()
+        self.given_up += sum(segment.forget_waiting() for segment in self._unfinished)
         self._growing = None
         raise StoreError(
             f"{self._place.folder}: could not be written for {_PATIENCE_S} s; "

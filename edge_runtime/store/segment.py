@@ -69,9 +69,11 @@ class OpenSegment:
         self._on_disk += done
         self._waiting.clear()
 
-    def forget_waiting(self) -> None:
-        """Give up what the disk did not take; nothing may be appended afterwards."""
+    def forget_waiting(self) -> int:
+        """Give up what the disk did not take, so many samples; nothing may be appended after."""
+        forgotten = len(self._waiting) // self._place.frame_bytes(self.row.fmt)
         self._waiting.clear()
+        return forgotten
 
     def finish(self) -> int:
         """After the last `sync`: close the file and write its header; the number of samples."""

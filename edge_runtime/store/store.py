@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from edge_runtime.dropped import Drop
 from edge_runtime.errors import StoreError
 from edge_runtime.publication import Published, Session
 from edge_runtime.store.database import ALARMS, Database, Provenance
@@ -57,6 +58,7 @@ class Store:
         self._sessions: dict[str, Session] = {}
         self._raw: dict[tuple[str, str], RawRecord] = {}
         self._next_anchor: dict[str, int] = {}
+        self._given_up = 0  # samples of signals that are over
         make_directory(self._raw_folder)
         self._lock = DirectoryLock(directory)
         try:
@@ -129,11 +131,19 @@ class Store:
         mine = [key for key in self._raw if key[0] == session]
         _do_all(self._raw[key].close for key in mine)
         for key in mine:
-            del self._raw[key]
+            self._given_up += self._raw.pop(key).given_up
         del self._sessions[session]
         self._next_anchor.pop(session, None)
         self._database.end_session(session, time.time_ns(), reason)
         self._database.commit()
+
+    def dropped(self) -> dict[Drop, int]:
+        """What was given up since the start; from any thread."""
+        now = sum(raw.given_up for raw in list(self._raw.values()))
+        return {
+            Drop.STORE_SAMPLES: self._given_up + now,
+            Drop.STORE_ROWS: self._database.dropped_rows,
+        }
 
     def close(self) -> None:
         """End what is open, then let go of the database and the directory."""

@@ -230,6 +230,7 @@ class _Api:
                 time=utc_text(time.time_ns()),
                 started=self._feed.started,
                 sources=self._feed.status(),
+                dropped=self._feed.dropped(),
             )
         )
 
@@ -330,7 +331,8 @@ class _Api:
         )
 
     async def metrics(self, _request: Request) -> Response:
-        text = metrics.metrics(self._feed.status(), self._feed.alarms(), self._feed.readers)
+        feed = self._feed
+        text = metrics.metrics(feed.status(), feed.alarms(), feed.readers, feed.dropped())
         return Response(text, media_type=metrics.MEDIA_TYPE)
 
     async def schema(self, _request: Request) -> Response:

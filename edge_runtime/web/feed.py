@@ -16,12 +16,14 @@ import msgspec
 
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.alarms.signals import ShownAlarm
+from edge_runtime.dropped import Drop, Dropped
 from edge_runtime.publication import Published, utc_text
 from edge_runtime.threads import InQueue
 from edge_runtime.web.followed import Followed
 from edge_runtime.web.shapes import (
     Alarm,
     AlarmBoard,
+    DroppedCount,
     Frame,
     LiveSource,
     SourceStatus,
@@ -52,11 +54,13 @@ class LiveFeed:
         self,
         sources: Sequence[str],
         desk: AlarmDesk,
+        dropped: Dropped | None = None,
         *,
         now_s: Callable[[], float] = time.monotonic,
         utc_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._desk = desk
+        self._dropped = dropped or Dropped()
         self._now_s, self._utc_ns = now_s, utc_ns
         self.started = utc_text(utc_ns())
         self._lock = threading.Lock()
@@ -128,6 +132,7 @@ class LiveFeed:
                 if not missing:
                     await self._news.wait()
                 elif missing > len(self._frames):
+                    self._dropped.add(Drop.PAGE_FRAMES, missing)
                     yield self._beginning()
                 else:
                     yield b"".join(list(self._frames)[-missing:])
@@ -148,6 +153,13 @@ class LiveFeed:
         """Every source, in the order of the configuration."""
         with self._lock:
             return [one.status(self._now_s()) for one in self._sources.values()]
+
+    def dropped(self) -> list[DroppedCount]:
+        """Everything the daemon had to drop since its start, by kind and source."""
+        counts = self._dropped.counts()
+        return [
+            DroppedCount(kind=kind, source=source, count=n) for (kind, source), n in counts.items()
+        ]
 
     def alarms(self) -> list[Alarm]:
         """Of all sources, newest first."""

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from edge_runtime.web.shapes import Alarm, Availability, SourceStatus
+from edge_runtime.dropped import Drop
+from edge_runtime.web.shapes import Alarm, Availability, DroppedCount, SourceStatus
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX: Final = "ecg_edge"
@@ -21,9 +22,24 @@ _COUNTERS: Final[tuple[tuple[str, str, Callable[[SourceStatus], float]], ...]] =
 )
 
 
-def metrics(sources: Sequence[SourceStatus], alarms: Sequence[Alarm], readers: int) -> str:
+def metrics(
+    sources: Sequence[SourceStatus],
+    alarms: Sequence[Alarm],
+    readers: int,
+    dropped: Sequence[DroppedCount],
+) -> str:
     """The whole text. A value that is not known has no line."""
-    return "".join(f"{line}\n" for line in _lines(sources, alarms, readers))
+    lines = [*_lines(sources, alarms, readers), *_dropped_lines(dropped)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _dropped_lines(dropped: Sequence[DroppedCount]) -> Iterator[str]:
+    """Every kind has a line, so that nothing dropped is told as 0."""
+    yield from _head("dropped_total", "What had to be dropped since the start.", "counter")
+    for kind in Drop:
+        counts = [(one.source, one.count) for one in dropped if one.kind is kind]
+        for source, n in counts or [("", 0)]:
+            yield _line("dropped_total", {"kind": kind.value, "source": source}, n)
 
 
 def _lines(sources: Sequence[SourceStatus], alarms: Sequence[Alarm], readers: int) -> Iterator[str]:

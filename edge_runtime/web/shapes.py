@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from edge_runtime.dropped import Drop
 from edge_runtime.events import AlarmRaised, Priority
 from edge_runtime.publication import Published
 
@@ -51,14 +52,24 @@ class SourceStatus(_Shape, frozen=True, kw_only=True):
     messages: list[str]
 
 
+class DroppedCount(_Shape, frozen=True, kw_only=True):
+    """So many were dropped since the start; `source` is empty where it is nobody's in particular.
+    Kinds that dropped nothing are absent."""
+
+    kind: Drop
+    source: str
+    count: int
+
+
 class Status(_Shape, frozen=True, kw_only=True):
-    """The daemon: its version, its clock, and every source."""
+    """The daemon: its version, its clock, every source, and what it had to drop."""
 
     version: str
     schema_version: int
     time: str
     started: str
     sources: list[SourceStatus]
+    dropped: list[DroppedCount]
 
 
 class Alarm(_Shape, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from typing import Final
 
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.config import WebConfig
+from edge_runtime.dropped import Dropped
 from edge_runtime.publication import Published
 from edge_runtime.reload import Reloader
 from edge_runtime.threads import InQueue
@@ -41,10 +42,11 @@ class WebView:
         mark: Callable[[str, UserMark], None],
         desk: AlarmDesk,
         reloader: Reloader | None = None,
+        dropped: Dropped | None = None,
     ) -> None:
         self._settings = settings
         self._directory = directory
-        self._feed = LiveFeed(sources, desk)
+        self._feed = LiveFeed(sources, desk, dropped)
         now_s = time.monotonic
         self._behind = Behind(
             self._feed,

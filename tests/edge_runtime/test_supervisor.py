@@ -3,16 +3,18 @@
 import asyncio
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from edge_runtime import followers
 from edge_runtime.errors import EdgeRuntimeError, PathError
+from edge_runtime.events import Event
+from edge_runtime.publication import Session
 from edge_runtime.supervisor import Parts, Supervisor
 from firmware_bridge.driver import Driver
 from firmware_bridge.errors import LinkError, ProtocolError
-from firmware_bridge.stream import StreamOpened
+from firmware_bridge.stream import StreamItem, StreamOpened
 from tests.edge_runtime.daemon_parts import (
     EchoEngine,
     ListDriver,
@@ -171,3 +173,57 @@ def test_it_runs_without_a_store() -> None:
     running = Parts({"chest": lambda: ListDriver(stream("chest"))}, echo, None, (view,))
     asyncio.run(Supervisor(running).run())
     assert view.marks("chest") > 0
+
+
+def test_it_stops_in_the_reverse_of_the_order_in_which_it_started() -> None:
+    order: list[str] = []
+
+    class Store(ListStore):
+        def begin(self, session: Session) -> None:
+            order.append("+store")
+            super().begin(session)
+
+        def close(self) -> None:
+            order.append("-store")
+            super().close()
+
+    class Watching(ListView):
+        async def run(self) -> None:
+            order.append("+view")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                order.append("-view")
+
+    class Engine(EchoEngine):
+        def finish(self) -> list[Event]:
+            order.append("-engine")
+            return super().finish()
+
+    class Sensor(ListDriver):
+        async def stream(self) -> AsyncIterator[StreamItem]:
+            order.append("+source")
+            try:
+                async for item in super().stream():
+                    yield item
+            finally:
+                order.append("-source")
+
+    def make(_opened: StreamOpened) -> Engine:
+        order.append("+engine")
+        return Engine()
+
+    driver = Sensor(stream("chest"), stays=True)
+    running = Parts({"chest": lambda: driver}, make, Store(), (Watching(),))
+    asyncio.run(Supervisor(running, duration_s=0.2).run())
+    # A session needs its engine first, and both a stream: their plus comes after the source's.
+    assert order == [
+        "+view",
+        "+source",
+        "+engine",
+        "+store",
+        "-source",
+        "-engine",
+        "-view",
+        "-store",
+    ]

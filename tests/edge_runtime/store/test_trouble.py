@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_runtime.dropped import Drop
 from edge_runtime.errors import StoreError
 from edge_runtime.store.database import FILE_NAME
 from edge_runtime.store.reading import events_of, read_only
@@ -84,10 +85,14 @@ def test_signal_is_given_up_after_ten_minutes_and_goes_on_with_the_disk(tmp_path
             feed_long(run)
         with pytest.raises(StoreError):
             run.store.sync()
+    given_up = run.store.dropped()[Drop.STORE_SAMPLES]
+    assert given_up > 600 * RATE
     first = run.end = run.end + 10 * RATE  # the chunk that was refused
+    assert given_up == first - 100
     run.samples(noise(3, 100))
     run.store.sync()
     run.store.close()
+    assert run.store.dropped()[Drop.STORE_SAMPLES] == given_up  # also once its signal is over
     kept = read_counts(run.record)
     assert np.array_equal(kept[:100], run.counts[0])
     assert (kept[100:first] == INVALID_COUNT).all()
@@ -98,6 +103,7 @@ def test_rows_are_dropped_and_that_is_said_when_the_disk_stays_full(tmp_path: Pa
     run = Recording(tmp_path)
     with files_end_at(100), pytest.raises(StoreError, match="dropped"):
         run.events(*(one for at in range(20_000) for one in beat(at)))
+    assert run.store.dropped()[Drop.STORE_ROWS] >= 1
     run.store.close()
     assert n_stored(run) == 20_000
 

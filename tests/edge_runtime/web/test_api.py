@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.alarms.strips import FOLDER, StripStore
+from edge_runtime.dropped import Drop
 from edge_runtime.event_schema import event_schema
 from edge_runtime.events import (
     AlarmCleared,
@@ -305,6 +306,8 @@ def test_metrics_are_read_by_prometheus_own_parser(tmp_path: Path) -> None:
         assert found["ecg_edge_alarms_active", "chest", "high"] == 1
         assert found["ecg_edge_source_up", "wrist"] == 0
         assert ("ecg_edge_heart_rate_bpm", "wrist") not in found
+        # A kind that dropped nothing says 0: its absence would look like health.
+        assert {found["ecg_edge_dropped_total", *sorted((kind, ""))] for kind in Drop} == {0}
 
     in_house(tmp_path, ask)
 
@@ -355,6 +358,7 @@ def test_live_frames_join_to_the_signal_that_was_sent() -> None:
 def test_a_late_reader_goes_on_with_the_newest() -> None:
     async def read() -> None:
         feed = LiveFeed(("chest",), AlarmDesk())
+        assert feed.dropped() == []
         show(feed, [opened(source="chest"), *chunks(SIGNAL[:1000])])
         stream = feed.follow()
         await anext(stream)
@@ -366,6 +370,8 @@ def test_a_late_reader_goes_on_with_the_newest() -> None:
         samples = frame.sources[0].samples
         assert samples is not None
         assert samples.first + len(microvolts(frame)) == 14000
+        (dropped,) = feed.dropped()
+        assert (dropped.kind, dropped.count) == (Drop.PAGE_FRAMES, 260)
         await stream.aclose()
 
     asyncio.run(read())
