@@ -1,52 +1,48 @@
-"""The own-protocol sensor on a serial port (USB, UART or pty), through unplugging and silence."""
+"""A device on a serial port, through unplugging and silence."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Final
 
-import serialx
-
 from firmware_bridge import protocol
 from firmware_bridge.errors import LinkError
 from firmware_bridge.framing import encode_frame
+from firmware_bridge.links.conversation import Conversation, Patience
+from firmware_bridge.links.port import POLL_S, PORT_ERRORS, Port, why_not_open
 from firmware_bridge.links.reconnect import Backoff
 from firmware_bridge.session import SensorSession
 from firmware_bridge.stream import StreamItem
 
 DEFAULT_BAUD: Final = 921_600
-_POLL_S: Final = 0.25
-"""How often silence is reported: the tick interval of the stream contract."""
-_HELLO_WITHIN_S: Final = 3.0
-"""A board that resets when its port opens (Arduino style) boots in about two seconds."""
-_ASK_AGAIN_S: Final = 1.0
-_REOPEN_AFTER_S: Final = 8.0
-"""Silence on an open port after which the port itself is suspected (USB stacks hang so)."""
 _COLLECT_S: Final = 0.2
 """Bytes wait this long in the kernel before they are read together: five wake-ups a second instead
-of one for each packet, for 200 ms of latency. 8 leads of 24 bit at 500 Hz make 2.5 kB in that time,
-and the kernel's buffer for a tty holds 4 kB."""
-_PORT_ERRORS: Final = (OSError, serialx.SerialException)
+of one for each packet, for 200 ms of latency."""
+_COLLECT_BYTES: Final = 2048
+"""A busier device is read sooner: the kernel's buffer for a tty holds 4 kB, and more than these in
+one read say that it fills."""
 
 
-class SerialSensor:
-    """Driver for one port. `path` may be a symlink that comes and goes (/dev/serial/by-id/...)."""
+class SerialDevice:
+    """Driver for one port and the `conversation` that is held there. `path` may be a symlink that
+    comes and goes (/dev/serial/by-id/...)."""
 
-    def __init__(self, source: str, path: str, baud: int = DEFAULT_BAUD) -> None:
+    def __init__(self, path: str, baud: int, conversation: Conversation) -> None:
         self._path = path
         self._baud = baud
-        self._session = SensorSession(source)
+        self._talk = conversation
         self._bytes_seen = 0
+        self._collect_s = _COLLECT_S
 
     async def stream(self) -> AsyncIterator[StreamItem]:
-        """Items of this sensor. Raises LinkError when it cannot be opened or does not answer."""
+        """Items of this device. Raises LinkError when it cannot be opened or does not answer."""
         backoff = Backoff()
         while True:
             try:
-                port = await _Port.open(self._path, self._baud)
-            except _PORT_ERRORS as error:
-                if not self._session.is_open:
-                    raise LinkError(_why_not_open(self._path, error)) from error
+                port = await Port.open(self._path, self._baud)
+            except PORT_ERRORS as error:
+                if not self._talk.is_open:
+                    raise LinkError(why_not_open(self._path, error)) from error
                 async for item in self._wait(backoff.next_s()):
                     yield item
                 continue
@@ -55,106 +51,115 @@ class SerialSensor:
                 async for item in self._read(port):
                     backoff.reset()
                     yield item
-                reason = f"no data for {_REOPEN_AFTER_S:.0f} s, reopening the port"
-            except _PORT_ERRORS:
+                silent_s = self._talk.patience.reopen_after_s
+                reason = f"no data for {silent_s:.0f} s, reopening the port"
+            except PORT_ERRORS:
                 pass  # told to the stream just below, as the link's state
             finally:
-                port.close()
-            for item in self._session.link_lost(_now_ns(), reason):
+                await port.close(self._talk.closing())
+            for item in self._talk.link_lost(_now_ns(), reason):
                 yield item
 
-    async def _read(self, port: "_Port") -> AsyncIterator[StreamItem]:
+    async def _read(self, port: Port) -> AsyncIterator[StreamItem]:
         """Until the port fails (raises) or stays silent for too long (returns)."""
-        port.send(protocol.MessageType.START)
+        talk = self._talk
+        patience = talk.patience
+        port.send(talk.opening())
         opened_at = last_data_at = asked_at = time.monotonic()
         while True:
             # The greeting is not waited for longer than it takes.
-            data = await port.read(_COLLECT_S if self._session.is_open else 0.0)
+            data = await port.read(self._collect_s if talk.is_open else 0.0)
             now = time.monotonic()
             if data:
+                self._collect_s = _collect_s(len(data), now - last_data_at)
                 last_data_at = now
                 self._bytes_seen += len(data)
-                for item in self._session.feed(data, _now_ns()):
-                    yield item
+                items = talk.feed(data, _now_ns())
+                port.send(talk.reply())
             else:
-                for item in self._session.silence(_now_ns()):
-                    yield item
-            if not self._session.is_open and now - opened_at > _HELLO_WITHIN_S:
-                raise LinkError(self._why_no_hello())
-            silent = now - last_data_at
-            if silent > _REOPEN_AFTER_S:
+                items = talk.silence(_now_ns())
+            for item in items:
+                yield item
+            if not talk.is_open and now - opened_at > patience.hello_within_s:
+                raise LinkError(f"{self._path}: {talk.stranger(self._bytes_seen, self._baud)}")
+            silent_s = now - last_data_at
+            if silent_s > patience.reopen_after_s:
                 return
-            if (
-                silent > _ASK_AGAIN_S or not self._session.is_open
-            ) and now - asked_at > _ASK_AGAIN_S:
+            is_due = silent_s > patience.ask_again_s or not talk.is_open
+            if is_due and now - asked_at > patience.ask_again_s:
                 asked_at = now
-                port.send(protocol.MessageType.START)
+                port.send(talk.prompt())
 
     async def _wait(self, seconds: float) -> AsyncIterator[StreamItem]:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, _POLL_S))
-            for item in self._session.silence(_now_ns()):
+            await asyncio.sleep(min(left, POLL_S))
+            for item in self._talk.silence(_now_ns()):
                 yield item
 
-    def _why_no_hello(self) -> str:
-        if self._bytes_seen == 0:
-            return (
-                f"{self._path}: open, but nothing arrives in {_HELLO_WITHIN_S:.0f} s; "
-                f"is the sensor powered and its transmit line connected?"
-            )
-        return (
-            f"{self._path}: {self._bytes_seen} bytes arrived, but no greeting of an ecg-edge "
-            f"sensor; check the baud rate ({self._baud}) and that this is the right port"
-        )
 
-
-class _Port:
-    """A serial port as asyncio streams, one read and one kind of write."""
+class SerialSensor(SerialDevice):
+    """Driver for a sensor that speaks the own protocol."""
 
     def __init__(
         self,
-        reader: asyncio.StreamReader,
-        writer: serialx.SerialStreamWriter[serialx.BaseSerialTransport],
+        source: str,
+        path: str,
+        baud: int = DEFAULT_BAUD,
+        *,
+        patience: Patience | None = None,
     ) -> None:
-        self._reader = reader
-        self._writer = writer
+        super().__init__(path, baud, OwnProtocol(source, patience or Patience()))
 
-    @classmethod
-    async def open(cls, path: str, baud: int) -> "_Port":
-        reader, writer = await serialx.open_serial_connection(path, baudrate=baud)
-        return cls(reader, writer)
 
-    async def read(self, collect_s: float) -> bytes:
-        """What has arrived after `collect_s`; empty after a quarter of a second of silence.
-        Raises OSError when the port is gone."""
-        transport = self._writer.transport
-        transport.pause_reading()
-        await asyncio.sleep(collect_s)
-        transport.resume_reading()
-        try:
-            async with asyncio.timeout(_POLL_S - collect_s):
-                data = await self._reader.read(65536)
-        except TimeoutError:
-            return b""
-        if not data:
-            raise OSError("the port was closed")
-        return data
+class OwnProtocol:
+    """The `Conversation` with a sensor of the own protocol."""
 
-    def send(self, command: protocol.MessageType) -> None:
-        self._writer.write(encode_frame(protocol.encode(protocol.Command(command))))
+    def __init__(self, source: str, patience: Patience) -> None:
+        self.patience = patience
+        self._session = SensorSession(source)
+        self.feed = self._session.feed
+        self.silence = self._session.silence
+        self.link_lost = self._session.link_lost
 
-    def close(self) -> None:
-        self._writer.close()
+    @property
+    def is_open(self) -> bool:
+        """True once the sensor has said what it is."""
+        return self._session.is_open
+
+    def opening(self) -> bytes:
+        """START, which is answered by HELLO and begins the stream."""
+        return encode_frame(protocol.encode(protocol.Command(protocol.MessageType.START)))
+
+    def prompt(self) -> bytes:
+        """START again."""
+        return self.opening()
+
+    def reply(self) -> bytes:
+        """Nothing is ever answered."""
+        return b""
+
+    def closing(self) -> bytes:
+        """Nothing: another reader of the same sensor may go on."""
+        return b""
+
+    def stranger(self, n_bytes: int, baud: int) -> str:
+        """Why it has not opened."""
+        if n_bytes == 0:
+            return (
+                f"open, but nothing arrives in {self.patience.hello_within_s:.0f} s; "
+                f"is the sensor powered and its transmit line connected?"
+            )
+        return (
+            f"{n_bytes} bytes arrived, but no greeting of an ecg-edge sensor; check the baud rate "
+            f"({baud}) and that this is the right port"
+        )
+
+
+def _collect_s(n_bytes: int, within_s: float) -> float:
+    """How long to wait for the next bytes, when `n_bytes` came within `within_s`."""
+    return min(_COLLECT_S, within_s * _COLLECT_BYTES / n_bytes)
 
 
 def _now_ns() -> int:
     return time.monotonic_ns()
-
-
-def _why_not_open(path: str, error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"{path}: no such port; is the board plugged in? (`ls /dev/serial/by-id`)"
-    if isinstance(error, PermissionError):
-        return f"{path}: permission denied; add this user to the group dialout and log in again"
-    return f"{path}: cannot be opened: {error}"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from firmware_bridge.errors import UsageError
+from firmware_bridge.simulator.device import SimulatedDevice
 from firmware_bridge.simulator.faults import Faults, FaultyLine
-from firmware_bridge.simulator.sensor import SimulatedSensor
 
 _STEP_S: Final = 0.02
 """A packet of ten samples at 500 Hz."""
@@ -84,7 +84,7 @@ class PtyPort:
 
 
 def play(
-    sensor: SimulatedSensor,
+    sensor: SimulatedDevice,
     port: PtyPort,
     faults: Faults,
     *,

@@ -10,7 +10,8 @@ from typing import TypeVar
 import numpy as np
 
 from firmware_bridge.conformance import StreamCheck
-from firmware_bridge.links.serial import SerialSensor
+from firmware_bridge.driver import Driver
+from firmware_bridge.simulator.device import SimulatedDevice
 from firmware_bridge.simulator.faults import Faults
 from firmware_bridge.simulator.pty_port import PtyPort, play
 from firmware_bridge.simulator.recording import Recording
@@ -39,13 +40,22 @@ def sensor_at(
     boot: int = 1,
     speed: float = SPEED,
 ) -> Iterator[SimulatedSensor]:
-    """A sensor at `link` for as long as the context lasts."""
+    """A sensor of the own protocol at `link` for as long as the context lasts."""
     sensor = SimulatedSensor(recording or numbered(), boot)
+    with device_at(link, sensor, faults, speed=speed):
+        yield sensor
+
+
+@contextmanager
+def device_at(
+    link: Path, device: SimulatedDevice, faults: Faults | None = None, *, speed: float = SPEED
+) -> Iterator[None]:
+    """A simulated device at `link` for as long as the context lasts."""
     plugged, over = threading.Event(), threading.Event()
 
     def run() -> None:
         play(
-            sensor,
+            device,
             PtyPort(link),
             faults or Faults(),
             seed=7,
@@ -58,15 +68,13 @@ def sensor_at(
     thread.start()
     assert plugged.wait(5)
     try:
-        yield sensor
+        yield
     finally:
         over.set()
         thread.join(5)
 
 
-async def collect(
-    driver: SerialSensor, enough: Callable[[list[StreamItem]], bool]
-) -> list[StreamItem]:
+async def collect(driver: Driver, enough: Callable[[list[StreamItem]], bool]) -> list[StreamItem]:
     """Items of `driver`, checked against the stream contract, until there are `enough`."""
     items: list[StreamItem] = []
     check = StreamCheck()

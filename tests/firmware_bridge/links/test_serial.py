@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from firmware_bridge.errors import LinkError, ProtocolError
-from firmware_bridge.links import serial
+from firmware_bridge.links import port, serial
+from firmware_bridge.links.conversation import Patience
 from firmware_bridge.links.serial import SerialSensor
 from firmware_bridge.simulator.faults import Faults
 from firmware_bridge.stream import (
@@ -38,12 +39,15 @@ from tests.firmware_bridge.simulated import (
 )
 
 RATE = 500
+HASTY = Patience(hello_within_s=0.3)
 
 
-def played(link: Path, faults: Faults, until_s: float) -> list[StreamItem]:
+def played(
+    link: Path, faults: Faults, until_s: float, patience: Patience | None = None
+) -> list[StreamItem]:
     """Items of a numbered sensor with `faults`, up to `until_s` of signal."""
     with sensor_at(link, faults):
-        driver = SerialSensor("chest", str(link))
+        driver = SerialSensor("chest", str(link), patience=patience)
         return asyncio.run(collect(driver, samples_reached(round(until_s * RATE))))
 
 
@@ -59,9 +63,10 @@ def bare_port() -> Iterator[tuple[int, str]]:
         os.close(host)
 
 
-def refusal(path: str | Path) -> str:
+def refusal(path: str | Path, patience: Patience | None = None) -> str:
+    driver = SerialSensor("chest", str(path), patience=patience)
     with pytest.raises(LinkError) as caught:
-        asyncio.run(collect(SerialSensor("chest", str(path)), lambda _: False))
+        asyncio.run(collect(driver, lambda _: False))
     return str(caught.value)
 
 
@@ -212,14 +217,12 @@ def test_a_port_of_others_tells_which_group() -> None:
                 os.seteuid(0)
 
 
-def test_a_silent_port_is_told_from_a_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serial, "_HELLO_WITHIN_S", 0.3)
+def test_a_silent_port_is_told_from_a_wrong_one() -> None:
     with bare_port() as (_, name):
-        assert "open, but nothing arrives" in refusal(name)
+        assert "open, but nothing arrives" in refusal(name, HASTY)
 
 
-def test_random_bytes_are_no_sensor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serial, "_HELLO_WITHIN_S", 0.3)
+def test_random_bytes_are_no_sensor() -> None:
     with bare_port() as (device, name):
         over = threading.Event()
 
@@ -230,7 +233,7 @@ def test_random_bytes_are_no_sensor(monkeypatch: pytest.MonkeyPatch) -> None:
         thread = threading.Thread(target=babble)
         thread.start()
         try:
-            words = refusal(name)
+            words = refusal(name, HASTY)
         finally:
             over.set()
             thread.join(5)
@@ -240,10 +243,10 @@ def test_random_bytes_are_no_sensor(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_open_port_that_falls_silent_is_opened_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serial, "_REOPEN_AFTER_S", 0.4)
-    monkeypatch.setattr(serial, "_POLL_S", 0.1)
+    monkeypatch.setattr(port, "POLL_S", 0.1)
     monkeypatch.setattr(serial, "_COLLECT_S", 0.05)
-    items = played(tmp_path / "sensor", Faults(stalls=((2, 16),)), 20)
+    faults = Faults(stalls=((2, 16),))
+    items = played(tmp_path / "sensor", faults, 20, Patience(reopen_after_s=0.4))
     assert [link.up for link in of(items, LinkChanged)] == [False, True]
     assert of(items, LinkChanged)[0].reason.startswith("no data for")
     assert misplaced(items) == 0
