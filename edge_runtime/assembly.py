@@ -25,6 +25,8 @@ from edge_runtime.store.database import Provenance
 from edge_runtime.store.store import Store
 from edge_runtime.supervisor import Inbox, Parts, View
 from firmware_bridge.driver import Driver
+from firmware_bridge.drivers import DriverRequest, driver_maker
+from firmware_bridge.errors import UsageError
 from firmware_bridge.links.ble import BleSensor
 from firmware_bridge.stream import StreamOpened
 
@@ -188,18 +190,25 @@ def provenance(config: Config, bundle_set: str) -> Provenance:
 def _driver(source: SourceConfig) -> Callable[[], Driver]:
     """A maker of single-use drivers. Raises ConfigError where its extra is not installed."""
     try:
-        return _strap(source) if source.driver == "ble" else _serial_sensor(source)
+        return _strap(source) if source.driver == "ble" else _named(source)
     except ModuleNotFoundError as error:
+        extra = "ble" if source.driver == "ble" else "serial"
         raise ConfigError(
-            f"source {source.name}: {error.name} is missing; "
-            f"pip install 'ecg-edge[{source.driver}]'"
+            f"source {source.name}: {error.name} is missing; pip install 'ecg-edge[{extra}]'"
         ) from error
+    except UsageError as error:
+        raise ConfigError(f"source {source.name}: {error}") from error
 
 
-def _serial_sensor(source: SourceConfig) -> Callable[[], Driver]:
-    from firmware_bridge.links.serial import SerialSensor  # noqa: PLC0415 - an extra
-
-    return functools.partial(SerialSensor, source.name, source.port, source.baud)
+def _named(source: SourceConfig) -> Callable[[], Driver]:
+    asked = DriverRequest(
+        source.name,
+        source.port,
+        source.baud or None,
+        source.rate_hz or None,
+        source.counts_per_mv or None,
+    )
+    return functools.partial(driver_maker(source.driver), asked)
 
 
 def _strap(source: SourceConfig) -> Callable[[], Driver]:

@@ -20,6 +20,7 @@ from edge_runtime.config_problems import make_converter, problems
 from edge_runtime.errors import ConfigError
 from edge_runtime.rules.bounds import bounded, check_bounds
 from edge_runtime.rules.settings import RuleSettings
+from firmware_bridge.driver_names import OWN_PROTOCOL, DriverName
 from edge_runtime.start_log import SafeModeConfig
 from firmware_bridge.errors import UsageError
 from firmware_bridge.known_devices import FILE_NAME, KnownDevice, read_known
@@ -31,20 +32,23 @@ SHIPPED_BUNDLES: Final = Path(__file__).parent / "bundles" / "default"
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """One device. `port` is the serial port's path; with driver `ble` the strap's Bluetooth
-    address. `name` tells it from others. `lead` is a lead's name, its number from 0, or
-    "auto": the best by quality; peaks are found on it. `leads`: beats are classified on at most so
-    many leads, 1 or 2. `subject` names the wearer in the store. Of a strap: `family` ("auto": by
-    what it offers), `serial` as pinned at pairing (another strap is refused), `rate_hz` (0: its
-    own choice) and `adapter` (BlueZ's name of it, as hci1)."""
+    """One device. `driver` says what it is: `serial` a sensor of the own protocol, `ble` a strap,
+    then boards (docs/drivers.md). `port` is the serial port's path, or `tcp://HOST:PORT` in its
+    place; with driver `ble` the strap's Bluetooth address. `name` tells it from others. `lead` is a
+    lead's name, its number from 0, or "auto": the best by quality; peaks are found on it. `leads`:
+    beats are classified on at most so many leads, 1 or 2. `subject` names the wearer in the store.
+    What the device's maker uses stays with `baud` 0, `rate_hz` 0 and, of a board, `counts_per_mv`
+    0. Of a strap: `family` ("auto": by what it offers), `serial` as pinned at pairing (another
+    strap is refused) and `adapter` (BlueZ's name of it, as hci1)."""
 
     port: str
     name: str = "sensor"
-    driver: Literal["serial", "ble"] = "serial"
-    baud: int = bounded(921_600, 1200, 12_000_000)
+    driver: DriverName = OWN_PROTOCOL
+    baud: int = bounded(0, 0, 12_000_000)
     family: Literal["auto", "ecg-edge", "polar", "movesense", "heart-rate"] = "auto"
     serial: str | None = None
     rate_hz: int = bounded(0, 0, 1000)
+    counts_per_mv: float = bounded(0.0, 0.0, 1e9)
     adapter: str | None = None
     lead: str | int = "auto"
     leads: int = bounded(2, 1, 2)

@@ -9,6 +9,7 @@ from typing import Any, Final, get_args, get_type_hints
 from edge_runtime.config import SHIPPED_BUNDLES, SYSTEM_FILE, Config
 from edge_runtime.config_effects import Effect, effect_of
 from edge_runtime.rules.bounds import bounds
+from firmware_bridge.driver_names import OWN_NAMES, DriverName
 
 _HEAD: Final = f"""# Configuration
 
@@ -72,6 +73,7 @@ def _value(setting: Any, kind: Any) -> str:
         str | int: "text or number",
     }
     words[tuple[str, ...]] = "list of texts"
+    words[DriverName] = ", ".join(f'`"{name}"`' for name in OWN_NAMES) + ", or one that was added"
     if kind in words:
         return words[kind]
     choices = [choice for choice in get_args(kind) if choice is not type(None)]

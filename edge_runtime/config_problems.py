@@ -15,6 +15,7 @@ from cattrs import ClassValidationError, IterableValidationError
 from cattrs.gen import make_dict_structure_fn
 
 from edge_runtime.rules.bounds import OutOfBoundsError, outside
+from firmware_bridge.driver_names import OWN_NAMES, DriverName, driver_names
 
 _TYPE_NAMES: Final = {
     int: "a whole number",
@@ -32,6 +33,7 @@ def make_converter() -> cattrs.Converter:
         converter.register_structure_hook(kind, _strict(kind))
     converter.register_structure_hook(Path, _structure_path)
     converter.register_unstructure_hook(Path, str)
+    converter.register_structure_hook_func(lambda kind: kind is DriverName, _structure_driver)
     converter.register_structure_hook_func(_is_choice, _structure_choice)
     converter.register_structure_hook_factory(
         _is_list, lambda kind: _structure_list(converter, kind)
@@ -131,6 +133,14 @@ def _structure_choice(value: Any, kind: Any) -> Any:
     if isinstance(value, bool) or value not in choices:
         raise ValueError(f"{value!r} is not one of {', '.join(map(repr, choices))}")
     return value
+
+
+def _structure_driver(value: Any, _: Any) -> DriverName:
+    if not isinstance(value, str) or (value not in OWN_NAMES and value not in driver_names()):
+        close = difflib.get_close_matches(str(value), driver_names(), n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"{value!r} is not one of {', '.join(map(repr, driver_names()))}{hint}")
+    return DriverName(value)
 
 
 def _structure_list(converter: cattrs.Converter, kind: Any) -> Callable[[Any, Any], Any]:

@@ -9,22 +9,32 @@ import click
 
 from firmware_bridge.capture import Captured, capture
 from firmware_bridge.driver import Driver
+from firmware_bridge.drivers import DriverRequest, driver_maker
 from firmware_bridge.links.ble import BleSensor
 
 
-def run(
-    device: str, record: Path, seconds: float | None, rate_hz: int | None, adapter: str | None
-) -> Captured:
+def run(driver: Driver, record: Path, seconds: float | None) -> Captured:
     """Capture until `seconds` are over or SIGINT or SIGTERM comes. Raises BridgeError."""
-    return asyncio.run(_run(driver_of(device, rate_hz, adapter), record, seconds))
+    return asyncio.run(_run(driver, record, seconds))
 
 
-def driver_of(device: str, rate_hz: int | None = None, adapter: str | None = None) -> Driver:
-    """The driver of a serial port's path or a Bluetooth address."""
-    if "/" in device:
-        from firmware_bridge.links.serial import SerialSensor  # noqa: PLC0415 - an extra
+def is_port(device: str) -> bool:
+    """A path or `tcp://HOST:PORT`, not a Bluetooth address."""
+    return "/" in device
 
-        return SerialSensor(device, device)
+
+def driver_of(
+    device: str,
+    rate_hz: int | None = None,
+    adapter: str | None = None,
+    driver: str | None = None,
+    baud: int | None = None,
+) -> Driver:
+    """The driver of that name for a port; that of straps for a Bluetooth address. Raises
+    UsageError."""
+    if driver is not None or is_port(device):
+        asked = DriverRequest(device, device, baud, rate_hz)
+        return driver_maker(driver or "serial")(asked)
     from firmware_bridge.links.bleak_radio import BleakRadio  # noqa: PLC0415 - an extra
 
     return BleSensor(device, device, BleakRadio(adapter), rate_hz=rate_hz)

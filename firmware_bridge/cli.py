@@ -2,11 +2,11 @@
 
 import json
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 import click
 
+from firmware_bridge.driver_names import BOARD_NAMES
 from firmware_bridge.errors import BridgeError, UsageError
 from firmware_bridge.flash import commands as flash_commands
 from firmware_bridge.simulator.ble_options import BLE_DEVICES, Options, emulate
@@ -45,12 +45,12 @@ flash_commands.register(main)
 @main.command()
 @click.option(
     "--device",
-    type=click.Choice(["sensor", *BLE_DEVICES]),
+    type=click.Choice(["sensor", *BOARD_NAMES, *BLE_DEVICES]),
     default="sensor",
     show_default=True,
-    help="sensor: this project's own, on a serial port; ble-sensor: the same over Bluetooth. h10 "
-    "(Polar), movesense, strap (heart rate and RR only). What is over Bluetooth is on a bus of its "
-    "own.",
+    help="sensor: this project's own, on a serial port; ble-sensor: the same over Bluetooth; then "
+    "boards of other makers, on a serial port. h10 (Polar), movesense, strap (heart rate and RR "
+    "only). What is over Bluetooth is on a bus of its own.",
 )
 @click.option(
     "--bus",
@@ -92,9 +92,7 @@ flash_commands.register(main)
 @click.option(
     "--rate",
     type=click.IntRange(100, 1000),
-    default=500,
-    show_default=True,
-    help="Sampling rate of the simulated sensor in Hz.",
+    help="Sampling rate of the simulated sensor in Hz: 500 unless said, a board's own.",
 )
 @click.option(
     "--leads",
@@ -161,7 +159,7 @@ def simulate(
     link: Path,
     record: Path | None,
     scenario_name: str,
-    rate: int,
+    rate: int | None,
     leads: int,
     drop: float,
     duplicate: float,
@@ -183,6 +181,12 @@ def simulate(
     \b
         firmware-bridge simulate --link /tmp/sensor --unplug 20:5 &
         edge-runtime run --set source.0.port=/tmp/sensor
+
+    Boards of other makers speak their own formats, and the daemon is told which:
+
+    \b
+        firmware-bridge simulate --device cyton --link /tmp/board &
+        edge-runtime run --set source.0.port=/tmp/board --set source.0.driver=cyton
 
     A strap over Bluetooth needs no adapter: it is reached through a D-Bus of its own, whose address
     is printed. Whoever has it as DBUS_SYSTEM_BUS_ADDRESS sees the strap instead of real ones:
@@ -211,7 +215,8 @@ def simulate(
                 as_json=as_json,
             )
             return
-        chosen = play_on_pty.choose(record, scenario_name, Fraction(rate), leads, faults)
+        rate_hz = play_on_pty.rate_of(device, rate)
+        chosen = play_on_pty.choose(record, scenario_name, rate_hz, leads, faults)
 
         def announce() -> None:
             if as_json:
@@ -221,9 +226,9 @@ def simulate(
                 click.echo(f"{link}: {words}", err=True)
 
         play_on_pty.run(
-            chosen,
+            play_on_pty.device_of(device, chosen.recording, clock_ppm),
+            chosen.faults,
             link,
-            clock_ppm=clock_ppm,
             speed=speed,
             duration_s=duration_s,
             seed=seed,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from firmware_bridge.driver_names import BOARD_NAMES
 from firmware_bridge.errors import BridgeError, UsageError
 from firmware_bridge.known_devices import SYSTEM_FILE, KnownDevice, read_known, remember
 
@@ -28,6 +29,14 @@ passkey_option = click.option(
     "--passkey-file",
     type=click.Path(path_type=Path, dir_okay=False),
     help="A file with the sensor's passkey; else it is asked for on the terminal.",
+)
+_driver = click.option(
+    "--driver",
+    help=f"What is on a port: {', '.join(('serial', *BOARD_NAMES))}, or what another package "
+    "brings; serial (the own protocol) unless said.",
+)
+_baud = click.option(
+    "--baud", type=click.IntRange(1200, 12_000_000), help="Of a port; else its driver's own."
 )
 _known = click.option(
     "--file",
@@ -68,16 +77,31 @@ def scan(seconds: float, adapter: str | None, as_json: bool) -> None:
 
 
 @click.command("info")
-@click.argument("address")
+@click.argument("device")
+@_driver
+@_baud
 @adapter_option
 @_json
-def info(address: str, adapter: str | None, as_json: bool) -> None:
-    """Connect to the strap at ADDRESS and tell what it is: model, serial, firmware, battery."""
-    with _exit_status():
-        from firmware_bridge.links import pairing  # noqa: PLC0415 - bleak only when needed
+def info(
+    device: str, driver: str | None, baud: int | None, adapter: str | None, as_json: bool
+) -> None:
+    """Connect to DEVICE and tell what it is.
 
-        examined = pairing.examine(address, adapter)
-    _print(asdict(examined), as_json)
+    Of a strap's Bluetooth address: model, serial, firmware, battery. Of a port: model, firmware,
+    rate, leads, and how loss is told.
+    """
+    with _exit_status():
+        from firmware_bridge.capture_command import is_port  # noqa: PLC0415 - numpy when needed
+
+        if driver is not None or is_port(device):
+            from firmware_bridge import port_info  # noqa: PLC0415 - numpy only when needed
+
+            told = port_info.examine(device, driver, baud)
+        else:
+            from firmware_bridge.links import pairing  # noqa: PLC0415 - bleak only when needed
+
+            told = asdict(pairing.examine(device, adapter))
+    _print(told, as_json)
 
 
 @click.command("pair")
@@ -132,8 +156,11 @@ def list_known(file: Path, as_json: bool) -> None:
     "--rate",
     "rate_hz",
     type=click.IntRange(100, 1000),
-    help="Sampling rate of a strap that has several; else its own choice.",
+    help="Sampling rate of a strap that has several, or of a board that is set to another than its "
+    "maker's; else its own choice.",
 )
+@_driver
+@_baud
 @adapter_option
 @_json
 def capture(
@@ -141,19 +168,22 @@ def capture(
     record: Path,
     seconds: float | None,
     rate_hz: int | None,
+    driver: str | None,
+    baud: int | None,
     adapter: str | None,
     as_json: bool,
 ) -> None:
     """Write the ECG of DEVICE to the WFDB record RECORD: RECORD.hea and RECORD.dat.
 
-    DEVICE is a strap's Bluetooth address, or the path of the serial port of a sensor that speaks
-    this project's own protocol. Samples that were lost are marked invalid, so the record keeps
-    time. `edge-runtime replay RECORD` analyses it.
+    DEVICE is a strap's Bluetooth address, or the path of a serial port: of a sensor that speaks
+    this project's own protocol, or of the board that --driver names. Samples that were lost are
+    marked invalid, so the record keeps time. `edge-runtime replay RECORD` analyses it.
     """
     with _exit_status():
         from firmware_bridge import capture_command  # noqa: PLC0415 - numpy and bleak only when needed
 
-        captured = capture_command.run(device, record, seconds, rate_hz, adapter)
+        chosen = capture_command.driver_of(device, rate_hz, adapter, driver, baud)
+        captured = capture_command.run(chosen, record, seconds)
     _print(asdict(captured), as_json)
 
 
@@ -189,7 +219,8 @@ def _exit_status() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        missing = f"{error.name} is missing; pip install 'ecg-edge[ble]'"
+        extra = "serial" if error.name == "serialx" else "ble"
+        missing = f"{error.name} is missing; pip install 'ecg-edge[{extra}]'"
         click.echo(f"firmware-bridge: {missing}", err=True)
         sys.exit(2)
     except BridgeError as error:

@@ -6,13 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 from firmware_bridge.errors import UsageError
+from firmware_bridge.simulator.boards.catalogue import BOARDS, UNTIMED
+from firmware_bridge.simulator.device import SimulatedDevice
 from firmware_bridge.simulator.faults import Faults
 from firmware_bridge.simulator.pty_port import PtyPort, play
-from firmware_bridge.simulator.recording import demo_recording, record_file, resampled
+from firmware_bridge.simulator.recording import Recording, demo_recording, record_file, resampled
 from firmware_bridge.simulator.scenarios import SCENARIOS, Play
 from firmware_bridge.simulator.sensor import SimulatedSensor
+
+DEFAULT_RATE_HZ: Final = 500
 
 
 def choose(
@@ -39,6 +44,23 @@ def choose(
     return Play(resampled(play_.recording, rate_hz), both)
 
 
+def rate_of(name: str, asked_hz: int | None) -> Fraction:
+    """What the simulated device of that name samples at. Raises UsageError where it is fixed."""
+    board = BOARDS.get(name)
+    if board is None:
+        return Fraction(asked_hz or DEFAULT_RATE_HZ)
+    if asked_hz is not None and name not in UNTIMED:
+        raise UsageError(f"a {name} samples at {board.rate_hz} Hz: leave out --rate")
+    return board.rate_hz if asked_hz is None else Fraction(asked_hz)
+
+
+def device_of(name: str, recording: Recording, clock_ppm: float) -> SimulatedDevice:
+    """The simulated device of that name, which plays `recording` (at the device's own rate)."""
+    if name in BOARDS:
+        return BOARDS[name].make(recording, clock_ppm)
+    return SimulatedSensor(recording, clock_error_ppm=clock_ppm)
+
+
 def describe(chosen: Play, link: Path) -> dict[str, object]:
     """What a person or a script should know about this sensor."""
     recording = chosen.recording
@@ -53,10 +75,10 @@ def describe(chosen: Play, link: Path) -> dict[str, object]:
 
 
 def run(
-    chosen: Play,
+    device: SimulatedDevice,
+    faults: Faults,
     link: Path,
     *,
-    clock_ppm: float,
     speed: float,
     duration_s: float | None,
     seed: int,
@@ -75,9 +97,9 @@ def run(
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     play(
-        SimulatedSensor(chosen.recording, clock_error_ppm=clock_ppm),
+        device,
         PtyPort(link),
-        chosen.faults,
+        faults,
         seed=seed,
         speed=speed,
         ready=ready,

@@ -14,6 +14,7 @@ from edge_runtime.errors import ConfigError
 from edge_runtime.rules.bounds import bounds
 from edge_runtime.rules.settings import RuleSettings
 from firmware_bridge.cli import simulate
+from firmware_bridge.driver_names import OWN_NAMES
 from firmware_bridge.known_devices import KnownDevice, remember
 
 CHEST = {"name": "chest", "port": "/dev/ttyUSB0"}
@@ -76,7 +77,7 @@ def test_every_problem_is_listed_with_its_path() -> None:
         ({"source": [{**CHEST, "name": ""}]}, "source.0: name is empty"),
         (
             {"source": [{**CHEST, "driver": "usb"}]},
-            "source.0.driver: 'usb' is not one of 'serial', 'ble'",
+            f"source.0.driver: 'usb' is not one of {', '.join(map(repr, OWN_NAMES))}",
         ),
         ({"source": [CHEST, CHEST]}, "configuration: two sources have the same name 'chest'"),
         ({"source": [{**CHEST, "baud": True}]}, "source.0.baud: True is not a whole number"),
@@ -142,11 +143,13 @@ def test_the_system_file_is_read_where_no_other_is_named(
 
 def test_the_example_of_the_simulator_s_help_is_a_configuration() -> None:
     context = click.Context(simulate, info_name="simulate")
-    (example,) = [line for line in simulate.get_help(context).splitlines() if "--set" in line]
+    example, board = [line for line in simulate.get_help(context).splitlines() if "--set" in line]
     words = shlex.split(example)
     assert words[:3] == ["edge-runtime", "run", "--set"]
     (source,) = load(None, words[3:])[0].source
     assert (source.name, source.port) == ("sensor", "/tmp/sensor")
+    (source,) = load(None, shlex.split(board)[3::2])[0].source
+    assert (source.driver, source.port) == ("cyton", "/tmp/board")
 
 
 def test_two_sources_without_names_are_refused() -> None:

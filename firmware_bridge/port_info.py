@@ -1,0 +1,45 @@
+"""`firmware-bridge info` of a port: what its device says of itself, or is known to be."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from firmware_bridge.capture_command import driver_of
+from firmware_bridge.driver import Driver
+from firmware_bridge.stream import CounterLoss, LossDetection, StampLoss, StreamOpened
+
+
+def examine(device: str, driver: str | None, baud: int | None) -> dict[str, Any]:
+    """What the device is, once its samples come. Raises BridgeError."""
+    opened = asyncio.run(_opened(driver_of(device, driver=driver, baud=baud)))
+    signal = opened.reference
+    return {
+        "model": opened.model,
+        "firmware": opened.firmware,
+        "family": opened.family,
+        "rate_hz": float(signal.rate_hz),
+        "leads": list(signal.leads),
+        "counts_per_mv": list(signal.counts_per_unit),
+        "loss": _words(opened.loss),
+    }
+
+
+async def _opened(driver: Driver) -> StreamOpened:
+    stream = driver.stream()
+    try:
+        opened = await anext(stream)
+        assert isinstance(opened, StreamOpened)
+        return opened
+    finally:
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()
+
+
+def _words(loss: LossDetection) -> str:
+    match loss:
+        case CounterLoss():
+            return f"told by a counter of {loss.modulus} samples"
+        case StampLoss():
+            return "told by the device's stamps"
+        case _:
+            return "not told by the format"
