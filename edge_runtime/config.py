@@ -20,8 +20,8 @@ from edge_runtime.config_problems import make_converter, problems
 from edge_runtime.errors import ConfigError
 from edge_runtime.rules.bounds import bounded, check_bounds
 from edge_runtime.rules.settings import RuleSettings
-from firmware_bridge.driver_names import OWN_PROTOCOL, DriverName
 from edge_runtime.start_log import SafeModeConfig
+from firmware_bridge.driver_names import OWN_PROTOCOL, DriverName
 from firmware_bridge.errors import UsageError
 from firmware_bridge.known_devices import FILE_NAME, KnownDevice, read_known
 

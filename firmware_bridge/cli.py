@@ -205,7 +205,7 @@ def simulate(
         faults = Faults(drop, duplicate, bit_flip, stalls, unplugs)
         if device in BLE_DEVICES:
             # A strap has rates of its own, and makes them of the recording's.
-            own_rate = Fraction(rate) if device == "ble-sensor" else None
+            own_rate = play_on_pty.rate_of(device, rate) if device == "ble-sensor" else None
             emulate(
                 Options(device, count, clock_ppm, reboots, seed, speed),
                 play_on_pty.choose(record, scenario_name, own_rate, leads, faults),
