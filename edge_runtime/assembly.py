@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -11,11 +11,14 @@ import msgspec
 
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.alarms.strips import StripStore
+from edge_runtime.audit import Audit
 from edge_runtime.config import Config, SourceConfig
 from edge_runtime.dropped import Dropped
 from edge_runtime.engine import Engine, EngineSettings
+from edge_runtime.errands import Errands
 from edge_runtime.errors import ConfigError
 from edge_runtime.inference.bundle import BundleSet
+from edge_runtime.keeping import Keeping
 from edge_runtime.recording_engine import RecordingEngine
 from edge_runtime.reload import Reloader
 from edge_runtime.rules.requirements import NOT_IN_FORCE
@@ -24,6 +27,7 @@ from edge_runtime.site_rules import SiteBook
 from edge_runtime.store.database import Provenance
 from edge_runtime.store.store import Store
 from edge_runtime.supervisor import Inbox, Parts, View
+from edge_runtime.wearers import Wearers
 from firmware_bridge.driver import Driver
 from firmware_bridge.drivers import DriverRequest, driver_maker
 from firmware_bridge.errors import UsageError
@@ -50,7 +54,8 @@ def build(
 
     Raises ConfigError and StoreError.
     """
-    desk, dropped = _desk(config), dropped or Dropped()
+    audit = Audit(config.store.directory)
+    desk, dropped = _desk(config, audit), dropped or Dropped()
 
     def told(problem: str) -> None:
         if problem:
@@ -63,13 +68,15 @@ def build(
     now = _InForce(config)
     drivers = {source.name: _driver(source) for source in config.source}
     reloader = None if reread is None else Reloader(config, reread, _driver, now.accept)
-    inbox = Inbox(dropped)
+    inbox, errands = Inbox(dropped), Errands()
     if config.web.enabled:
-        web = _web_view(config, inbox, desk, reloader, dropped)
+        keeping = Keeping(errands, audit, now.wearers, inbox.begin_anew)
+        web = _web_view(config, inbox, desk, keeping, reloader, dropped)
         now.follow.append(web.keep)
         views = (*views, web)
-    store = _store(config, provenance(config, bundles.fingerprint), now.subjects)
+    store = _store(config, provenance(config, bundles.fingerprint), now.wearers)
     dropped.watch(store.dropped)
+    errands.are_for(store)
     for rule, needs in NOT_IN_FORCE:
         log.info("rule %s is not in force: it needs %s", rule, needs)
 
@@ -87,6 +94,7 @@ def build(
         desk=desk,
         site=site,
         inbox=inbox,
+        errands=errands,
         reloader=reloader,
         dropped=dropped,
     )
@@ -98,29 +106,30 @@ def build_recording(config: Config, views: tuple[View, ...], why: str) -> Parts:
     Raises ConfigError and StoreError.
     """
     drivers = {source.name: _driver(source) for source in config.source}
-    subjects = {source.name: source.subject for source in config.source}
-    desk = _desk(config)
+    desk = _desk(config, Audit(config.store.directory))
     desk.trouble("safe_mode", why, lasts_s=None)
+    store = _store(config, provenance(config, ""), _InForce(config).wearers)
     return Parts(
         drivers=drivers,
         make_engine=RecordingEngine,
-        store=StripStore(_store(config, provenance(config, ""), subjects), config.store.directory),
+        store=StripStore(store, config.store.directory),
         views=views,
         desk=desk,
     )
 
 
-def _desk(config: Config) -> AlarmDesk:
+def _desk(config: Config, audit: Audit) -> AlarmDesk:
     sounder = AlsaSounder(config.sound.device) if config.sound.output == "alsa" else None
-    return AlarmDesk(config.alarms, config.store.directory / ALARM_STATE_FILE, sounder)
+    state_file = config.store.directory / ALARM_STATE_FILE
+    return AlarmDesk(config.alarms, state_file, sounder, audit=audit)
 
 
-def _store(config: Config, provenance: Provenance, subjects: Mapping[str, str | None]) -> Store:
+def _store(config: Config, provenance: Provenance, wearers: Wearers) -> Store:
     """The store, once what the last run left open is finished. Raises StoreError."""
     store = Store(
         config.store.directory,
         provenance,
-        subjects,
+        wearers,
         durability_s=config.store.durability_s,
         keep_raw=config.store.raw,
     )
@@ -135,7 +144,7 @@ class _InForce:
     """The configuration in force, for those parts that look it up when a stream begins."""
 
     def __init__(self, config: Config) -> None:
-        self.subjects: dict[str, str | None] = {}
+        self.wearers = Wearers(config.store.directory, {})
         self.follow: list[Callable[[Sequence[str]], None]] = []
         self.accept(config)
 
@@ -143,13 +152,18 @@ class _InForce:
         """From now on."""
         self.config = config
         self.sources = {source.name: source for source in config.source}
-        self.subjects.update({source.name: source.subject for source in config.source})
+        self.wearers.configure({source.name: source.subject for source in config.source})
         for keep in self.follow:
             keep(list(self.sources))
 
 
 def _web_view(
-    config: Config, inbox: Inbox, desk: AlarmDesk, reloader: Reloader | None, dropped: Dropped
+    config: Config,
+    inbox: Inbox,
+    desk: AlarmDesk,
+    keeping: Keeping,
+    reloader: Reloader | None,
+    dropped: Dropped,
 ) -> "WebView":
     try:
         # Starlette and uvicorn are an extra, and memory that only a daemon with a page pays for.
@@ -160,7 +174,8 @@ def _web_view(
             "to false"
         ) from error
     sources = [source.name for source in config.source]
-    return WebView(config.web, config.store.directory, sources, inbox.put, desk, reloader, dropped)
+    directory = config.store.directory
+    return WebView(config.web, directory, sources, inbox.put, desk, keeping, reloader, dropped)
 
 
 def engine_settings(config: Config, lead: str | int, leads: int = 2) -> EngineSettings:

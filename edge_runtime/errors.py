@@ -5,6 +5,7 @@ EdgeRuntimeError
 ├── BundleError     refuse this bundle set: a hash, shape, version or golden vector is off
 ├── InterpreterError  call a person: no usable TFLite runtime is installed
 ├── StoreError      storage: alarm, keep monitoring, keep what is buffered
+│   └── StoreInUseError  another process records there: ask that one
 └── PathError       the signal cannot be processed as described (rate, shape)
 """
 
@@ -27,6 +28,10 @@ class InterpreterError(EdgeRuntimeError):
 
 class StoreError(EdgeRuntimeError):
     """The store cannot be opened or written."""
+
+
+class StoreInUseError(StoreError):
+    """Another process has the directory."""
 
 
 class PathError(EdgeRuntimeError):

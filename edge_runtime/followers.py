@@ -70,6 +70,10 @@ class Followers:
         self._unreadable.add(source)
         self._say_once(source, f"{message}; opening it anew")
 
+    def open_anew(self, source: str) -> None:
+        """Close its device and open it again: what comes then is another stream."""
+        self._unreadable.add(source)
+
     def _see_end(self, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:

@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.config_effects import Change
 from edge_runtime.dropped import Drop, Dropped
+from edge_runtime.errands import Errands
 from edge_runtime.errors import ConfigError, EdgeRuntimeError
 from edge_runtime.followers import Followers, MakeDriver
 from edge_runtime.memory import release_free_memory
@@ -22,6 +23,7 @@ from edge_runtime.site_rules import SiteBook
 from edge_runtime.threads import (
     AnyEngine,
     AnyStore,
+    Ended,
     EngineThread,
     InQueue,
     RulesChanged,
@@ -53,15 +55,16 @@ class View(Protocol):
 
 
 class Inbox:
-    """The way of a person's own items (a mark) to the engine, while the daemon runs."""
+    """The way of a person's own items (a mark) and wishes to the engine, while the daemon runs."""
 
     def __init__(self, dropped: Dropped | None = None) -> None:
         self._dropped = dropped or Dropped()
-        self._put: Callable[[str, StreamItem], None] | None = None
+        self._put: Callable[[str, InQueue], None] | None = None
+        self._reopen: Callable[[str], None] = lambda _source: None
 
-    def open(self, put: Callable[[str, StreamItem], None]) -> None:
-        """Where items go from now on."""
-        self._put = put
+    def open(self, put: Callable[[str, InQueue], None], reopen: Callable[[str], None]) -> None:
+        """Where items go from now on, and who opens a source anew."""
+        self._put, self._reopen = put, reopen
 
     def put(self, source: str, item: StreamItem) -> None:
         """Never blocks. What comes before the engine runs belongs to no stream, and is dropped."""
@@ -69,6 +72,13 @@ class Inbox:
             self._put(source, item)
         else:
             self._dropped.add(Drop.EARLY_MARKS, source=source)
+
+    def begin_anew(self, source: str, reason: str) -> None:
+        """End the session of `source`, and let the next one begin with a stream of its own: no
+        memory of the last one's signal goes with it."""
+        if self._put is not None:
+            self._put(source, Ended(reason))
+            self._reopen(source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,7 @@ class Parts:
     inbox: Inbox = field(default_factory=Inbox)
     reloader: Reloader | None = None
     dropped: Dropped = field(default_factory=Dropped)
+    errands: Errands = field(default_factory=Errands)
 
 
 @dataclass(slots=True)
@@ -139,7 +150,9 @@ class Supervisor:
         if self.parts.desk is not None:
             self.parts.desk.connect(engine.put)
         engine.start()
-        self.parts.inbox.open(engine.put)
+        self.parts.inbox.open(engine.put, followers.open_anew)
+        if writer:
+            self.parts.errands.open(writer.put_errand)
         for name, make in self.parts.drivers.items():
             followers.begin(name, make)
         watch = self._task("watchdog", self._watch(engine, writer))

@@ -153,6 +153,14 @@ class _Record:
     published: tuple[Published, ...] = ()
 
 
+class Errand(Protocol):
+    """Something that others want done where the store is."""
+
+    def run(self) -> None:
+        """Do it; whoever asked hears how it went. Never raises."""
+        ...
+
+
 class WriterThread(_Worker):
     """Owns the store: every SQLite statement and raw file is written here."""
 
@@ -165,7 +173,7 @@ class WriterThread(_Worker):
         super().__init__("writer", failed)
         self._store = store
         self._trouble = trouble
-        self._queue: queue.Queue[_Record | None] = queue.Queue(_WRITER_QUEUE_ITEMS)
+        self._queue: queue.Queue[_Record | Errand | None] = queue.Queue(_WRITER_QUEUE_ITEMS)
         self._begun: set[str] = set()
         self._told: dict[str, float] = {}
         self._stopping = False
@@ -173,6 +181,14 @@ class WriterThread(_Worker):
     def put(self, record: _Record) -> None:
         """Blocks when the store is more than the queue behind."""
         self._queue.put(record)
+
+    def put_errand(self, errand: Errand) -> bool:
+        """Between two records. Never blocks: False where the store is too far behind."""
+        try:
+            self._queue.put_nowait(errand)
+        except queue.Full:
+            return False
+        return True
 
     def waiting(self) -> int:
         """Records not yet written, the one in work among them."""
@@ -197,8 +213,10 @@ class WriterThread(_Worker):
                     if record is None:
                         return
                 self._busy = True
-                if record is not None:
+                if isinstance(record, _Record):
                     self._write(record)
+                elif record is not None:
+                    record.run()
                 self._guarded(self._store.tick)
                 self._busy = False
                 self.progress += 1

@@ -27,6 +27,7 @@ from edge_runtime.alarms.signals import (
     Changes,
     ShownAlarm,
 )
+from edge_runtime.audit import Audit
 from edge_runtime.events import AlarmCleared, AlarmKind, AlarmRaised, Explanation, Priority
 from edge_runtime.publication import Published
 from edge_runtime.threads import Ended, PeopleActed
@@ -73,7 +74,9 @@ class AlarmDesk:
         state_file: Path | None = None,
         sounder: Sounder | None = None,
         now_s: Callable[[], float] = time.monotonic,
+        audit: Audit | None = None,
     ) -> None:
+        self._audit = audit
         self._signals = AlarmSignals(settings)
         self._state_file = state_file
         self._sounder = sounder
@@ -141,6 +144,12 @@ class AlarmDesk:
         """Sound again. False: it was on."""
         return self._do(lambda _: self._signals.switch_on(by))
 
+    def forget(self, session: str) -> None:
+        """This session is deleted: nothing of it is shown or kept any more."""
+        with self._lock:
+            self._signals.forget(session)
+        self._keep()
+
     def trouble(
         self,
         name: str,
@@ -194,6 +203,9 @@ class AlarmDesk:
         with self._lock:
             changes = act(self._now_s())
         self._tell(changes)
+        if self._audit is not None:
+            for one in changes:
+                self._audit.record(one.by, one.state, session=one.session, alarm=one.alarm)
         self._keep()
         return bool(changes)
 

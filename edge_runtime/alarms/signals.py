@@ -144,6 +144,11 @@ class AlarmSignals:
         for key in [key for key in self._shown if key[0] == session]:
             self._condition_ended(key)
 
+    def forget(self, session: str) -> None:
+        """Nothing is known of this session any more."""
+        for key in [key for key in self._shown if key[0] == session]:
+            del self._shown[key]
+
     def acknowledge(self, session: str, alarm: int, by: str, now_s: float) -> Changes:
         """Sound off for this alarm until its condition ends. A latched one whose condition has
         ended goes with it."""

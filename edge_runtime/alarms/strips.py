@@ -17,6 +17,7 @@ from edge_runtime.publication import Published, Session
 from edge_runtime.signal.ring import RingBuffer
 from edge_runtime.store.disk import make_directory
 from edge_runtime.store.raw import WIDE, RawPlace, to_counts
+from edge_runtime.store.removal import STRIPS_FOLDER
 from edge_runtime.threads import AnyStore
 from firmware_bridge.errors import RecordError
 from firmware_bridge.records import Header, write_signals
@@ -24,7 +25,7 @@ from firmware_bridge.stream import Gap, SampleChunk, StreamItem
 
 log = logging.getLogger(__name__)
 
-FOLDER: Final = "strips"
+FOLDER: Final = STRIPS_FOLDER
 KEPT_S: Final = 120
 """Signal in memory: 15 s, and what an alarm of a slow condition is dated back (a minute)."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge_runtime import config
+from edge_runtime.audit import Audit, this_user
 from edge_runtime.cli.failing import exit_status
 from edge_runtime.cli.options import config_option, json_option, set_option
 from edge_runtime.errors import ConfigError
@@ -56,6 +57,7 @@ def set_password(
     )
     with exit_status():
         _accounts(file, settings).set_password(name, role, password)
+        _audited(file, settings, "account set", name, role)
 
 
 @command.command("token")
@@ -73,6 +75,7 @@ def token(
     """
     with exit_status():
         made = _accounts(file, settings).make_token(name, role)
+        _audited(file, settings, "account token", name, role)
     click.echo(json.dumps({"name": name, "role": role, "token": made}) if as_json else made)
 
 
@@ -103,6 +106,8 @@ def remove(name: str, file: Path | None, settings: tuple[str, ...]) -> None:
     """Remove the account NAME. Exit status 1 when there is none."""
     with exit_status():
         removed = _accounts(file, settings).remove(name)
+        if removed:
+            _audited(file, settings, "account remove", name)
     if not removed:
         raise click.ClickException(f"there is no account {name!r}")
 
@@ -115,3 +120,10 @@ def _accounts(file: Path | None, settings: tuple[str, ...]) -> "Accounts":
         raise ConfigError(f"{error.name} is not installed; pip install 'ecg-edge[web]'") from error
     loaded, _ = config.load(file, settings)
     return Accounts(loaded.store.directory)
+
+
+def _audited(
+    file: Path | None, settings: tuple[str, ...], act: str, name: str, role: str = ""
+) -> None:
+    loaded, _ = config.load(file, settings)
+    Audit(loaded.store.directory).record(this_user(), act, account=name, role=role)

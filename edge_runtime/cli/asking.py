@@ -7,10 +7,12 @@ import socket
 from pathlib import Path
 from typing import Any, Final
 
-from edge_runtime.errors import EdgeRuntimeError
+from edge_runtime.errors import EdgeRuntimeError, StoreInUseError
 
-_ANSWERED_WITHIN_S: Final = 10.0
+_ANSWERED_WITHIN_S: Final = 60.0
+"""A long session takes seconds to delete, on a slow card more."""
 _GOOD: Final = 200
+SOCKET_FOLDER: Final = "run"
 
 
 def ask(directory: Path, method: str, path: str, body: object = None) -> Any:
@@ -19,7 +21,7 @@ def ask(directory: Path, method: str, path: str, body: object = None) -> Any:
     `directory` is its store.directory. Raises EdgeRuntimeError when no daemon answers there, or
     when it refuses.
     """
-    connection = _SocketConnection(directory / "run")
+    connection = _SocketConnection(directory / SOCKET_FOLDER)
     try:
         text = None if body is None else json.dumps(body)
         connection.request(method, f"/api/v1{path}", text, {"Content-Type": "application/json"})
@@ -34,6 +36,16 @@ def ask(directory: Path, method: str, path: str, body: object = None) -> Any:
     if response.status != _GOOD:
         raise EdgeRuntimeError(str(answer.get("error", f"refused ({response.status})")))
     return answer
+
+
+def ask_where_in_use(
+    in_use: StoreInUseError, directory: Path, method: str, path: str, body: object = None
+) -> Any:
+    """The answer of the daemon that has the store. Raises EdgeRuntimeError when it has no ear or
+    refuses; then with both reasons."""
+    if not (directory / SOCKET_FOLDER).is_dir():
+        raise EdgeRuntimeError(f"{in_use}; or let it listen, with web.enabled = true") from in_use
+    return ask(directory, method, path, body)
 
 
 class _SocketConnection(http.client.HTTPConnection):

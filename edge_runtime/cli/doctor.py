@@ -19,10 +19,12 @@ from edge_runtime import config
 from edge_runtime.cli.failing import BAD_BUNDLE, FAILED, exit_status
 from edge_runtime.cli.options import config_option, set_option
 from edge_runtime.config import Config
+from edge_runtime.disk_encryption import Encryption, encryption
 from edge_runtime.errors import BundleError, EdgeRuntimeError
 from edge_runtime.golden_engine import run_engine
 from edge_runtime.inference.golden import Status, check_bundle_set
 from edge_runtime.inference.interpreter import find_runtime
+from edge_runtime.store.disk import is_open
 
 _LEAST_FREE_BYTES: Final = 1 << 30
 _BYTES_PER_LEAD_DAY: Final = 500 * 86_400 * 3
@@ -115,6 +117,33 @@ def _store(loaded: Config) -> Iterator[Finding]:
     yield Finding("store", "good" if free >= _LEAST_FREE_BYTES else "warning", words)
 
 
+def _privacy(loaded: Config) -> Iterator[Finding]:
+    directory = loaded.store.directory
+    if not directory.is_dir():
+        return
+    if is_open(directory):
+        words = f"others may look into {directory}; chmod 700 {directory}"
+        yield Finding("store's rights", "warning", words)
+    else:
+        yield Finding("store's rights", "good", "nobody but its owner may look into it")
+    found = encryption(directory)
+    yield Finding("encryption", *_ENCRYPTION[found])
+
+
+_ENCRYPTION: Final[dict[Encryption, tuple[Verdict, str]]] = {
+    Encryption.ENCRYPTED: ("good", "the store lies on an encrypted disk (dm-crypt)"),
+    Encryption.PLAIN: (
+        "warning",
+        "the store's disk is not encrypted: who takes it has the ECG; cryptsetup (LUKS) helps",
+    ),
+    Encryption.IN_MEMORY: ("warning", "the store lies in memory: nothing outlives the power"),
+    Encryption.UNKNOWN: (
+        "warning",
+        "whether the store's disk is encrypted cannot be told from its block devices",
+    ),
+}
+
+
 def _ports(loaded: Config) -> Iterator[Finding]:
     if not loaded.source:
         yield Finding("sources", "warning", "none configured; `edge-runtime demo` simulates one")
@@ -141,6 +170,7 @@ _EXAMINATIONS: Final[tuple[tuple[Callable[[Config], Iterator[Finding]], int], ..
     (_interpreter, FAILED),
     (_bundles, BAD_BUNDLE),
     (_store, FAILED),
+    (_privacy, FAILED),
     (_ports, FAILED),
 )
 """What is looked at, and the exit status when it is bad; the highest counts."""

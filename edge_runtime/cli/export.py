@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 from edge_runtime import config
+from edge_runtime.audit import Audit, this_user
 from edge_runtime.cli.failing import exit_status
 from edge_runtime.cli.options import config_option, json_option, set_option
 from edge_runtime.errors import StoreError
@@ -43,6 +44,7 @@ from firmware_bridge.errors import UsageError
     "--to", "to_s", type=click.FloatRange(0), metavar="SECONDS", help="Stop so far into it."
 )
 @click.option("--lead", default="0", help="Lead of the PDF, by number from 0 or by name.")
+@click.option("--by", hidden=True, help="On whose behalf, for the audit log.")
 @config_option
 @set_option
 @json_option
@@ -53,6 +55,7 @@ def command(
     from_s: float,
     to_s: float | None,
     lead: str,
+    by: str | None,
     file: Path | None,
     settings: tuple[str, ...],
     as_json: bool,
@@ -75,6 +78,8 @@ def command(
         loaded, _ = config.load(file, settings)
         recording = stored_recording(loaded.store.directory, session, from_s, to_s)
         written = _write(recording, kind, output, lead)
+        audit = Audit(loaded.store.directory)
+        audit.record(by or this_user(), "export", session=session, format=kind)
     told = {
         "session": session,
         "format": kind,

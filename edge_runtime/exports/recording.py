@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge_runtime.errors import StoreError
 from edge_runtime.publication import Published
 from edge_runtime.store.reading import events_of, read_only, reference_place
-from edge_runtime.store.store import RAW_FOLDER
+from edge_runtime.store.removal import RAW_FOLDER
 from firmware_bridge.errors import RecordError
 from firmware_bridge.records import open_record
 from firmware_bridge.stream import SignalInfo

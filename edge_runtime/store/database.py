@@ -8,7 +8,6 @@ what a full or failing disk refuses waits on and is tried again. Write-ahead log
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -20,14 +19,9 @@ from edge_runtime.events import (
     AlarmCleared,
     AlarmRaised,
     AlarmStateChanged,
-    BeatClassified,
-    BeatDetected,
-    Event,
-    Phase,
-    RhythmEpisode,
-    to_json,
 )
 from edge_runtime.publication import Published, Session
+from edge_runtime.store.event_rows import Statement, event_statements
 from edge_runtime.store.schema import migrate
 from firmware_bridge.stream import ClockAnchor, Gap, StreamOpened
 
@@ -38,6 +32,8 @@ whole: small pages halve the wear of a memory card (tests/benchmarks/store_bytes
 _CHECKPOINT_PAGES: Final = 4000
 _LOG_BYTES: Final = 4 << 20
 """A log that grew behind a long reader is cut back to this."""
+_INCREMENTAL: Final = 2
+"""SQLite's number of `auto_vacuum = INCREMENTAL`."""
 _MOST_WAITING: Final = 20_000
 """Rows kept while the disk refuses them: more than an hour of one source, about 10 MB."""
 ALARMS: Final = (AlarmRaised, AlarmCleared, AlarmStateChanged)
@@ -52,6 +48,8 @@ class Provenance:
     bundle_set: str
     configuration: str
     rules: str
+    rhythms: tuple[str, ...] = ()
+    """That were looked for: where none was found, an absent one can be told from an unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class Database:
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE_NAME
-        self._waiting: list[tuple[str, tuple[Any, ...]]] = []
+        self._waiting: list[Statement] = []
         self.dropped_rows = 0
         try:
             # Opened where a failure refuses the start, used by the writer thread alone.
@@ -101,6 +99,8 @@ class Database:
     def _prepare(self) -> None:
         for pragma in (
             f"page_size = {_PAGE_BYTES}",
+            "auto_vacuum = INCREMENTAL",  # of a database that begins: what goes makes room
+            "secure_delete = ON",  # what is deleted is not to be read out of the file
             "journal_mode = WAL",
             "synchronous = FULL",
             "foreign_keys = ON",
@@ -117,11 +117,11 @@ class Database:
         number = 1 + max(self._ids.values(), default=0)
         self._ids[session.id] = number
         if subject is not None:
-            self._write("INSERT OR IGNORE INTO subject (label) VALUES (?)", subject)
-        self._write(
+            self.write("INSERT OR IGNORE INTO subject (label) VALUES (?)", subject)
+        self.write(
             "INSERT INTO session (id, name, subject, source, stream, started_utc_ns, bundle_set,"
-            " configuration, rules) VALUES (?, ?, (SELECT id FROM subject WHERE label = ?),"
-            " ?, ?, ?, ?, ?, ?)",
+            " configuration, rules, judged)"
+            " VALUES (?, ?, (SELECT id FROM subject WHERE label = ?), ?, ?, ?, ?, ?, ?, ?)",
             number,
             session.id,
             subject,
@@ -131,11 +131,23 @@ class Database:
             provenance.bundle_set,
             provenance.configuration,
             provenance.rules,
+            msgspec.json.encode(provenance.rhythms).decode(),
         )
+
+    def number_of(self, session: str) -> int:
+        """The key of a session's rows. Raises StoreError where there is none."""
+        number = self._ids.get(session)
+        if number is None:
+            raise StoreError(f"no session {session!r}; `edge-runtime sessions list` names them")
+        return number
+
+    def forget_session(self, session: str) -> None:
+        """Its row is gone."""
+        self._ids.pop(session, None)
 
     def end_session(self, session: str, utc_ns: int, reason: str) -> None:
         """Close the row."""
-        self._write(
+        self.write(
             "UPDATE session SET ended_utc_ns = ?, end_reason = ? WHERE name = ?",
             utc_ns,
             reason,
@@ -144,16 +156,16 @@ class Database:
 
     def unfinished_sessions(self) -> list[SessionRow]:
         """Sessions without an end, oldest first."""
-        rows = self._read(
+        rows = self.read(
             "SELECT id, name, stream, started_utc_ns FROM session"
-            " WHERE ended_utc_ns IS NULL ORDER BY id"
+            " WHERE ended_utc_ns IS NULL AND NOT going ORDER BY id"
         )
         return [SessionRow(*row) for row in rows]
 
     def last_known_utc_ns(self, session: str) -> int | None:
         """The time of the session's last anchor, beat or event."""
         number = self._ids[session]
-        ((found,),) = self._read(
+        ((found,),) = self.read(
             "SELECT max(t) FROM (SELECT max(utc_ns) AS t FROM anchor WHERE session = ?1"
             " UNION ALL SELECT 1000000 * max(utc_ms) FROM event WHERE session = ?1"
             " UNION ALL SELECT 1000000 * max(detected_utc_ms) FROM beat WHERE session = ?1)",
@@ -166,56 +178,13 @@ class Database:
         already, but never for an alarm."""
         if not isinstance(published.event, ALARMS):
             self._need_room()
-        session = self._ids[published.session]
-        number, utc_ms = published.number, _utc_ms(published.time)
-        match event := published.event:
-            case BeatDetected():
-                self._write(
-                    "INSERT INTO beat (session, at, detected_number, detected_utc_ms,"
-                    " detected_decided, lead, rr_s, heart_rate_bpm)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    session,
-                    event.at,
-                    number,
-                    utc_ms,
-                    event.decided,
-                    event.lead,
-                    event.rr_s,
-                    event.heart_rate_bpm,
-                )
-            case BeatClassified():
-                self._write(
-                    "INSERT INTO beat (session, at, classified_number, classified_utc_ms,"
-                    " classified_decided, label, scores, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-                    " ON CONFLICT DO UPDATE SET classified_number = excluded.classified_number,"
-                    " classified_utc_ms = excluded.classified_utc_ms,"
-                    " classified_decided = excluded.classified_decided, label = excluded.label,"
-                    " scores = excluded.scores, reason = excluded.reason",
-                    session,
-                    event.at,
-                    number,
-                    utc_ms,
-                    event.decided,
-                    event.label.value,
-                    msgspec.json.encode(event.scores).decode(),
-                    event.reason,
-                )
-            case _:
-                self._write(
-                    "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)",
-                    session,
-                    number,
-                    event.at,
-                    utc_ms,
-                    type(event).__struct_config__.tag,
-                    to_json(event).decode(),
-                )
-                self._add_to_overview(session, event, utc_ms)
+        number = self._ids[published.session]
+        self._waiting += event_statements(number, published)
 
     def add_gap(self, session: str, gap: Gap) -> None:
         """Keep a hole of any signal."""
         self._need_room()
-        self._write(
+        self.write(
             "INSERT OR REPLACE INTO gap VALUES (?, ?, ?, ?, ?, ?)",
             self._ids[session],
             gap.signal,
@@ -228,7 +197,7 @@ class Database:
     def add_anchor(self, session: str, anchor: ClockAnchor, utc_ns: int) -> None:
         """Keep a point of the clock's fit."""
         self._need_room()
-        self._write(
+        self.write(
             "INSERT OR REPLACE INTO anchor VALUES (?, ?, ?, ?, ?)",
             self._ids[session],
             int(anchor.index),
@@ -239,8 +208,9 @@ class Database:
 
     def add_segment(self, session: str, row: SegmentRow) -> None:
         """A segment is being written from now on."""
-        self._write(
-            "INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?)",
+        self.write(
+            "INSERT INTO segment (session, signal, first, name, fmt, n_samples)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             self._ids[session],
             row.signal,
             row.first,
@@ -254,15 +224,15 @@ class Database:
         key = (self._ids[session], row.signal, row.first)
         where = "WHERE session = ? AND signal = ? AND first = ?"
         if n_samples == 0:
-            self._write(f"DELETE FROM segment {where}", *key)
+            self.write(f"DELETE FROM segment {where}", *key)
         else:
-            self._write(f"UPDATE segment SET n_samples = ? {where}", n_samples, *key)
+            self.write(f"UPDATE segment SET n_samples = ? {where}", n_samples, *key)
 
     def segments(self, session: str, signal: str) -> list[SegmentRow]:
         """The committed segments of one signal in order."""
-        rows = self._read(
+        rows = self.read(
             "SELECT signal, first, name, fmt, n_samples FROM segment"
-            " WHERE session = ? AND signal = ? ORDER BY first",
+            " WHERE session = ? AND signal = ? AND NOT going ORDER BY first",
             self._ids[session],
             signal,
         )
@@ -292,6 +262,19 @@ class Database:
                 f"{self._path}: {len(refused)} rows were refused ({refused[0]}); please report this"
             )
 
+    def give_back(self, n_pages: int) -> bool:
+        """Leave nothing of what was deleted in the log, and up to so many free pages less in the
+        file; True while there are more."""
+        try:
+            # Not `execute`: that takes a single step, which is a single page.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({n_pages})")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            (left,) = self._connection.execute("PRAGMA freelist_count").fetchone()
+            (kind,) = self._connection.execute("PRAGMA auto_vacuum").fetchone()
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        return bool(left) and kind == _INCREMENTAL
+
     def close(self) -> None:
         """Commit and close."""
         try:
@@ -299,47 +282,17 @@ class Database:
         finally:
             self._connection.close()
 
-    def _add_to_overview(self, session: int, event: Event, utc_ms: int) -> None:
-        match event:
-            case AlarmRaised():
-                self._write(
-                    "INSERT OR REPLACE INTO alarm VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-                    session,
-                    event.alarm,
-                    event.rule,
-                    event.kind.value,
-                    event.priority.value,
-                    event.text,
-                    event.at,
-                    utc_ms,
-                )
-            case AlarmCleared():
-                self._write(
-                    "UPDATE alarm SET cleared_at = ? WHERE session = ? AND alarm = ?",
-                    event.at,
-                    session,
-                    event.alarm,
-                )
-            case RhythmEpisode(phase=Phase.ONSET):
-                self._write(
-                    "INSERT OR IGNORE INTO episode VALUES (?, ?, ?, NULL)",
-                    session,
-                    event.rhythm.value,
-                    event.at,
-                )
-            case RhythmEpisode():
-                self._write(
-                    "UPDATE episode SET ended = ?1 WHERE session = ?2 AND rhythm = ?3 AND onset ="
-                    " (SELECT max(onset) FROM episode WHERE session = ?2 AND rhythm = ?3)",
-                    event.at,
-                    session,
-                    event.rhythm.value,
-                )
-            case _:
-                pass
-
-    def _write(self, statement: str, *values: Any) -> None:
+    def write(self, statement: str, *values: Any) -> None:
+        """To be done with the next `commit`."""
         self._waiting.append((statement, values))
+
+    def change(self, statement: str, *values: Any) -> int:
+        """Do this now, alone, and have it on disk; the number of rows it changed."""
+        self.commit()  # what waits came first, and may be what this is about
+        try:
+            return self._connection.execute(statement, values).rowcount
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
 
     def _need_room(self) -> None:
         """Sessions and segments, few and needed by all others, do not ask."""
@@ -350,7 +303,8 @@ class Database:
                 "see the first message about it"
             )
 
-    def _read(self, statement: str, *values: Any) -> Sequence[tuple[Any, ...]]:
+    def read(self, statement: str, *values: Any) -> Sequence[tuple[Any, ...]]:
+        """Rows of the last commit."""
         try:
             return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
@@ -373,11 +327,6 @@ def _advice(error: sqlite3.Error) -> str:
             return "the file is damaged; move it away (the raw signal beside it stays readable)"
         case _:
             return "check free space (df -h), rights and dmesg"
-
-
-def _utc_ms(time: str) -> int:
-    """Milliseconds since 1970 of `edge_runtime.publication.utc_text`."""
-    return round(datetime.fromisoformat(time).timestamp() * 1000)
 
 
 def _stream_json(opened: StreamOpened) -> str:

@@ -4,12 +4,34 @@ that say what to do."""
 import errno
 import fcntl
 import os
+import shutil
 from pathlib import Path
 from typing import Final
 
-from edge_runtime.errors import StoreError
+from edge_runtime.errors import StoreError, StoreInUseError
 
 _LOCK_FILE: Final = "lock"
+_OURS: Final = (
+    "accounts.json",
+    "alarms.json",
+    "audit.jsonl",
+    "backups.json",
+    "devices.toml",
+    "edge-runtime.log",
+    "events.sqlite3*",
+    "export-*",
+    "identities.json",
+    "lock",
+    "lost+found",
+    "raw",
+    "reserve",
+    "run",
+    "starts.json",
+    "strips",
+    "wearers.json",
+    "*.part",
+)
+"""What lies in a state directory."""
 _ADVICE: Final = {
     errno.ENOSPC: "free space on that disk (df -h shows it)",
     errno.EDQUOT: "free space in the quota (quota shows it)",
@@ -23,7 +45,7 @@ _ADVICE: Final = {
 
 class DirectoryLock:
     """The right to write in `directory`, until `release` or the end of the process, whatever ends
-    it. Raises StoreError when another process has it."""
+    it. Raises StoreInUseError when another process has it."""
 
     def __init__(self, directory: Path) -> None:
         path = directory / _LOCK_FILE
@@ -38,7 +60,7 @@ class DirectoryLock:
         except BlockingIOError as error:
             owner = os.pread(self._handle, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._handle)
-            raise StoreError(
+            raise StoreInUseError(
                 f"{directory}: another edge-runtime (process {owner}) records there; "
                 "stop it, or give this one its own store.directory"
             ) from error
@@ -66,6 +88,46 @@ def make_directory(directory: Path) -> None:
     except OSError as error:
         raise failed(directory, error) from error
     sync_directory(directory.parent)
+
+
+def make_private_directory(directory: Path) -> None:
+    """As `make_directory`, and nobody but its owner may look into it.
+
+    One that holds anything that is not the store's keeps its rights: it may be somebody's home;
+    `doctor` says so. Raises StoreError.
+    """
+    make_directory(directory)
+    try:
+        if any(not any(map(entry.match, _OURS)) for entry in directory.iterdir()):
+            return
+        if directory.stat().st_uid == os.geteuid() and is_open(directory):
+            directory.chmod(0o700)
+    except OSError as error:
+        raise failed(directory, error) from error
+
+
+def is_open(directory: Path) -> bool:
+    """Others than its owner may look into it."""
+    return bool(directory.stat().st_mode & 0o077)
+
+
+def remove_file(file: Path) -> None:
+    """Remove it, if it is there; the caller syncs the directory. Raises StoreError."""
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise failed(file, error) from error
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove it with all that is in it, if it is there. Raises StoreError."""
+    if not folder.is_dir():
+        return
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise failed(folder, error) from error
+    sync_directory(folder.parent)
 
 
 def sync_directory(directory: Path) -> None:

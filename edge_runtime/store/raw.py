@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import StoreError
 from edge_runtime.store.database import SegmentRow
+from edge_runtime.store.disk import remove_file
 from firmware_bridge.errors import RecordError
 from firmware_bridge.records import INVALID_COUNT, Header, Segment, SignalSpec, write_header
 from firmware_bridge.stream import SignalInfo
@@ -80,6 +82,18 @@ class RawPlace:
             raise StoreError(f"{error}; check free space (df -h) and rights") from error
 
 
+class _StoredStream(msgspec.Struct):
+    """The part of a stored StreamOpened that says where its signal lies."""
+
+    signals: tuple[SignalInfo, ...]
+
+
+def signals_of(stream: str) -> tuple[SignalInfo, ...]:
+    """The signals of a stored StreamOpened. Raises `msgspec.MsgspecError`."""
+    stored = msgspec.json.decode(stream, type=_StoredStream, dec_hook=lambda kind, x: kind(x))
+    return stored.signals
+
+
 def wide_enough(fmt: int, counts: NDArray[np.int32]) -> bool:
     """`counts` can be written in `fmt`, whose lowest value means invalid."""
     valid = counts[counts != INVALID_COUNT]
@@ -100,7 +114,8 @@ def to_counts(signal: SignalInfo, samples: NDArray[np.float32]) -> NDArray[np.in
 
 
 def write_record_header(place: RawPlace, rows: Sequence[SegmentRow]) -> None:
-    """The header that joins all finished segments, with `~` where nothing was recorded."""
+    """The header that joins all finished segments, with `~` where nothing is (left). Without any
+    there is none. Raises StoreError."""
     segments = [Segment(f"{place.record}_layout", 0)]
     end = 0
     for row in rows:
@@ -111,6 +126,7 @@ def write_record_header(place: RawPlace, rows: Sequence[SegmentRow]) -> None:
         segments.append(Segment(row.name, row.n_samples))
         end = row.first + row.n_samples
     if end == 0:
+        _remove_record_header(place)
         return
     started = datetime.fromtimestamp(place.started_utc_ns / 1e9, UTC)
     place.write(
@@ -124,3 +140,8 @@ def write_record_header(place: RawPlace, rows: Sequence[SegmentRow]) -> None:
             base_date=started.date(),
         )
     )
+
+
+def _remove_record_header(place: RawPlace) -> None:
+    for name in (place.record, f"{place.record}_layout"):
+        remove_file(place.folder / f"{name}.hea")

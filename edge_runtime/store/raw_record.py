@@ -1,5 +1,6 @@
 """One signal of one session while it is being recorded."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -110,6 +111,15 @@ class RawRecord:
         self._growing = None
         self.sync()
         self._write_header()
+
+    def take_out(self, left: Sequence[SegmentRow]) -> None:
+        """Only the finished segments in `left` are still of this record. Raises StoreError."""
+        names = {row.name for row in left}
+        kept = [row for row in self._finished if row.name in names]
+        if len(kept) < len(self._finished):
+            write_record_header(self._place, kept)
+            self._finished = kept
+            self._in_header = len(kept)
 
     def _open(self, first: int) -> OpenSegment:
         self._n_opened += 1

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 
@@ -15,9 +16,9 @@ from edge_runtime.errors import StoreError
 from edge_runtime.events import BeatClass, BeatClassified, BeatDetected, Event, from_json
 from edge_runtime.publication import Published, utc_text
 from edge_runtime.store.database import FILE_NAME
-from edge_runtime.store.raw import RawPlace
+from edge_runtime.store.raw import RawPlace, signals_of
 from edge_runtime.store.schema import checked_version
-from firmware_bridge.stream import SignalInfo, SignalKind
+from firmware_bridge.stream import SignalKind
 
 _EVENTS = """SELECT * FROM (
     SELECT detected_number AS number, detected_utc_ms, 'detected', at, detected_decided,
@@ -52,33 +53,52 @@ def read_only(directory: Path) -> sqlite3.Connection:
 
 def session_names(connection: sqlite3.Connection) -> list[str]:
     """All sessions, oldest first."""
-    return [name for (name,) in connection.execute("SELECT name FROM session ORDER BY id")]
+    query = "SELECT name FROM session WHERE NOT going ORDER BY id"
+    return [name for (name,) in connection.execute(query)]
 
 
 @dataclass(frozen=True, slots=True)
 class KeptSession:
-    """A session's row; `ended_utc_ns` is None while it runs."""
+    """A session's row; `ended_utc_ns` is None while it runs, `wearer` where none was named.
+    `judged`: the rhythms that were looked for."""
 
     name: str
     source: str
     started_utc_ns: int
     ended_utc_ns: int | None
     end_reason: str | None
+    wearer: str | None
+    judged: tuple[str, ...]
+
+
+_SESSIONS: Final = (
+    "SELECT name, source, started_utc_ns, ended_utc_ns, end_reason, label, judged FROM session"
+    " LEFT JOIN subject ON subject.id = subject WHERE NOT going"
+)
 
 
 def session_rows(connection: sqlite3.Connection, limit: int = -1) -> Iterator[KeptSession]:
     """Sessions, newest first; at most `limit`, where that is not negative."""
-    query = (
-        "SELECT name, source, started_utc_ns, ended_utc_ns, end_reason FROM session"
-        " ORDER BY id DESC LIMIT ?"
-    )
-    return (KeptSession(*row) for row in connection.execute(query, (limit,)))
+    query = f"{_SESSIONS} ORDER BY session.id DESC LIMIT ?"
+    return (_kept(row) for row in connection.execute(query, (limit,)))
 
 
-class _StoredStream(msgspec.Struct):
-    """The part of a stored StreamOpened that says where its signal lies."""
+def session_row(connection: sqlite3.Connection, session: str) -> KeptSession:
+    """One session. Raises StoreError where there is none."""
+    row = connection.execute(f"{_SESSIONS} AND name = ?", (session,)).fetchone()
+    if row is None:
+        raise unknown_session(connection, session)
+    return _kept(row)
 
-    signals: tuple[SignalInfo, ...]
+
+def unknown_session(connection: sqlite3.Connection, session: str) -> StoreError:
+    """What to say of a session that the store has not."""
+    return StoreError(f"no session {session!r}; the store has {session_names(connection)}")
+
+
+def _kept(row: tuple[Any, ...]) -> KeptSession:
+    *plain, judged = row
+    return KeptSession(*(*plain, msgspec.json.decode(judged, type=tuple[str, ...])))
 
 
 def reference_place(connection: sqlite3.Connection, session: str, raw_folder: Path) -> RawPlace:
@@ -86,13 +106,12 @@ def reference_place(connection: sqlite3.Connection, session: str, raw_folder: Pa
 
     Raises StoreError for an unknown session, or one without an ECG.
     """
-    query = "SELECT stream, started_utc_ns FROM session WHERE name = ?"
+    query = "SELECT stream, started_utc_ns FROM session WHERE name = ? AND NOT going"
     row = connection.execute(query, (session,)).fetchone()
     if row is None:
-        raise StoreError(f"no session {session!r}; the store has {session_names(connection)}")
+        raise unknown_session(connection, session)
     stream, started_utc_ns = row
-    stored = msgspec.json.decode(stream, type=_StoredStream, dec_hook=lambda kind, x: kind(x))
-    for signal in stored.signals:
+    for signal in signals_of(stream):
         if signal.kind is SignalKind.ECG:
             return RawPlace(raw_folder / session, signal, started_utc_ns)
     raise StoreError(f"session {session} holds no ECG")
@@ -106,10 +125,10 @@ def events_of(
     Those numbered above `after`; at most `limit`, where that is not negative. Raises StoreError
     for an unknown session.
     """
-    found = connection.execute("SELECT id, source FROM session WHERE name = ?", (session,))
-    row = found.fetchone()
+    query = "SELECT id, source FROM session WHERE name = ? AND NOT going"
+    row = connection.execute(query, (session,)).fetchone()
     if row is None:
-        raise StoreError(f"no session {session!r}; the store has {session_names(connection)}")
+        raise unknown_session(connection, session)
     session_id, source = row
     rows = connection.execute(_EVENTS, (session_id, after, limit))
     for number, utc_ms, kind, at, decided, *values in rows:

@@ -8,9 +8,8 @@ import msgspec
 
 from edge_runtime.errors import StoreError
 from edge_runtime.store.database import Database, SessionRow
-from edge_runtime.store.raw import RawPlace, write_record_header
+from edge_runtime.store.raw import RawPlace, signals_of, write_record_header
 from edge_runtime.store.segment import finish_segment_file
-from firmware_bridge.stream import SignalInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +18,6 @@ class Recovery:
 
     sessions: tuple[str, ...]
     problems: tuple[str, ...]
-
-
-class _StoredStream(msgspec.Struct):
-    """The part of a stored StreamOpened that is needed here."""
-
-    signals: tuple[SignalInfo, ...]
 
 
 def recover(database: Database, raw_folder: Path) -> Recovery:
@@ -52,8 +45,7 @@ def recover(database: Database, raw_folder: Path) -> Recovery:
 
 
 def _places(row: SessionRow, raw_folder: Path) -> Iterator[RawPlace]:
-    stored = msgspec.json.decode(row.stream, type=_StoredStream, dec_hook=lambda kind, x: kind(x))
-    for signal in stored.signals:
+    for signal in signals_of(row.stream):
         yield RawPlace(raw_folder / row.name, signal, row.started_utc_ns)
 
 

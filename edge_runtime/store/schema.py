@@ -99,6 +99,26 @@ MIGRATIONS: Final = (
         PRIMARY KEY (session, signal, first)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    -- 1: on its way out. Nobody reads it any more; its files and rows go in steps.
+    ALTER TABLE session ADD COLUMN going INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE segment ADD COLUMN going INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE session ADD COLUMN judged TEXT NOT NULL DEFAULT '[]';  -- rhythms looked for, JSON
+    -- What people say of alarms and beats, beside what was raised. Nothing is ever overwritten:
+    -- the newest of a target counts.
+    CREATE TABLE review (
+        id INTEGER PRIMARY KEY,
+        session INTEGER NOT NULL REFERENCES session,
+        subject TEXT NOT NULL,           -- alarm, beat
+        target INTEGER NOT NULL,         -- the alarm's number, or where the beat is
+        verdict TEXT NOT NULL,
+        label TEXT,                      -- what it is instead
+        comment TEXT NOT NULL,
+        by TEXT NOT NULL,
+        utc_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX review_of ON review (session, subject, target);
+    """,
 )
 
 

@@ -7,28 +7,38 @@ last run left open before it takes anything new.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from edge_runtime.dropped import Drop
 from edge_runtime.errors import StoreError
 from edge_runtime.publication import Published, Session
-from edge_runtime.store.database import ALARMS, Database, Provenance
-from edge_runtime.store.disk import DirectoryLock, make_directory
+from edge_runtime.store.database import ALARMS, FILE_NAME, Database, Provenance
+from edge_runtime.store.disk import DirectoryLock, make_directory, make_private_directory
 from edge_runtime.store.raw import RawPlace
 from edge_runtime.store.raw_record import RawRecord
 from edge_runtime.store.recovery import recover
+from edge_runtime.store.removal import RAW_FOLDER, Removal
+from edge_runtime.store.reviews import Review, add_review
 from firmware_bridge.stream import ClockAnchor, Gap, SampleChunk, SignalKind, StreamItem
 
-RAW_FOLDER: Final = "raw"
 _ANCHOR_EVERY_S: Final = 10
 """Sensors send an anchor a second. Ten seconds at 100 ppm of drift are 1 ms, half a sample at
 500 Hz, and a fit over an hour still has 360 points to average the jitter of arrival."""
 
 _SYNC_AT: Final = 0.9
 """Of the durability interval: `tick` comes twice a second, and the disk needs a moment too."""
+
+
+class Subjects(Protocol):
+    """Who wears the sensor of a source, asked at the beginning of each session."""
+
+    def get(self, source: str, /) -> str | None:
+        """A pseudonym; None: nobody was named."""
+        ...
 
 
 class Store:
@@ -42,7 +52,7 @@ class Store:
         self,
         directory: Path,
         provenance: Provenance,
-        subjects: Mapping[str, str | None],
+        subjects: Subjects,
         *,
         durability_s: float = 5.0,
         keep_raw: bool = True,
@@ -59,11 +69,13 @@ class Store:
         self._raw: dict[tuple[str, str], RawRecord] = {}
         self._next_anchor: dict[str, int] = {}
         self._given_up = 0  # samples of signals that are over
+        make_private_directory(directory)
         make_directory(self._raw_folder)
         self._lock = DirectoryLock(directory)
         try:
             self._database = Database(directory)
             self.recovery = recover(self._database, self._raw_folder)
+            self._removal = Removal(self._database, directory, self._taken_out)
         except BaseException:
             self._lock.release()
             raise
@@ -112,9 +124,23 @@ class Store:
         _do_all(acts)
 
     def tick(self) -> None:
-        """Sync if the durability interval is over, or will be at the next call."""
-        if self._now_s() - self._synced_at_s >= _SYNC_AT * self._durability_s:
-            self.sync()
+        """Sync if the durability interval is over, or will be at the next call; and take a part of
+        what is to go out."""
+        due = self._now_s() - self._synced_at_s >= _SYNC_AT * self._durability_s
+        _do_all([*([self.sync] if due else []), self.remove_some])
+
+    def mark_for_removal(self, session: str) -> None:
+        """This session is to go with all that is known of it: nobody reads it any more. Raises
+        StoreError for one that is not there, or still runs."""
+        self._removal.mark_session(session)
+
+    def remove_some(self) -> bool:
+        """A part of what is to go is gone for good when this returns; False: nothing is left."""
+        return self._removal.step()
+
+    def review(self, review: Review) -> None:
+        """Keep what a person says of an alarm or a beat; it is on disk when this returns."""
+        add_review(self._database, review)
 
     def sync(self) -> None:
         """Everything recorded so far is on disk when this returns."""
@@ -156,6 +182,13 @@ class Store:
         finally:
             self._lock.release()
 
+    def _taken_out(self, session: str, signal: str) -> bool:
+        raw = self._raw.get((session, signal))
+        if raw is None:
+            return False
+        raw.take_out(self._database.segments(session, signal))
+        return True
+
     def _record_anchor(self, session: Session, anchor: ClockAnchor) -> None:
         if anchor.index < self._next_anchor.get(session.id, 0):
             return
@@ -164,7 +197,20 @@ class Store:
         self._database.add_anchor(session.id, anchor, session.utc_ns(anchor.index))
 
 
-def _do_all(acts: Iterable[Callable[[], None]]) -> None:
+@contextmanager
+def idle_store(directory: Path) -> Iterator[Store]:
+    """The store of a daemon that does not run. Raises StoreInUseError while one does, StoreError
+    where there is none."""
+    if not (directory / FILE_NAME).is_file():
+        raise StoreError(f"{directory}: there is no store here; check store.directory")
+    store = Store(directory, Provenance("", "", ""), {})
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _do_all(acts: Iterable[Callable[[], object]]) -> None:
     """Every act gets its turn; then the first trouble is raised."""
     troubles = []
     for act in acts:

@@ -10,7 +10,7 @@ from edge_runtime.web.answers import answer
 from edge_runtime.web.bodies import taken
 from edge_runtime.web.endpoints import Endpoint, RefusedError
 from edge_runtime.web.feed import LiveFeed
-from edge_runtime.web.guard import Caller
+from edge_runtime.web.guard import name_of
 from edge_runtime.web.roles import Role
 from edge_runtime.web.shapes import AlarmAction, AlarmBoard, AlarmsOff, AudioPause, Done
 
@@ -23,21 +23,21 @@ def alarm_endpoints(desk: AlarmDesk, feed: LiveFeed) -> tuple[Endpoint, ...]:
 
     async def acknowledge(request: Request) -> Response:
         asked = await taken(request, AlarmAction)
-        by = _by(request)
+        by = name_of(request)
         return _done(lambda: desk.acknowledge(asked.session, asked.alarm, by), "no such alarm")
 
     async def reset(request: Request) -> Response:
-        return _done(lambda: desk.reset(_by(request)), "no alarm is latched")
+        return _done(lambda: desk.reset(name_of(request)), "no alarm is latched")
 
     async def audio(request: Request) -> Response:
         asked = await taken(request, AudioPause)
         act = desk.pause_audio if asked.paused else desk.resume_audio
-        return _done(lambda: act(_by(request)), "it is so already")
+        return _done(lambda: act(name_of(request)), "it is so already")
 
     async def off(request: Request) -> Response:
         asked = await taken(request, AlarmsOff)
         act = desk.switch_off if asked.off else desk.switch_on
-        return _done(lambda: act(_by(request)), "it is so already")
+        return _done(lambda: act(name_of(request)), "it is so already")
 
     ack = Role.ACKNOWLEDGE
     return (
@@ -82,11 +82,6 @@ def alarm_endpoints(desk: AlarmDesk, feed: LiveFeed) -> tuple[Endpoint, ...]:
             refusals=(409,),
         ),
     )
-
-
-def _by(request: Request) -> str:
-    caller: Caller = request.scope["caller"]
-    return caller.name or ""
 
 
 def _done(act: Callable[[], bool], otherwise: str) -> Response:

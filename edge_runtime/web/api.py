@@ -14,21 +14,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from edge_runtime.alarms.desk import AlarmDesk
+from edge_runtime.audit import Audit
+from edge_runtime.errands import Errands
 from edge_runtime.errors import ConfigError, StoreError
 from edge_runtime.event_schema import event_schema
 from edge_runtime.events import SCHEMA_VERSION
+from edge_runtime.keeping import Keeping
 from edge_runtime.publication import utc_text
 from edge_runtime.reload import Reloader
+from edge_runtime.wearers import Wearers
 from edge_runtime.web import metrics
 from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.alarm_actions import alarm_endpoints
 from edge_runtime.web.answers import answer, refusal
 from edge_runtime.web.bodies import taken
-from edge_runtime.web.endpoints import Endpoint, Parameter, RefusedError, number
+from edge_runtime.web.endpoints import SESSION_NAME, Endpoint, Parameter, RefusedError, number
 from edge_runtime.web.exporting import Exporter
 from edge_runtime.web.feed import LiveFeed
-from edge_runtime.web.guard import COOKIE, Caller, cookie_of
+from edge_runtime.web.guard import COOKIE, Caller, cookie_of, name_of
 from edge_runtime.web.history import stored_events, stored_sessions, stored_strip
+from edge_runtime.web.kept import kept_endpoints
 from edge_runtime.web.live_answer import LiveAnswer
 from edge_runtime.web.logins import LASTS_S, AttemptLimit, Logins
 from edge_runtime.web.openapi import openapi
@@ -75,6 +80,7 @@ class Behind:
     logins: Logins
     attempts: AttemptLimit
     desk: AlarmDesk
+    keeping: Keeping
     reloader: Reloader | None = None
 
 
@@ -93,6 +99,7 @@ def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
         ),
         Endpoint("GET", "/alarms", "Alarms since the daemon's start", api.alarms, Alarms),
         *alarm_endpoints(behind.desk, behind.feed),
+        *kept_endpoints(behind.store, behind.keeping, behind.feed, behind.desk),
         Endpoint(
             "GET",
             "/sources/{source}",
@@ -195,6 +202,11 @@ def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
     )
 
 
+def unattended(directory: Path) -> Keeping:
+    """Of a daemon that keeps nothing."""
+    return Keeping(Errands(), Audit(directory), Wearers(directory, {}), lambda _source, _why: None)
+
+
 def described() -> dict[str, Any]:
     """OpenAPI of all endpoints."""
 
@@ -211,6 +223,7 @@ def described() -> dict[str, Any]:
         Logins(now_s),
         AttemptLimit(now_s),
         desk,
+        unattended(directory),
     )
     return openapi(endpoints(behind))
 
@@ -259,10 +272,12 @@ class _Api:
 
     async def mark(self, request: Request) -> Response:
         source = self._source(request)
-        text = " ".join((await taken(request, Mark)).text.split())
+        given = await taken(request, Mark)
+        text = " ".join(given.text.split())
         if source.session is None:
             raise RefusedError(409, f"nothing comes from {source.source!r} yet")
-        self._behind.mark(source.source, UserMark(SampleIndex(source.end), text))
+        at = max(0, source.end - round(given.ago_s * source.rate_hz))
+        self._behind.mark(source.source, UserMark(SampleIndex(at), text))
         return answer(Done())
 
     async def sessions(self, request: Request) -> Response:
@@ -270,17 +285,20 @@ class _Api:
 
     async def events(self, request: Request) -> Response:
         after, limit = number(request, _AFTER), number(request, _LIMIT)
+        self._viewed(request)
         return await self._stored(stored_events, request.path_params["session"], after, limit)
 
     async def stored_strip(self, request: Request) -> Response:
         session, alarm = request.path_params["session"], request.path_params["alarm"]
         if not (alarm.isascii() and alarm.isdigit() and len(alarm) < _MOST_DIGITS):
             raise RefusedError(404, "that is no alarm's number")
+        self._viewed(request)
         return await self._stored(stored_strip, session, int(alarm))
 
     async def export(self, request: Request) -> Response:
         order = await taken(request, ExportOrder)
-        return await self._exporter.export(request.path_params["session"], order)
+        by = name_of(request)
+        return await self._exporter.export(request.path_params["session"], order, by)
 
     async def who(self, request: Request) -> Response:
         return answer(_who(request.scope["caller"]))
@@ -344,6 +362,11 @@ class _Api:
             if one.source == name:
                 return one
         raise RefusedError(404, f"no source {name!r}")
+
+    def _viewed(self, request: Request) -> None:
+        session = request.path_params["session"]
+        if SESSION_NAME.fullmatch(session):
+            self._behind.keeping.audit.record_view(name_of(request), session)
 
     async def _stored(self, read: Callable[..., msgspec.Struct], *arguments: object) -> Response:
         try:

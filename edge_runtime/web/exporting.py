@@ -32,9 +32,10 @@ class Exporter:
         self._directory = directory
         self._busy = False
 
-    async def export(self, session: str, order: ExportOrder) -> Response:
-        """The file as an answer. Raises RefusedError: 404 for what the store has not, 503 while
-        another export runs, or when this one takes more than ten minutes."""
+    async def export(self, session: str, order: ExportOrder, by: str) -> Response:
+        """The file as an answer; the audit log names `by` as who asked. Raises RefusedError: 404
+        for what the store has not, 503 while another export runs, or when this one takes more than
+        ten minutes."""
         if not SESSION_NAME.fullmatch(session):
             raise RefusedError(404, "that is no session's name")
         if self._busy:
@@ -44,7 +45,7 @@ class Exporter:
         try:
             ending, media_type = _MEDIA_TYPES[order.format]
             file = Path(folder.name) / f"{session}.{ending}"
-            await self._run(session, order, file)
+            await self._run(session, order, file, by)
         except BaseException:
             folder.cleanup()
             raise
@@ -53,8 +54,8 @@ class Exporter:
         cleanup = BackgroundTask(folder.cleanup)
         return FileResponse(file, media_type=media_type, filename=file.name, background=cleanup)
 
-    async def _run(self, session: str, order: ExportOrder, file: Path) -> None:
-        arguments = [f"--format={order.format.value}", f"--from={order.from_s}"]
+    async def _run(self, session: str, order: ExportOrder, file: Path, by: str) -> None:
+        arguments = [f"--format={order.format.value}", f"--from={order.from_s}", f"--by={by}"]
         if order.to_s is not None:
             arguments.append(f"--to={order.to_s}")
         setting = f"store.directory={str(self._directory)!r}"

@@ -144,6 +144,22 @@ class LiveFeed:
         self._closed = True
         self._news.set()
 
+    def forget(self, session: str) -> None:
+        """Show nothing of a session that was deleted."""
+        with self._lock:
+            for one in self._sources.values():
+                one.forget(session)
+
+    def forget_source(self, source: str) -> None:
+        """Somebody else wears it now: nothing of before is shown."""
+        with self._lock:
+            self._sources[source].forget(None)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of all, in the order of the configuration."""
+        return tuple(self._sources)
+
     @property
     def readers(self) -> int:
         """Live streams that are open."""

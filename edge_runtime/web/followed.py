@@ -39,6 +39,8 @@ _EVENTS_WAITING: Final = 1000
 _BEAT_EVENTS_SHOWN: Final = 170
 """Two for each beat: what 20 s hold at 250/min."""
 _ALARMS_KEPT: Final = 200
+_SESSIONS_KNOWN: Final = 256
+"""More than a day has, which is as far as the trend goes back."""
 _MAX_MICROVOLTS: Final = 32767
 _NONE: Final = -32768
 
@@ -51,6 +53,7 @@ class Followed:
         self.trend = TrendKeeper()
         self.alarms: deque[Alarm] = deque(maxlen=_ALARMS_KEPT)
         self.session: str | None = None
+        self._sessions: deque[str] = deque(maxlen=_SESSIONS_KNOWN)
         self._ring_s = ring_s
         self._live = live.LiveSource()
         self._summary = Summary(name)
@@ -80,7 +83,18 @@ class Followed:
                 pass
         for one in published:
             self.session = one.session
+            if one.session not in self._sessions:
+                self._sessions.append(one.session)
             self._see_event(one)
+
+    def forget(self, session: str | None) -> None:
+        """Nothing of this session is shown any more; None: nothing of what came so far. The trend
+        knows no sessions: it begins anew where this source had any part in the session."""
+        left = [one for one in self.alarms if session is not None and one.session != session]
+        if session is None or session in self._sessions:
+            self.trend = TrendKeeper()
+        self.alarms.clear()
+        self.alarms.extend(left)
 
     def status(self, now_s: float) -> SourceStatus:
         """Everything but the signal."""

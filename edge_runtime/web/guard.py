@@ -10,6 +10,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,6 +58,12 @@ class Door:
 
     hosts: frozenset[str] | None
     everybody_reads: bool
+
+
+def name_of(request: Request) -> str:
+    """Who asks, in words for a record."""
+    caller: Caller = request.scope["caller"]
+    return caller.name or "nobody known"
 
 
 class Guard:

@@ -29,6 +29,7 @@ def stored_sessions(directory: Path, limit: int) -> StoredSessions:
             StoredSession(
                 session=row.name,
                 source=row.source,
+                wearer=row.wearer,
                 started=utc_text(row.started_utc_ns),
                 ended=None if row.ended_utc_ns is None else utc_text(row.ended_utc_ns),
                 end_reason=row.end_reason,

@@ -170,10 +170,11 @@ class StoredStrip(_Shape, frozen=True, kw_only=True):
 
 
 class StoredSession(_Shape, frozen=True, kw_only=True):
-    """A session in the store. `ended` is None while it runs."""
+    """A session in the store. `ended` is None while it runs; `wearer` is a pseudonym."""
 
     session: str
     source: str
+    wearer: str | None
     started: str
     ended: str | None
     end_reason: str | None
@@ -193,9 +194,11 @@ class EventPage(_Shape, frozen=True, kw_only=True):
 
 
 class Mark(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to write down at this moment of the recording. Not only blanks."""
+    """What to write down at this moment of the recording, or `ago_s` before it: the wearer's diary.
+    Not only blanks."""
 
     text: Annotated[str, msgspec.Meta(max_length=200, pattern=r"\S")]
+    ago_s: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0
 
 
 class ExportFormat(StrEnum):

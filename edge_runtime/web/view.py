@@ -10,6 +10,7 @@ from typing import Final
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.config import WebConfig
 from edge_runtime.dropped import Dropped
+from edge_runtime.keeping import Keeping
 from edge_runtime.publication import Published
 from edge_runtime.reload import Reloader
 from edge_runtime.threads import InQueue
@@ -41,6 +42,7 @@ class WebView:
         sources: Sequence[str],
         mark: Callable[[str, UserMark], None],
         desk: AlarmDesk,
+        keeping: Keeping,
         reloader: Reloader | None = None,
         dropped: Dropped | None = None,
     ) -> None:
@@ -56,6 +58,7 @@ class WebView:
             Logins(now_s),
             AttemptLimit(now_s),
             desk,
+            keeping,
             reloader,
         )
 

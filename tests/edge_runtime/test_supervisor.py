@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -90,6 +91,25 @@ def test_another_device_on_the_port_begins_another_session() -> None:
     asyncio.run(Supervisor(parts(store, view, chest=drivers)).run())
     assert [reason for _, reason in store.ended] == ["another device answers", "stopped"]
     assert len(set(store.begun)) == 2
+
+
+def test_another_wearer_begins_another_session_with_another_stream() -> None:
+    store, view = ListStore(), ListView()
+    left = [ticking(3), ListDriver(stream("chest", 3))]
+    running = Parts({"chest": lambda: left.pop(0)}, echo, store, (view,))
+
+    class Changing(ListView):
+        async def run(self) -> None:
+            while view.marks("chest") < 3:
+                await asyncio.sleep(0.001)
+            running.inbox.begin_anew("chest", "another wearer")
+
+    running = replace(running, views=(view, Changing()))
+    asyncio.run(Supervisor(running).run())
+    assert [reason for _, reason in store.ended] == ["another wearer", "stopped"]
+    assert [store.indices(name) for name in store.begun] == [[0, 50, 100]] * 2
+    assert left == []
+    assert view.said == []
 
 
 def refusing(first: int, times: int) -> Callable[[StreamOpened], EchoEngine]:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge_runtime.assembly import build
+from edge_runtime.audit import Entry, entries
 from edge_runtime.cli import main
 from edge_runtime.config import structure
 from edge_runtime.errors import ConfigError
@@ -41,6 +42,13 @@ def test_accounts_are_made_listed_and_removed(tmp_path: Path) -> None:
     ]
     assert account(tmp_path, "remove", "nurse").exit_code == 0
     assert account(tmp_path, "remove", "nurse").exit_code == 1
+    acts = [(one.act, one.about["account"]) for one in entries(tmp_path) if isinstance(one, Entry)]
+    assert acts == [
+        ("account set", "nurse"),
+        ("account set", "chief"),
+        ("account token", "archive"),
+        ("account remove", "nurse"),
+    ]
     assert Accounts(tmp_path).by_password("nurse", PASSWORD) is None
 
 

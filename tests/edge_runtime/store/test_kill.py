@@ -37,13 +37,14 @@ class Life:
 
 
 def live_and_die(directory: Path, lives_s: float) -> Life:
-    """Run a feeder for `lives_s` seconds."""
+    """Run a feeder until `lives_s` seconds after its first word."""
     command = [sys.executable, "-m", "tests.edge_runtime.store.feeder", directory, DURABILITY_S]
     with subprocess.Popen(
         [str(word) for word in command], stdout=subprocess.PIPE, text=True, bufsize=1
     ) as feeder:
         assert feeder.stdout is not None
-        began, lines = time.monotonic(), list[str]()
+        lines = [feeder.stdout.readline()]
+        began = time.monotonic()
         for line in feeder.stdout:  # it speaks all the time, so this needs no timeout
             lines.append(line)
             if time.monotonic() - began >= lives_s:

@@ -9,9 +9,15 @@ from pathlib import Path
 import httpx
 
 from edge_runtime.alarms.desk import AlarmDesk
+from edge_runtime.audit import Audit
 from edge_runtime.config import WebConfig
+from edge_runtime.errands import Errands
 from edge_runtime.events import Event
+from edge_runtime.keeping import Keeping
 from edge_runtime.publication import Session
+from edge_runtime.store.store import Store
+from edge_runtime.threads import Errand
+from edge_runtime.wearers import Wearers
 from edge_runtime.web.serving import SOCKET_FOLDER, SOCKET_NAME
 from edge_runtime.web.view import WebView
 from firmware_bridge.stream import StreamItem, UserMark
@@ -30,6 +36,7 @@ class House:
     port: int
     marks: list[tuple[str, UserMark]]
     desk: AlarmDesk
+    anew: list[tuple[str, str]]
     session: Session = field(default_factory=lambda: Session(opened(source="chest"), START_NS, 0))
 
     def client(self, **headers: str) -> httpx.AsyncClient:
@@ -55,22 +62,40 @@ class House:
 
 @asynccontextmanager
 async def a_house(
-    directory: Path, sources: tuple[str, ...] = ("chest",), settings: WebConfig | None = None
+    directory: Path,
+    sources: tuple[str, ...] = ("chest",),
+    settings: WebConfig | None = None,
+    store: Store | None = None,
 ) -> AsyncIterator[House]:
+    """`store`: what errands are done to, in the loop's own thread."""
     marks: list[tuple[str, UserMark]] = []
     settings = settings or WebConfig(enabled=True, port=free_port())
-    desk = AlarmDesk()
+    audit = Audit(directory)
+    desk = AlarmDesk(audit=audit)
+    errands = Errands()
+    if store is not None:
+        errands.are_for(store)
+    errands.open(_done_at_once)
+    anew: list[tuple[str, str]] = []
+    keeping = Keeping(
+        errands, audit, Wearers(directory, {}), lambda source, why: anew.append((source, why))
+    )
     view = WebView(
-        settings, directory, sources, lambda name, mark: marks.append((name, mark)), desk
+        settings, directory, sources, lambda name, mark: marks.append((name, mark)), desk, keeping
     )
     running = asyncio.create_task(view.run())
-    house = House(view, directory, settings.port, marks, desk)
+    house = House(view, directory, settings.port, marks, desk, anew)
     try:
         await _answering(house)
         yield house
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def _done_at_once(errand: Errand) -> bool:
+    errand.run()
+    return True
 
 
 async def _answering(house: House) -> None:
