@@ -79,7 +79,7 @@ def command(
     settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Analyse RECORD, a WFDB record (named without ending) or a CSV file.
+    """Analyse RECORD, a WFDB record (named without ending), an EDF or a CSV file.
 
     The same engine that runs live: same conditioning, detector, models, rules and alarms. With
     --output it writes a WFDB annotation file in the record's own samples, which any WFDB tool

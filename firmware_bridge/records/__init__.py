@@ -1,4 +1,4 @@
-"""Record files: WFDB headers, signals and annotations, and CSV, with numpy alone.
+"""Record files: WFDB headers, signals and annotations, EDF and CSV, with numpy alone.
 
 Words are those of WFDB (https://wfdb.io/spec): `record`, `annotation`, `fs`, `adc_gain`, ...
 Every problem with a file is a `firmware_bridge.errors.RecordError` that says what to do.

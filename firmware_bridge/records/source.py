@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from firmware_bridge.errors import UsageError
 from firmware_bridge.records.delimited import CsvRecord, read_csv
+from firmware_bridge.records.edf import EdfRecord, one_rate
 from firmware_bridge.records.header import SignalSpec
 from firmware_bridge.records.signals import Channels, Record, choose_channels
 from firmware_bridge.stream import (
@@ -33,6 +34,9 @@ _KINDS = (
     (SignalKind.ACC, re.compile(r"acc([_ ]?[xyz])?$", re.IGNORECASE)),
 )
 _CSV_SUFFIXES = (".csv", ".txt")
+_EDF_SUFFIXES = (".edf", ".edf+")
+# EDF+ puts what a signal is before its name: "ECG II".
+_EDF_ECG = re.compile(r"(?:ECG|EKG)\b[ -]*", re.IGNORECASE)
 # Counts of a CSV are made up for what needs some (a store): as fine as 16 bits allow.
 _CSV_MAX_COUNT = 32_000
 # Samples are read in blocks of about this many frames, however short the chunks are.
@@ -62,12 +66,12 @@ def iter_record(
 ) -> Iterator[StreamItem]:
     """Yield a record's [first, last) as a stream, as fast as it is asked for.
 
-    `path` is a WFDB record (without ending) or a `.csv` or `.txt` file. `channels`, by number or
-    name, become the leads of one signal; None takes those that are ECG by their names, at the
-    highest rate among them. `fs` is for CSV without a time column. `first` and `last` are frames
-    of the record (samples where a frame holds one per signal); the stream's own indices count
-    from `first`. Stretches in which every lead is invalid become a `Gap`; where only some leads
-    are, these are NaN in the chunk. Volts and microvolts become mV. Raises `RecordError` and
+    `path` is a WFDB record (without ending), an `.edf` file or a `.csv` or `.txt` file. `channels`,
+    by number or name, become the leads of one signal; None takes those that are ECG by their names,
+    at the highest rate among them. `fs` is for CSV without a time column. `first` and `last` are
+    frames of the record (samples where a frame holds one per signal); the stream's own indices
+    count from `first`. Stretches in which every lead is invalid become a `Gap`; where only some
+    leads are, these are NaN in the chunk. Volts and microvolts become mV. Raises `RecordError` and
     `UsageError` at the first item.
     """
     yield from open_record(path, channels, fs=fs).items(chunk_samples, first, last)
@@ -162,6 +166,8 @@ def _runs(valid: NDArray[np.bool_]) -> Iterator[tuple[bool, int, int]]:
 def _open(path: Path, channels: Channels, fs: Fraction | float | None) -> PlayedRecord:
     if path.suffix.lower() in _CSV_SUFFIXES:
         return _from_csv(path, read_csv(path, fs), channels)
+    if path.suffix.lower() in _EDF_SUFFIXES:
+        return _from_edf(path, EdfRecord(path), channels)
     record = Record(path)
     if fs is not None and Fraction(fs) != record.header.fs_fraction:
         raise UsageError(
@@ -201,6 +207,34 @@ def _from_csv(path: Path, table: CsvRecord, channels: Channels) -> PlayedRecord:
         return samples[first:last]
 
     return PlayedRecord(path, "CSV", signal, len(samples), 1, read)
+
+
+def _from_edf(path: Path, record: EdfRecord, channels: Channels) -> PlayedRecord:
+    names = tuple(_EDF_ECG.sub("", one.name) or one.name for one in record.signals)
+    specs = tuple(
+        SignalSpec(
+            name=name,
+            file_name=str(path),
+            fmt=16,
+            samples_per_frame=one.per_record,
+            adc_gain=abs(one.gain),
+            baseline=round(one.baseline),
+            units=one.unit,
+        )
+        for name, one in zip(names, record.signals, strict=True)
+    )
+    chosen = choose_channels(names, channels, str(path))
+    if channels is None:
+        said = [k for k, one in enumerate(record.signals) if _EDF_ECG.match(one.name)]
+        of_ecg = _ecg_of(path, [specs[k] for k in said] or specs)
+        chosen = [said[k] for k in of_ecg] if said else of_ecg
+    one_rate(record, chosen)
+    signal, factors = _signal(path, [specs[k] for k in chosen], record.rate_hz(chosen[0]))
+
+    def read(first: int, last: int) -> NDArray[np.float32]:
+        return record.physical(first, last, chosen) * factors
+
+    return PlayedRecord(path, record.kind, signal, record.n_samples(chosen[0]), 1, read)
 
 
 def _ecg_of(path: Path, specs: Sequence[SignalSpec]) -> list[int]:

@@ -21,7 +21,9 @@ from edge_runtime.events import GapRecorded, UserMarked
 from edge_runtime.exports import fhir, strip
 from edge_runtime.exports.recording import stored_recording
 from edge_runtime.exports.strip import strip_pdf
-from firmware_bridge.records import read_csv
+from firmware_bridge.conformance import check_stream
+from firmware_bridge.records import open_record, read_csv
+from firmware_bridge.stream import Gap
 from tests.edge_runtime.store.making import RATE, Recording, alarm, beat, noise
 from tests.firmware_bridge.records.wfdb_witness import ask_wfdb
 
@@ -99,6 +101,17 @@ def test_csv_is_read_by_numpy_and_by_ourselves(stored: tuple[Path, str], tmp_pat
     lines = (tmp_path / "out.csv.events.jsonl").read_text().splitlines()
     assert len(lines) == 13 * 2 + 3
     assert json.loads(lines[-1])["event"]["text"] == "dizzy"
+
+
+def test_edf_is_played_again_with_its_holes(stored: tuple[Path, str], tmp_path: Path) -> None:
+    export(stored, tmp_path / "out.edf", "--format", "edf")
+    again = open_record(tmp_path / "out.edf")
+    assert (again.signal.leads, again.signal.rate_hz) == (("I", "II"), RATE)
+    within_half_a_count(again.read(0, LENGTH).astype(np.float64), physical())
+    opened, *items = again.items(256)
+    check_stream([opened, *items])
+    (gap, _) = [item for item in items if isinstance(item, Gap)]  # the other fills the last record
+    assert (gap.first, gap.n_missing) == (HOLE[0], HOLE[1] - HOLE[0])
 
 
 def test_edf_is_read_by_edfio(stored: tuple[Path, str], tmp_path: Path) -> None:
