@@ -13,6 +13,7 @@ from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.alarms.strips import StripStore
 from edge_runtime.audit import Audit
 from edge_runtime.config import Config, SourceConfig
+from edge_runtime.devices import DeviceDesk
 from edge_runtime.dropped import Dropped
 from edge_runtime.engine import Engine, EngineSettings
 from edge_runtime.errands import Errands
@@ -31,6 +32,7 @@ from edge_runtime.wearers import Wearers
 from firmware_bridge.driver import Driver
 from firmware_bridge.drivers import DriverRequest, driver_maker
 from firmware_bridge.errors import UsageError
+from firmware_bridge.known_devices import FILE_NAME
 from firmware_bridge.links.ble import BleSensor
 from firmware_bridge.stream import StreamOpened
 
@@ -71,7 +73,9 @@ def build(
     inbox, errands = Inbox(dropped), Errands()
     if config.web.enabled:
         keeping = Keeping(errands, audit, now.wearers, inbox.begin_anew)
-        web = _web_view(config, inbox, desk, keeping, reloader, dropped)
+        straps = config.store.directory / FILE_NAME
+        devices = DeviceDesk(straps, lambda: now.config.source)
+        web = _web_view(config, inbox, desk, keeping, reloader, dropped, devices)
         now.follow.append(web.keep)
         views = (*views, web)
     store = _store(config, provenance(config, bundles.fingerprint), now.wearers)
@@ -164,6 +168,7 @@ def _web_view(
     keeping: Keeping,
     reloader: Reloader | None,
     dropped: Dropped,
+    devices: DeviceDesk,
 ) -> "WebView":
     try:
         # Starlette and uvicorn are an extra, and memory that only a daemon with a page pays for.
@@ -175,7 +180,9 @@ def _web_view(
         ) from error
     sources = [source.name for source in config.source]
     directory = config.store.directory
-    return WebView(config.web, directory, sources, inbox.put, desk, keeping, reloader, dropped)
+    return WebView(
+        config.web, directory, sources, inbox.put, desk, keeping, reloader, dropped, devices
+    )
 
 
 def engine_settings(config: Config, lead: str | int, leads: int = 2) -> EngineSettings:

@@ -1,8 +1,8 @@
 """`edge-runtime pair`: make a chest strap a source of the daemon."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,12 +11,14 @@ from edge_runtime.cli.failing import exit_status
 from edge_runtime.cli.options import config_option, set_option
 from edge_runtime.errors import ConfigError
 from firmware_bridge.errors import UsageError
-from firmware_bridge.known_devices import FILE_NAME, remember
+from firmware_bridge.known_devices import FILE_NAME
 from firmware_bridge.strap_commands import (
     NONE_SEEN,
     adapter_option,
-    known_device,
+    pair_strap,
     passkey_option,
+    running_daemon,
+    seen_straps,
 )
 
 
@@ -54,36 +56,36 @@ def command(
     What is written, a file beside the recordings (devices.toml in `store.directory`), is all that
     `edge-runtime run` needs. The strap's serial is pinned: another one is refused. Of a sensor that
     has a passkey it is asked for, and the link is encrypted. A strap paired under the name of an
-    older one takes its place. `edge-runtime devices` lists them.
+    older one takes its place. `edge-runtime devices` lists them. A running daemon pairs it by
+    itself and reads it at once.
     """
     with exit_status():
         loaded, _ = config.load(file, settings)
         if any(s.name == name and s.driver != "ble" for s in loaded.source):
             raise UsageError(f"a source of the configuration is called {name!r}; give --name")
+        devices = running_daemon(loaded.store.directory)
+        known = loaded.store.directory / FILE_NAME
         try:
-            from firmware_bridge.links import pairing, passkeys  # noqa: PLC0415 - bleak when needed
+            if address is None:
+                address = _only_one(seen_straps(devices, seconds, adapter))
+            told = pair_strap(devices, known, name, address, passkey_file, adapter)
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"{error.name} is missing; straps need Bluetooth: pip install 'ecg-edge[ble]'"
             ) from error
-        if address is None:
-            seen = pairing.scan(seconds, adapter)
-            if len(seen) != 1:
-                raise UsageError(_choice([(one.address, one.name) for one in seen]))
-            address = seen[0].address
-        examined = pairing.pair(address, passkeys.person(passkey_file), adapter)
-        device = known_device(name, examined)
-        known = loaded.store.directory / FILE_NAME
-        remember(known, device)
     if as_json:
-        click.echo(json.dumps(asdict(device) | {"bonded": examined.bonded, "file": str(known)}))
+        click.echo(json.dumps(told | {"file": str(known)}))
         return
-    click.echo(f"{device.name}: {device.model or device.family} {device.serial}".rstrip())
-    click.echo(f"remembered in {known}; `edge-runtime run` reads it from now on", err=True)
+    click.echo(f"{told['name']}: {told['model'] or told['family']} {told['serial']}".rstrip())
+    reader = "`edge-runtime run`" if devices is None else "the daemon"
+    click.echo(f"remembered in {known}; {reader} reads it from now on", err=True)
 
 
-def _choice(seen: list[tuple[str, str]]) -> str:
+def _only_one(seen: list[dict[str, Any]]) -> str:
+    """Its address. Raises UsageError that lists what there is to choose from."""
     if not seen:
-        return NONE_SEEN
-    lines = [f"edge-runtime pair {address}   # {name}" for address, name in seen]
-    return "\n".join(["several straps are near; name yours:", *lines])
+        raise UsageError(NONE_SEEN)
+    if len(seen) > 1:
+        lines = [f"edge-runtime pair {one['address']}   # {one['name']}" for one in seen]
+        raise UsageError("\n".join(["several straps are near; name yours:", *lines]))
+    return str(seen[0]["address"])

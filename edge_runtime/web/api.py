@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.audit import Audit
+from edge_runtime.devices import DeviceDesk
 from edge_runtime.errands import Errands
 from edge_runtime.errors import ConfigError, StoreError
 from edge_runtime.event_schema import event_schema
@@ -28,6 +29,7 @@ from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.alarm_actions import alarm_endpoints
 from edge_runtime.web.answers import answer, refusal
 from edge_runtime.web.bodies import taken
+from edge_runtime.web.devices import device_endpoints
 from edge_runtime.web.endpoints import SESSION_NAME, Endpoint, Parameter, RefusedError, number
 from edge_runtime.web.exporting import Exporter
 from edge_runtime.web.feed import LiveFeed
@@ -82,6 +84,7 @@ class Behind:
     desk: AlarmDesk
     keeping: Keeping
     reloader: Reloader | None = None
+    devices: DeviceDesk | None = None
 
 
 def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
@@ -100,6 +103,7 @@ def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
         Endpoint("GET", "/alarms", "Alarms since the daemon's start", api.alarms, Alarms),
         *alarm_endpoints(behind.desk, behind.feed),
         *kept_endpoints(behind.store, behind.keeping, behind.feed, behind.desk),
+        *device_endpoints(behind.devices, behind.feed, behind.reloader),
         Endpoint(
             "GET",
             "/sources/{source}",

@@ -9,6 +9,7 @@ from typing import Final
 
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.config import WebConfig
+from edge_runtime.devices import DeviceDesk
 from edge_runtime.dropped import Dropped
 from edge_runtime.keeping import Keeping
 from edge_runtime.publication import Published
@@ -45,6 +46,7 @@ class WebView:
         keeping: Keeping,
         reloader: Reloader | None = None,
         dropped: Dropped | None = None,
+        devices: DeviceDesk | None = None,
     ) -> None:
         self._settings = settings
         self._directory = directory
@@ -60,6 +62,7 @@ class WebView:
             desk,
             keeping,
             reloader,
+            devices,
         )
 
     def keep(self, sources: Sequence[str]) -> None:

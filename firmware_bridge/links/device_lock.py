@@ -35,12 +35,20 @@ class DeviceLock:
             self._file.close()
             raise LinkError(f"{address} is held by {holder}; stop that first") from None
         self._file.truncate(0)
-        self._file.write(f"{Path(sys.argv[0]).name} (process {os.getpid()})")
+        self._file.write(f"`{_command(sys.argv)}` (process {os.getpid()})")
         self._file.flush()
 
     def release(self) -> None:
         """Let it go; harmless when it is already."""
         self._file.close()
+
+
+def _command(argv: list[str]) -> str:
+    """What a person would call this program: `edge-runtime run`."""
+    program = Path(argv[0])
+    name = program.parent.name.replace("_", "-") if program.stem == "__main__" else program.name
+    verbs = [word for word in argv[1:2] if word.isalpha()]
+    return " ".join([name, *verbs])
 
 
 def _folder() -> Path:

@@ -92,6 +92,11 @@ def person(passkey_file: Path | None) -> Person:
     return Terminal() if sys.stdin.isatty() else Nobody()
 
 
+def asked(who: Person) -> int | None:
+    """The passkey, where it is told before anything is bonded."""
+    return asyncio.run(who.passkey())
+
+
 def _number_in(file: Path) -> int:
     try:
         text = file.read_text(encoding="ascii").strip()

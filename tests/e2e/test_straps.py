@@ -15,6 +15,7 @@ from firmware_bridge.simulator.ble.private_bus import ENVIRONMENT, private_bus
 from firmware_bridge.simulator.recording import demo_recording
 from tests.e2e.processes import Program, raw_record, rows, running
 from tests.firmware_bridge.simulator.on_the_air import heart, needs_dbus
+from tests.free_port import free_port
 from tests.records_on_disk import write_record
 
 pytestmark = needs_dbus
@@ -76,7 +77,7 @@ def test_pairing_is_all_the_configuration_that_a_run_needs(tmp_path: Path, recor
             # While the daemon has the strap nobody else may take it away.
             status, _, errors = ask("firmware_bridge", "info", ADDRESS, cwd=tmp_path)
             assert status == 1
-            assert "is held by" in errors
+            assert "is held by `edge-runtime run` (process" in errors
             daemon.wait_for("beat_classified", n=4, timeout_s=PATIENCE_S)
             daemon.send(signal.SIGTERM)
             assert daemon.finish(PATIENCE_S) == 0, daemon.errors
@@ -118,6 +119,43 @@ def test_a_killed_and_restarted_bluetoothd_costs_a_gap_and_no_session(
     events = daemon.events()
     assert len({event["session"] for event in events}) == 1
     assert not of(events, "gap_recorded")[0]["exact"]
+
+
+@pytest.mark.slow
+def test_while_the_daemon_runs_its_radio_does_what_commands_ask(
+    tmp_path: Path, record: Path
+) -> None:
+    store, other = tmp_path / "store", "C4:A1:B2:C3:D4:F5"
+    settings = ("--set", f"store.directory={store}", "--set", "web.enabled=true")
+    settings += ("--set", f"web.port={free_port()}")
+    here = ("--daemon", store)
+    with emulated("h10", record, "--count", "2"):
+        status, _, errors = ask("edge_runtime", "pair", ADDRESS, *settings, cwd=tmp_path)
+        assert status == 0, errors
+        with running("edge_runtime", "run", "--json", *settings, cwd=tmp_path) as daemon:
+            daemon.wait_for("beat_detected", timeout_s=PATIENCE_S)
+            _, lines, errors = ask("firmware_bridge", "scan", *here, cwd=tmp_path)
+            assert [line[:17] for line in lines] == [other]
+            assert f"{ADDRESS} is read by the daemon as strap" in errors
+            _, lines, errors = ask(
+                "firmware_bridge", "info", ADDRESS, "--json", *here, cwd=tmp_path
+            )
+            assert json.loads(lines[0])["battery_percent"] == 87, errors
+            copy = ("capture", ADDRESS, tmp_path / "copy", "--for", "3", "--json")
+            _, lines, errors = ask("firmware_bridge", *copy, *here, cwd=tmp_path)
+            assert json.loads(lines[0])["n_samples"] == 390, errors
+
+            pair = ("pair", other, "--name", "second", "--json")
+            status, lines, errors = ask("edge_runtime", *pair, *settings, cwd=tmp_path)
+            assert status == 0, errors
+            assert json.loads(lines[0])["serial"] == "A1B2C3D4-2"
+            daemon.wait_for('"source":"second"', n=3, timeout_s=PATIENCE_S)
+            forget = ("devices", "--forget", "second")
+            assert ask("edge_runtime", *forget, *settings, cwd=tmp_path)[0] == 0
+            _, lines, errors = ask("firmware_bridge", "scan", *here, cwd=tmp_path)
+            assert [line[:17] for line in lines] == [other], errors
+            daemon.send(signal.SIGTERM)
+            assert daemon.finish(PATIENCE_S) == 0, daemon.errors
 
 
 @pytest.mark.slow

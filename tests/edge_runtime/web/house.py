@@ -11,10 +11,12 @@ import httpx
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.audit import Audit
 from edge_runtime.config import WebConfig
+from edge_runtime.devices import DeviceDesk
 from edge_runtime.errands import Errands
 from edge_runtime.events import Event
 from edge_runtime.keeping import Keeping
 from edge_runtime.publication import Session
+from edge_runtime.reload import Reloader
 from edge_runtime.store.store import Store
 from edge_runtime.threads import Errand
 from edge_runtime.wearers import Wearers
@@ -66,6 +68,8 @@ async def a_house(
     sources: tuple[str, ...] = ("chest",),
     settings: WebConfig | None = None,
     store: Store | None = None,
+    reloader: Reloader | None = None,
+    devices: DeviceDesk | None = None,
 ) -> AsyncIterator[House]:
     """`store`: what errands are done to, in the loop's own thread."""
     marks: list[tuple[str, UserMark]] = []
@@ -81,7 +85,14 @@ async def a_house(
         errands, audit, Wearers(directory, {}), lambda source, why: anew.append((source, why))
     )
     view = WebView(
-        settings, directory, sources, lambda name, mark: marks.append((name, mark)), desk, keeping
+        settings,
+        directory,
+        sources,
+        lambda name, mark: marks.append((name, mark)),
+        desk,
+        keeping,
+        reloader,
+        devices=devices,
     )
     running = asyncio.create_task(view.run())
     house = House(view, directory, settings.port, marks, desk, anew)

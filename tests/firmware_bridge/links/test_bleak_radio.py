@@ -13,7 +13,7 @@ from firmware_bridge.errors import LinkError
 from firmware_bridge.links import bleak_radio, reasons
 from firmware_bridge.links.ble import BleSensor
 from firmware_bridge.links.bleak_radio import BleakRadio
-from firmware_bridge.links.device_lock import DeviceLock
+from firmware_bridge.links.device_lock import DeviceLock, _command
 from firmware_bridge.protocol import MessageType
 from firmware_bridge.simulator.ble.catalogue import STRAPS
 from firmware_bridge.simulator.faults import Faults
@@ -237,5 +237,7 @@ def test_one_program_at_a_time_holds_a_strap(tmp_path: Path) -> None:
     with pytest.raises(LinkError, match=r"is held by .* \(process \d+\)"):
         DeviceLock("C4:A1", "system", tmp_path)
     DeviceLock("C4:A1", "another radio", tmp_path).release()
+    assert _command(["/usr/bin/edge-runtime", "run", "--json"]) == "edge-runtime run"
+    assert _command(["/x/firmware_bridge/__main__.py", "--help"]) == "firmware-bridge"
     lock.release()
     DeviceLock("C4:A1", "system", tmp_path).release()
