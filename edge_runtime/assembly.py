@@ -136,6 +136,7 @@ def _store(config: Config, provenance: Provenance, wearers: Wearers) -> Store:
         wearers,
         durability_s=config.store.durability_s,
         keep_raw=config.store.raw,
+        retention=config.retention,
     )
     for name in store.recovery.sessions:
         log.warning("session %s was cut off and is now complete and readable", name)

@@ -21,6 +21,7 @@ from edge_runtime.errors import ConfigError
 from edge_runtime.rules.bounds import bounded, check_bounds
 from edge_runtime.rules.settings import RuleSettings
 from edge_runtime.start_log import SafeModeConfig
+from edge_runtime.store.retention import RetentionSettings
 from firmware_bridge.driver_names import OWN_PROTOCOL, DriverName
 from firmware_bridge.errors import UsageError
 from firmware_bridge.known_devices import FILE_NAME, KnownDevice, read_known
@@ -157,6 +158,7 @@ class Config:
     site_rules: SiteRulesConfig = field(default_factory=SiteRulesConfig)
     sound: SoundConfig = field(default_factory=SoundConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     bundles: BundleConfig = field(default_factory=BundleConfig)
     web: WebConfig = field(default_factory=WebConfig)
     safe_mode: SafeModeConfig = field(default_factory=SafeModeConfig)

@@ -5,7 +5,8 @@ EdgeRuntimeError
 ├── BundleError     refuse this bundle set: a hash, shape, version or golden vector is off
 ├── InterpreterError  call a person: no usable TFLite runtime is installed
 ├── StoreError      storage: alarm, keep monitoring, keep what is buffered
-│   └── StoreInUseError  another process records there: ask that one
+│   ├── StoreInUseError  another process records there: ask that one
+│   └── ClockJumpError   the wall clock is not to be trusted for a while
 └── PathError       the signal cannot be processed as described (rate, shape)
 """
 
@@ -27,11 +28,19 @@ class InterpreterError(EdgeRuntimeError):
 
 
 class StoreError(EdgeRuntimeError):
-    """The store cannot be opened or written."""
+    """The store cannot be opened or written. `part` is what an alarm calls the trouble."""
+
+    part = "store"
 
 
 class StoreInUseError(StoreError):
     """Another process has the directory."""
+
+
+class ClockJumpError(StoreError):
+    """The wall clock was set while the daemon ran."""
+
+    part = "clock"
 
 
 class PathError(EdgeRuntimeError):

@@ -247,7 +247,7 @@ class WriterThread(_Worker):
             message, now_s = str(error), time.monotonic()
             if now_s - self._told.get(message, -_SAY_AGAIN_S) >= _SAY_AGAIN_S:
                 self._told[message] = now_s
-                self._trouble("store", message)
+                self._trouble(error.part, message)
 
 
 class EngineThread(_Worker):

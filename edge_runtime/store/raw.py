@@ -51,7 +51,7 @@ class RawPlace:
 
     def frame_bytes(self, fmt: int) -> int:
         """One sample of every lead."""
-        return _BYTES[fmt] * len(self.signal.leads)
+        return frame_bytes(self.signal, fmt)
 
     def specs(self, fmt: int, file_name: str) -> tuple[SignalSpec, ...]:
         """The signal lines of a segment's header."""
@@ -80,6 +80,11 @@ class RawPlace:
             write_header(self.folder / header.record_name, header, sync=True)
         except RecordError as error:
             raise StoreError(f"{error}; check free space (df -h) and rights") from error
+
+
+def frame_bytes(signal: SignalInfo, fmt: int) -> int:
+    """One sample of every lead of `signal`, in WFDB format `fmt`."""
+    return _BYTES[fmt] * len(signal.leads)
 
 
 class _StoredStream(msgspec.Struct):

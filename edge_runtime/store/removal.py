@@ -65,13 +65,18 @@ class Removal:
         )
         self._pending = True
 
+    @property
+    def pending(self) -> bool:
+        """Something is marked and not gone yet."""
+        return self._pending or self._giving_back
+
     def step(self) -> bool:
         """Take the next part of what is marked out; False when nothing is left of it."""
         if self._giving_back:
             self._giving_back = self._database.give_back(_FREED_PAGES_A_STEP)
         elif self._pending:
             self._pending = self._session_step() or self._segment_step()
-        return self._pending or self._giving_back
+        return self.pending
 
     def _session_step(self) -> bool:
         rows = self._database.read("SELECT id, name FROM session WHERE going ORDER BY id LIMIT 1")

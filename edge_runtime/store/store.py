@@ -18,10 +18,12 @@ from edge_runtime.errors import StoreError
 from edge_runtime.publication import Published, Session
 from edge_runtime.store.database import ALARMS, FILE_NAME, Database, Provenance
 from edge_runtime.store.disk import DirectoryLock, make_directory, make_private_directory
+from edge_runtime.store.housekeeping import FreeBytes, Housekeeping, free_bytes
 from edge_runtime.store.raw import RawPlace
 from edge_runtime.store.raw_record import RawRecord
 from edge_runtime.store.recovery import recover
 from edge_runtime.store.removal import RAW_FOLDER, Removal
+from edge_runtime.store.retention import RetentionSettings
 from edge_runtime.store.reviews import Review, add_review
 from firmware_bridge.stream import ClockAnchor, Gap, SampleChunk, SignalKind, StreamItem
 
@@ -56,7 +58,10 @@ class Store:
         *,
         durability_s: float = 5.0,
         keep_raw: bool = True,
+        retention: RetentionSettings | None = None,
         now_s: Callable[[], float] = time.monotonic,
+        utc_ns: Callable[[], int] = time.time_ns,
+        free: FreeBytes = free_bytes,
     ) -> None:
         self._raw_folder = directory / RAW_FOLDER
         self._provenance = provenance
@@ -76,6 +81,15 @@ class Store:
             self._database = Database(directory)
             self.recovery = recover(self._database, self._raw_folder)
             self._removal = Removal(self._database, directory, self._taken_out)
+            self.housekeeping = Housekeeping(
+                directory,
+                self._database,
+                self._removal,
+                retention or RetentionSettings(),
+                now_s,
+                utc_ns,
+                free,
+            )
         except BaseException:
             self._lock.release()
             raise
@@ -124,10 +138,10 @@ class Store:
         _do_all(acts)
 
     def tick(self) -> None:
-        """Sync if the durability interval is over, or will be at the next call; and take a part of
-        what is to go out."""
+        """Sync if the durability interval is over, or will be at the next call; look for what is
+        to go by itself, and take a part of it out."""
         due = self._now_s() - self._synced_at_s >= _SYNC_AT * self._durability_s
-        _do_all([*([self.sync] if due else []), self.remove_some])
+        _do_all([*([self.sync] if due else []), self.housekeeping.look, self.remove_some])
 
     def mark_for_removal(self, session: str) -> None:
         """This session is to go with all that is known of it: nobody reads it any more. Raises
