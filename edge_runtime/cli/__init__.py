@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "review": "edge_runtime.cli.review",
     "wearer": "edge_runtime.cli.wearer",
     "audit": "edge_runtime.cli.audit",
+    "support": "edge_runtime.cli.support",
     "check": "edge_runtime.cli.check",
     "config": "edge_runtime.cli.config",
     "doctor": "edge_runtime.cli.doctor",

@@ -184,7 +184,7 @@ def test_a_setting_changes_one_element_of_a_list(tmp_path: Path) -> None:
             ["a..b=3"],
             (
                 "a: unknown key; known are source, signal, alarms, rules, site_rules, sound, "
-                "store, bundles, web, safe_mode"
+                "store, retention, bundles, web, safe_mode"
             ),
         ),
         (["store.raw=yes"], "store.raw: 'yes' is not true or false"),
