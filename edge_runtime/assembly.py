@@ -19,6 +19,7 @@ from edge_runtime.engine import Engine, EngineSettings
 from edge_runtime.errands import Errands
 from edge_runtime.errors import ConfigError
 from edge_runtime.inference.bundle import BundleSet
+from edge_runtime.integrations.assembly import integrations
 from edge_runtime.keeping import Keeping
 from edge_runtime.recording_engine import RecordingEngine
 from edge_runtime.reload import Reloader
@@ -78,6 +79,9 @@ def build(
         web = _web_view(config, inbox, desk, keeping, reloader, dropped, devices)
         now.follow.append(web.keep)
         views = (*views, web)
+    house = integrations(config, desk, dropped)
+    now.follow += [view.keep for view in house]
+    views = (*views, *house)
     store = _store(config, provenance(config, bundles.fingerprint), now.wearers)
     dropped.watch(store.dropped)
     errands.are_for(store)

@@ -18,6 +18,7 @@ from edge_runtime.alarms.signals import AlarmSettings
 from edge_runtime.config_effects import Effect, takes_effect
 from edge_runtime.config_problems import make_converter, problems
 from edge_runtime.errors import ConfigError
+from edge_runtime.integrations.settings import LOOPBACK, MqttConfig
 from edge_runtime.rules.bounds import bounded, check_bounds
 from edge_runtime.rules.settings import RuleSettings
 from edge_runtime.start_log import SafeModeConfig
@@ -27,7 +28,6 @@ from firmware_bridge.errors import UsageError
 from firmware_bridge.known_devices import FILE_NAME, KnownDevice, read_known
 
 SYSTEM_FILE: Final = Path("/etc/edge-runtime/config.toml")
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 SHIPPED_BUNDLES: Final = Path(__file__).parent / "bundles" / "default"
 
 
@@ -136,7 +136,7 @@ class WebConfig:
     @property
     def is_loopback(self) -> bool:
         """Only this machine can reach it."""
-        return self.host in _LOOPBACK
+        return self.host in LOOPBACK
 
     @property
     def address(self) -> str:
@@ -162,6 +162,7 @@ class Config:
     bundles: BundleConfig = field(default_factory=BundleConfig)
     web: WebConfig = field(default_factory=WebConfig)
     safe_mode: SafeModeConfig = field(default_factory=SafeModeConfig)
+    mqtt: MqttConfig = field(default_factory=MqttConfig)
 
     def __post_init__(self) -> None:
         names = [source.name for source in self.source]

@@ -23,6 +23,8 @@ class Drop(StrEnum):
     """That the reader of standard output did not take in time."""
     PAGE_FRAMES = "page_frames"
     """That an open page did not take in time; it went on with a fresh beginning."""
+    UNSENT_MESSAGES = "unsent_messages"
+    """For a receiver that could not be reached for too long."""
     EARLY_MARKS = "early_marks"
     """A person's marks before the engine ran."""
 

@@ -32,6 +32,8 @@ from edge_runtime.threads import Ended
 from firmware_bridge.stream import Gap, LeadStatus, RrIntervals, SampleChunk, StreamOpened
 
 STRIP_S: Final = 8.0
+WAITING: Final = "waiting for signal"
+"""In place of a quality, before there is one."""
 _NO_RATE_AFTER_S: Final = LONGEST_S + 0.4
 """A beat is told up to 0.4 s after its R peak."""
 _BEATS_SHOWN: Final = 12
@@ -71,7 +73,7 @@ class Picture:
     beats: tuple[ShownBeat, ...] = ()
     heart_rate_bpm: float | None = None
     last_beat_at: int | None = None
-    quality: str = "waiting for signal"
+    quality: str = WAITING
     quality_reason: str = ""
     alarms: tuple[ShownAlarm, ...] = ()
     messages: tuple[str, ...] = ()

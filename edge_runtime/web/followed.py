@@ -9,6 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from edge_runtime.availability import availability
 from edge_runtime.events import (
     AlarmCleared,
     AlarmRaised,
@@ -23,7 +24,6 @@ from edge_runtime.summary import Summary
 from edge_runtime.threads import InQueue
 from edge_runtime.web.shapes import (
     Alarm,
-    Availability,
     LiveSamples,
     LiveSource,
     SourceStatus,
@@ -34,7 +34,6 @@ from firmware_bridge.stream import Gap, SampleChunk, SignalInfo, StreamOpened
 
 FIRST_SHOWN_S: Final = 20.0
 """A page that opens begins with so much signal: a little more than a wide screen shows."""
-NO_SIGNAL_AFTER_S: Final = 5.0
 _EVENTS_WAITING: Final = 1000
 _BEAT_EVENTS_SHOWN: Final = 170
 """Two for each beat: what 20 s hold at 250/min."""
@@ -105,7 +104,7 @@ class Followed:
         return SourceStatus(
             source=self.name,
             session=self.session,
-            availability=_availability(picture.link_up, age_s),
+            availability=availability(link_up=picture.link_up, age_s=age_s),
             age_s=None if age_s is None else round(age_s, 2),
             family=self._opened.family if self._opened else "",
             model=self._opened.model if self._opened else "",
@@ -237,12 +236,6 @@ class Followed:
                     else replace(shown, states=[*shown.states, state])
                 )
                 self.alarms[position] = changed
-
-
-def _availability(link_up: bool, age_s: float | None) -> Availability:
-    if age_s is None or not link_up:
-        return Availability.OFFLINE
-    return Availability.NO_SIGNAL if age_s > NO_SIGNAL_AFTER_S else Availability.ONLINE
 
 
 def _encoded(column: NDArray[np.float32]) -> str:

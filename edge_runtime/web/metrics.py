@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from edge_runtime.availability import Availability
 from edge_runtime.dropped import Drop
-from edge_runtime.web.shapes import Alarm, Availability, DroppedCount, SourceStatus
+from edge_runtime.web.shapes import Alarm, DroppedCount, SourceStatus
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX: Final = "ecg_edge"

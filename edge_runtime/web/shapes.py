@@ -8,17 +8,10 @@ from typing import Annotated
 
 import msgspec
 
+from edge_runtime.availability import Availability
 from edge_runtime.dropped import Drop
 from edge_runtime.events import AlarmRaised, Priority
 from edge_runtime.publication import Published
-
-
-class Availability(StrEnum):
-    """Can this source be said to be monitored."""
-
-    ONLINE = "online"
-    NO_SIGNAL = "no_signal"
-    OFFLINE = "offline"
 
 
 class _Shape(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""What leaves the machine: MQTT, webhooks, phones. Information, never the only signal."""

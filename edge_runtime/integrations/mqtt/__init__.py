@@ -1,0 +1,1 @@
+"""MQTT 5: availability, values that expire, events that wait; Home Assistant finds them."""
