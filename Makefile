@@ -8,6 +8,7 @@
 #   make lint                    ruff, mypy, import contracts
 #   make bench                   speed and memory, beside peers in the same run
 #   make report-alarms           docs/alarms.md measured anew (archives; some minutes)
+#   make fuzz                    a million made-up frames for each parser (atheris; half an hour)
 #   make test-slow               what takes minutes: full archives, long fuzzing, Python 3.13
 #   make test-arm                golden vectors on emulated aarch64
 #   make lint-page               types of the page's JavaScript (needs node)
@@ -29,7 +30,7 @@ DEV := .venv-dev
 TFLITE := .venv-tflite
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run test report-alarms test-slow test-arm test-313 lint bench lock clean browser lint-page
+.PHONY: run test fuzz report-alarms test-slow test-arm test-313 lint bench lock clean browser lint-page
 
 run: $(RUN)/ready $(if $(filter sensor,$(SOURCE)),,$(RUN)/ready-ble)
 	@$(RUN)/bin/edge-runtime demo --device $(SOURCE) --scenario $(SCENARIO) --page $(PAGE) $(if $(JSON),--json)
@@ -61,6 +62,10 @@ lint-page:
 
 bench: $(DEV)/ready
 	$(DEV)/bin/python -m tests.benchmarks
+
+fuzz: $(DEV)/ready
+	$(DEV)/bin/python -m pip install $(PIP_QUIET) -e '.[fuzz]'
+	$(DEV)/bin/python -m tests.fuzz
 
 report-alarms: $(DEV)/ready
 	$(DEV)/bin/model-build alarms

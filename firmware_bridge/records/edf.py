@@ -1,8 +1,9 @@
 """EDF and EDF+ (edfplus.info): 16-bit samples in data records, continuous or with holes.
 
 Every signal has a whole number of samples in a data record, so a rate is a fraction. In EDF+D each
-data record says when it begins; what lies between two of them is missing. EDF has no invalid
-sample; our own exports mark holes by the lowest count, and their recording field names us.
+data record says when it begins; what lies between two of them is missing (edfio, a library that
+needs only numpy, reads such a file as if it had no holes: hence a reader of our own). EDF has no
+invalid sample; our own exports mark holes by the lowest count, and their recording field names us.
 """
 
 from dataclasses import dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import flash_upload, live, replay, ring, store_bytes
+from tests.benchmarks import flash_upload, live, replay, ring, serial_streams, store_bytes
 
 
 def main() -> None:
@@ -24,6 +24,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         console.print(replay.table(Path(folder), options.hours))
         console.print(live.table(Path(folder), options.live_s))
+        console.print(serial_streams.table(Path(folder), options.live_s))
         console.print(ring.table())
         console.print(store_bytes.table(Path(folder)))
         console.print(flash_upload.table(Path(folder)))
