@@ -18,6 +18,7 @@ from edge_runtime.dropped import Dropped
 from edge_runtime.engine import Engine, EngineSettings
 from edge_runtime.errands import Errands
 from edge_runtime.errors import ConfigError
+from edge_runtime.events import AlarmKind
 from edge_runtime.inference.bundle import BundleSet
 from edge_runtime.integrations.assembly import integrations
 from edge_runtime.keeping import Keeping
@@ -29,6 +30,10 @@ from edge_runtime.site_rules import SiteBook
 from edge_runtime.store.database import Provenance
 from edge_runtime.store.store import Store
 from edge_runtime.supervisor import Inbox, Parts, View
+from edge_runtime.update.choice import Chosen
+from edge_runtime.update.keeper import Conditions, ModelKeeper
+from edge_runtime.update.shadow import Agreement, compare
+from edge_runtime.update.shelf import Shelf
 from edge_runtime.wearers import Wearers
 from firmware_bridge.driver import Driver
 from firmware_bridge.drivers import DriverRequest, driver_maker
@@ -47,13 +52,13 @@ log = logging.getLogger(__name__)
 
 def build(
     config: Config,
-    bundles: BundleSet,
+    chosen: Chosen,
     views: tuple[View, ...],
     reread: Callable[[], Config] | None = None,
     dropped: Dropped | None = None,
 ) -> Parts:
-    """The parts of a daemon; `reread` reads its configuration anew, None where there is no file.
-    `dropped` counts what `views` have dropped, too.
+    """The parts of a daemon that begins with the `chosen` models; `reread` reads its configuration
+    anew, None where there is no file. `dropped` counts what `views` have dropped, too.
 
     Raises ConfigError and StoreError.
     """
@@ -76,27 +81,43 @@ def build(
         keeping = Keeping(errands, audit, now.wearers, inbox.begin_anew)
         straps = config.store.directory / FILE_NAME
         devices = DeviceDesk(straps, lambda: now.config.source)
-        web = _web_view(config, inbox, desk, keeping, reloader, dropped, devices)
+        web = _web_view(config, inbox, desk, keeping, reloader, dropped, devices, lambda: models)
         now.follow.append(web.keep)
         views = (*views, web)
     house = integrations(config, desk, dropped)
     now.follow += [view.keep for view in house]
     views = (*views, *house)
-    store = _store(config, provenance(config, bundles.fingerprint), now.wearers)
+    store = _store(config, provenance(config, chosen.bundles.fingerprint), now.wearers)
     dropped.watch(store.dropped)
     errands.are_for(store)
     for rule, needs in NOT_IN_FORCE:
         log.info("rule %s is not in force: it needs %s", rule, needs)
 
-    def make_engine(opened: StreamOpened) -> Engine:
+    def make_engine(bundles: BundleSet, opened: StreamOpened) -> Engine:
         source = now.sources[opened.source]
         settings = engine_settings(now.config, source.lead, source.leads)
         settings = replace(settings, site=site)
         return Engine.of_bundles(opened, bundles, settings)
 
+    def in_alarm() -> bool:
+        shown = desk.board().alarms
+        return any(one.holds and one.raised.kind is AlarmKind.PHYSIOLOGICAL for one in shown)
+
+    def beside(old: BundleSet, new: BundleSet, longest_s: float) -> Agreement | None:
+        settings = engine_settings(now.config, lead="auto")
+        return compare(old, new, config.store.directory, settings, longest_s=longest_s)
+
+    def taken(bundles: BundleSet) -> None:
+        store.made_with(provenance(now.config, bundles.fingerprint))
+
+    models = ModelKeeper(
+        Shelf(config.store.directory),
+        chosen,
+        Conditions(make_engine, in_alarm, beside, taken, 60 * config.update.trial_minutes),
+    )
     return Parts(
         drivers=drivers,
-        make_engine=make_engine,
+        make_engine=models.make_engine,
         store=StripStore(store, config.store.directory),
         views=views,
         desk=desk,
@@ -105,6 +126,7 @@ def build(
         errands=errands,
         reloader=reloader,
         dropped=dropped,
+        models=models,
     )
 
 
@@ -174,6 +196,7 @@ def _web_view(
     reloader: Reloader | None,
     dropped: Dropped,
     devices: DeviceDesk,
+    models: Callable[[], ModelKeeper | None],
 ) -> "WebView":
     try:
         # Starlette and uvicorn are an extra, and memory that only a daemon with a page pays for.
@@ -184,9 +207,17 @@ def _web_view(
             "to false"
         ) from error
     sources = [source.name for source in config.source]
-    directory = config.store.directory
     return WebView(
-        config.web, directory, sources, inbox.put, desk, keeping, reloader, dropped, devices
+        config.web,
+        config.store.directory,
+        sources,
+        inbox.put,
+        desk,
+        keeping,
+        reloader,
+        dropped,
+        devices,
+        models,
     )
 
 

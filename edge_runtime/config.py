@@ -23,6 +23,7 @@ from edge_runtime.rules.bounds import bounded, check_bounds
 from edge_runtime.rules.settings import RuleSettings
 from edge_runtime.start_log import SafeModeConfig
 from edge_runtime.store.retention import RetentionSettings
+from edge_runtime.update.settings import UpdateConfig
 from firmware_bridge.driver_names import OWN_PROTOCOL, DriverName
 from firmware_bridge.errors import UsageError
 from firmware_bridge.known_devices import FILE_NAME, KnownDevice, read_known
@@ -105,9 +106,12 @@ class StoreConfig:
 
 @dataclass(frozen=True, slots=True)
 class BundleConfig:
-    """Which bundle set to run: the folder that holds its `set.toml`."""
+    """Which bundle set to run: the folder that holds its `set.toml`. Left as it is: the newest that
+    an update has brought, else the shipped one. Another folder is signed by nobody, and is run
+    only with `unsigned`, which is then shown all the time."""
 
     directory: Path = SHIPPED_BUNDLES
+    unsigned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,7 @@ class Config:
     store: StoreConfig = field(default_factory=StoreConfig)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     bundles: BundleConfig = field(default_factory=BundleConfig)
+    update: UpdateConfig = field(default_factory=UpdateConfig)
     web: WebConfig = field(default_factory=WebConfig)
     safe_mode: SafeModeConfig = field(default_factory=SafeModeConfig)
     mqtt: MqttConfig = field(default_factory=MqttConfig)

@@ -7,6 +7,7 @@ EdgeRuntimeError
 ├── StoreError      storage: alarm, keep monitoring, keep what is buffered
 │   ├── StoreInUseError  another process records there: ask that one
 │   └── ClockJumpError   the wall clock is not to be trusted for a while
+│   └── StoreInUseError  another process records there: ask that one
 └── PathError       the signal cannot be processed as described (rate, shape)
 """
 
@@ -41,6 +42,10 @@ class ClockJumpError(StoreError):
     """The wall clock was set while the daemon ran."""
 
     part = "clock"
+
+
+class UpdateError(EdgeRuntimeError):
+    """An update was refused, or could not be fetched or kept; the present models run on."""
 
 
 class PathError(EdgeRuntimeError):

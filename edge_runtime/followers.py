@@ -35,6 +35,7 @@ class Followers:
     ) -> None:
         self._put, self._say, self._failed = put, say, failed
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._makers: dict[str, MakeDriver] = {}
         self._idle = asyncio.Event()
         self._unreadable: set[str] = set()
         self._told: dict[str, str] = {}
@@ -42,6 +43,7 @@ class Followers:
     def begin(self, name: str, make_driver: MakeDriver) -> None:
         """Follow a source that is not followed now."""
         self._idle.clear()
+        self._makers[name] = make_driver
         task = asyncio.create_task(self._follow(name, make_driver), name=f"source {name}")
         self._tasks[name] = task
         task.add_done_callback(self._see_end)
@@ -60,6 +62,13 @@ class Followers:
     async def end_all(self) -> None:
         """Let go of every source."""
         await self.end(list(self._tasks), "stopped")
+
+    async def reopen_all(self, reason: str) -> None:
+        """End the session of every source that is still followed, and open it anew."""
+        names = [name for name, task in self._tasks.items() if not task.done()]
+        await self.end(names, reason)
+        for name in names:
+            self.begin(name, self._makers[name])
 
     async def until_idle(self) -> None:
         """Until every source has come to its end, as files do."""

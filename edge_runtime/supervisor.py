@@ -29,6 +29,7 @@ from edge_runtime.threads import (
     RulesChanged,
     WriterThread,
 )
+from edge_runtime.update.keeper import ModelKeeper
 from edge_runtime.watchdog import Part, Watchdog, look_every_s, notify, notify_reloading
 from firmware_bridge.stream import StreamItem, StreamOpened
 
@@ -95,6 +96,7 @@ class Parts:
     reloader: Reloader | None = None
     dropped: Dropped = field(default_factory=Dropped)
     errands: Errands = field(default_factory=Errands)
+    models: ModelKeeper | None = None
 
 
 @dataclass(slots=True)
@@ -157,6 +159,7 @@ class Supervisor:
             followers.begin(name, make)
         watch = self._task("watchdog", self._watch(engine, writer))
         self._take_reloads(followers, engine)
+        keeping = self._keep_models(followers)
         if self.again_after_s is not None:
             loop.add_signal_handler(signal.SIGHUP, self._end_for_another)
             loop.call_later(self.again_after_s, self._end_for_another)
@@ -167,7 +170,7 @@ class Supervisor:
             notify_reloading()
         else:
             notify("STOPPING=1")
-        await _cancelled([watch, *self._reloads])
+        await _cancelled([watch, *keeping, *self._reloads])
         await followers.end_all()
         engine.stop()
         await self._joined("engine", engine)
@@ -178,6 +181,8 @@ class Supervisor:
         if self._failure is not None:
             name, error = self._failure
             raise EdgeRuntimeError(f"{name} failed: {error!r}") from error
+        if self.parts.models is not None:
+            self.parts.models.stopped()
         return self._again
 
     def _end_for_another(self) -> None:
@@ -230,6 +235,19 @@ class Supervisor:
 
         reloader.connect(reload)
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, begin)
+
+    def _keep_models(self, followers: Followers) -> list["asyncio.Task[None]"]:
+        """From now on a new bundle set comes in when nobody is in alarm."""
+        models = self.parts.models
+        if models is None:
+            return []
+
+        async def reopen(reason: str) -> None:
+            async with self._reloading:
+                await followers.reopen_all(reason)
+
+        models.connect(reopen, self._say)
+        return [self._task("models", models.run())]
 
     async def _reload(
         self, reloader: Reloader, followers: Followers, engine: EngineThread

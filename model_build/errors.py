@@ -5,6 +5,8 @@ BuildError
 ├── JobError       jobs failed: their logs say why
 ├── QuantizeError  the converter refused the model: its own words are in the message
 ├── ExportError    what was to be exported contradicts itself; nothing was written
+├── KeyFileError   a signing key is absent, cannot be opened, or is no key of this repository
+├── ReleaseError   a repository is absent, or what is to be published contradicts it
 ├── RecipeError    a recipe asks for something that does not exist: correct the recipe
 └── StoppedError   time was up, or somebody asked to stop: call again, it goes on from there
 """
@@ -28,6 +30,14 @@ class QuantizeError(BuildError):
 
 class ExportError(BuildError):
     """A bundle set's parts do not fit together; nothing was written."""
+
+
+class KeyFileError(BuildError):
+    """A signing key is not at hand, cannot be opened, or must not be used."""
+
+
+class ReleaseError(BuildError):
+    """A repository is not there, or does not take what was to be published."""
 
 
 class StoppedError(BuildError):

@@ -27,6 +27,8 @@ _COMMANDS: Final = {
     "doctor": "edge_runtime.cli.doctor",
     "preview": "edge_runtime.cli.preview",
     "sound": "edge_runtime.cli.sound",
+    "update": "edge_runtime.cli.update",
+    "bundles": "edge_runtime.cli.bundles",
     "pair": "edge_runtime.cli.pair",
     "devices": "edge_runtime.cli.devices",
 }

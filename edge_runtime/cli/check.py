@@ -24,9 +24,9 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
     """
     with exit_status():
         loaded, _ = config.load(file, settings)
-        from edge_runtime.inference.bundle import load_bundle_set  # noqa: PLC0415 - slow import
+        from edge_runtime.update.choice import chosen_set  # noqa: PLC0415 - slow import
 
-        bundles = load_bundle_set(loaded.bundles.directory)
+        bundles = chosen_set(loaded).bundles
         site = [] if loaded.site_rules.file is None else load_rules(loaded.site_rules.file)
     if as_json:
         click.echo(

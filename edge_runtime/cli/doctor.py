@@ -25,6 +25,7 @@ from edge_runtime.golden_engine import run_engine
 from edge_runtime.inference.golden import Status, check_bundle_set
 from edge_runtime.inference.interpreter import find_runtime
 from edge_runtime.store.disk import is_open
+from edge_runtime.update.choice import chosen_folder
 
 _LEAST_FREE_BYTES: Final = 1 << 30
 _BYTES_PER_LEAD_DAY: Final = 500 * 86_400 * 3
@@ -90,7 +91,7 @@ def _interpreter(_config: Config) -> Iterator[Finding]:
 
 def _bundles(loaded: Config) -> Iterator[Finding]:
     try:
-        report = check_bundle_set(loaded.bundles.directory, run_engine)
+        report = check_bundle_set(chosen_folder(loaded), run_engine)
     except (BundleError, EdgeRuntimeError) as error:
         yield Finding("bundle set", "bad", str(error))
         return

@@ -16,12 +16,12 @@ from edge_runtime.assembly import engine_settings
 from edge_runtime.cli.failing import INTERRUPTED, exit_status, reader_may_leave
 from edge_runtime.cli.options import config_option, set_option
 from edge_runtime.events import Event
-from edge_runtime.inference.bundle import load_bundle_set
 from edge_runtime.publication import Session
 from edge_runtime.replay import replay
 from edge_runtime.sinks.json_lines import JsonLines
 from edge_runtime.sinks.wfdb_annotations import AnnotationWriter, writable
 from edge_runtime.summary import Summary
+from edge_runtime.update.choice import chosen_set
 from firmware_bridge.errors import RateUnknownError, RecordError, UsageError
 from firmware_bridge.records import PlayedRecord, open_record
 from firmware_bridge.stream import SampleChunk, SignalKind, StreamItem, StreamOpened
@@ -101,7 +101,7 @@ def command(
             writable(output, record.stem, annotator)
         chunk = max(1, int(chunk_s * opened.reference.rate_hz))
         items = played.items(chunk, first, last)
-        bundles = load_bundle_set(loaded.bundles.directory)
+        bundles = chosen_set(loaded).bundles
         # Without --output nothing is kept: a month takes no more memory than a minute.
         annotations = AnnotationWriter(first, played.per_frame) if output else None
         summary = Summary()

@@ -22,11 +22,14 @@ from edge_runtime.cli.views import JsonView, LogView, SummaryView
 from edge_runtime.config import Config
 from edge_runtime.dropped import Dropped
 from edge_runtime.errors import ConfigError, StoreError
-from edge_runtime.inference.bundle import load_bundle_set
 from edge_runtime.start_log import StartLog, SteadyView
 from edge_runtime.supervisor import Parts, Supervisor, View
+from edge_runtime.update.choice import first_set, require_signed
 
 log = logging.getLogger(__name__)
+
+_STDERR = 2
+"""The descriptor itself: a signal handler writes to it when Python no longer can."""
 
 
 @click.command("run")
@@ -35,12 +38,18 @@ log = logging.getLogger(__name__)
 @view_option
 @json_view_option
 @duration_option
+@click.option(
+    "--unsigned",
+    is_flag=True,
+    help="Run the set in bundles.directory although nobody has signed it; shown all the time.",
+)
 def command(
     file: Path | None,
     settings: tuple[str, ...],
     view: str,
     as_json: bool,
     duration_s: float | None,
+    unsigned: bool,
 ) -> None:
     """Monitor: read the sensors, classify, raise alarms, store everything.
 
@@ -54,8 +63,11 @@ def command(
     A sensor that is not there is waited for. Ctrl-C ends cleanly and prints a summary. A reader of
     JSON lines that is late or has left never stops the monitoring: it loses the oldest events.
     """
+    if unsigned:
+        settings = (*settings, "bundles.unsigned=true")
     with exit_status():
         loaded, _ = config.load(file, settings)
+        require_signed(loaded)
         if not loaded.source:
             raise ConfigError(
                 "no source is configured; add [[source]] with name and port to the configuration "
@@ -84,7 +96,7 @@ def monitor(
     `ends_with_reader`: also stop when who reads the JSON lines has left. `reread`: how to read the
     configuration again on SIGHUP. Raises ConfigError.
     """
-    faulthandler.enable()  # a watchdog's SIGABRT then shows where each thread hung
+    faulthandler.enable(_STDERR)  # a watchdog's SIGABRT then shows where each thread hung
     if view == "auto":
         view = "terminal" if sys.stdout.isatty() else "log"
     summary, dropped = SummaryView(), Dropped()
@@ -116,8 +128,7 @@ def _usual_parts(
     reread: Callable[[], Config] | None,
     dropped: Dropped,
 ) -> Parts:
-    bundles = load_bundle_set(loaded.bundles.directory)
-    return assembly.build(loaded, bundles, views, reread, dropped)
+    return assembly.build(loaded, first_set(loaded), views, reread, dropped)
 
 
 def _run_counted(

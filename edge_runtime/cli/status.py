@@ -28,6 +28,10 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
     if as_json:
         click.echo(json.dumps(answer))
         return
+    if (models := answer["models"]) is not None:
+        trial = ", on trial" if models["on_trial"] else ""
+        signed = "SIGNED BY NOBODY" if models["origin"] == "unsigned" else models["origin"]
+        click.echo(f"models: {models['name']} {models['version']}, {signed}{trial}")
     for one in answer["sources"]:
         rate = one["heart_rate_bpm"]
         beats = ", ".join(f"{n} {label}" for label, n in one["beats"].items()) or "none"

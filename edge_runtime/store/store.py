@@ -94,6 +94,10 @@ class Store:
             self._lock.release()
             raise
 
+    def made_with(self, provenance: Provenance) -> None:
+        """Sessions that begin from now on were made with this. Any thread may say so."""
+        self._provenance = provenance
+
     def begin(self, session: Session) -> None:
         """A session starts; it is on disk when this returns.
 

@@ -23,6 +23,7 @@ from edge_runtime.events import SCHEMA_VERSION
 from edge_runtime.keeping import Keeping
 from edge_runtime.publication import utc_text
 from edge_runtime.reload import Reloader
+from edge_runtime.update.keeper import ModelKeeper
 from edge_runtime.wearers import Wearers
 from edge_runtime.web import metrics
 from edge_runtime.web.accounts import Accounts
@@ -38,6 +39,7 @@ from edge_runtime.web.history import stored_events, stored_sessions, stored_stri
 from edge_runtime.web.kept import kept_endpoints
 from edge_runtime.web.live_answer import LiveAnswer
 from edge_runtime.web.logins import LASTS_S, AttemptLimit, Logins
+from edge_runtime.web.models import model_status
 from edge_runtime.web.openapi import openapi
 from edge_runtime.web.roles import Role
 from edge_runtime.web.shapes import (
@@ -85,6 +87,7 @@ class Behind:
     keeping: Keeping
     reloader: Reloader | None = None
     devices: DeviceDesk | None = None
+    models: Callable[[], ModelKeeper | None] = lambda: None
 
 
 def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
@@ -246,6 +249,7 @@ class _Api:
                 schema_version=SCHEMA_VERSION,
                 time=utc_text(time.time_ns()),
                 started=self._feed.started,
+                models=model_status(self._behind.models()),
                 sources=self._feed.status(),
                 dropped=self._feed.dropped(),
             )

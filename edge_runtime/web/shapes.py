@@ -12,6 +12,7 @@ from edge_runtime.availability import Availability
 from edge_runtime.dropped import Drop
 from edge_runtime.events import AlarmRaised, Priority
 from edge_runtime.publication import Published
+from edge_runtime.update.shelf import Origin
 
 
 class _Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +55,17 @@ class DroppedCount(_Shape, frozen=True, kw_only=True):
     count: int
 
 
+class ModelStatus(_Shape, frozen=True, kw_only=True):
+    """The bundle set in use. `origin`: shipped, signed, or unsigned, which nobody vouches for;
+    `on_trial`: new, and not confirmed yet."""
+
+    name: str
+    version: str
+    fingerprint: str
+    origin: Origin
+    on_trial: bool
+
+
 class Status(_Shape, frozen=True, kw_only=True):
     """The daemon: its version, its clock, every source, and what it had to drop."""
 
@@ -61,6 +73,7 @@ class Status(_Shape, frozen=True, kw_only=True):
     schema_version: int
     time: str
     started: str
+    models: ModelStatus | None
     sources: list[SourceStatus]
     dropped: list[DroppedCount]
 

@@ -15,6 +15,7 @@ from edge_runtime.keeping import Keeping
 from edge_runtime.publication import Published
 from edge_runtime.reload import Reloader
 from edge_runtime.threads import InQueue
+from edge_runtime.update.keeper import ModelKeeper
 from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.api import Behind
 from edge_runtime.web.app import application
@@ -47,6 +48,7 @@ class WebView:
         reloader: Reloader | None = None,
         dropped: Dropped | None = None,
         devices: DeviceDesk | None = None,
+        models: Callable[[], ModelKeeper | None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._directory = directory
@@ -63,6 +65,7 @@ class WebView:
             keeping,
             reloader,
             devices,
+            models,
         )
 
     def keep(self, sources: Sequence[str]) -> None:

@@ -18,8 +18,8 @@ from edge_runtime import config
 from edge_runtime.assembly import build
 from edge_runtime.cli.views import SummaryView
 from edge_runtime.config import SHIPPED_BUNDLES
-from edge_runtime.inference.bundle import load_bundle_set
 from edge_runtime.supervisor import Supervisor
+from edge_runtime.update.choice import chosen_set
 from firmware_bridge.errors import LinkError
 from firmware_bridge.stream import (
     BytesSkipped,
@@ -73,7 +73,7 @@ def monitored(
     store = folder / "store"
     loaded, _ = config.load(None, [f"store.directory={store}", *settings])
     view = Listening()
-    parts = build(loaded, load_bundle_set(), (view,))
+    parts = build(loaded, chosen_set(loaded), (view,))
     drivers = iter([ListDriver(items, then), ListDriver([])])
     made = replace(parts, drivers={"synthetic": lambda: next(drivers)})
     asyncio.run(Supervisor(made).run())
@@ -312,7 +312,7 @@ def test_a_bundle_with_a_flipped_bit_refuses_to_start_and_leaves_the_store(
     store = tmp_path / "store"
     before = {f: f.read_bytes() for f in store.rglob("*") if f.is_file()}
     settings = (*SOURCE, f"store.directory={store}", f"bundles.directory={bundles}")
-    result = edge_runtime("run", *(word for s in settings for word in ("--set", s)))
+    result = edge_runtime("run", "--unsigned", *(word for s in settings for word in ("--set", s)))
     assert result.exit_code == status
     assert f"{name} does not match its hash: the set is damaged or was edited" in result.stderr
     assert "install it again" in result.stderr

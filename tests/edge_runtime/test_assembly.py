@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from edge_runtime import assembly
-from edge_runtime.config import SHIPPED_BUNDLES, structure
+from edge_runtime.config import structure
 from edge_runtime.errors import ConfigError
-from edge_runtime.inference.bundle import load_bundle_set
+from edge_runtime.update.choice import chosen_set
 from firmware_bridge.links.ble import BleSensor
 from firmware_bridge.links.serial import SerialSensor
 
@@ -18,7 +18,7 @@ SENSOR = {"name": "wrist", "port": "/dev/ttyUSB0"}
 
 def test_each_source_has_a_driver_of_its_kind(tmp_path: Path) -> None:
     config = structure({"source": [STRAP, SENSOR], "store": {"directory": str(tmp_path)}})
-    parts = assembly.build(config, load_bundle_set(SHIPPED_BUNDLES), ())
+    parts = assembly.build(config, chosen_set(config), ())
     assert parts.store is not None
     parts.store.close()
     assert isinstance(parts.drivers["chest"](), BleSensor)
@@ -42,5 +42,5 @@ def test_an_extra_that_is_missing_is_named_before_anything_is_opened(
     monkeypatch.setitem(sys.modules, module, None)
     config = structure({"source": [source], "store": {"directory": str(tmp_path / "store")}})
     with pytest.raises(ConfigError, match=rf"missing; pip install 'ecg-edge\[{extra}\]'"):
-        assembly.build(config, load_bundle_set(SHIPPED_BUNDLES), ())
+        assembly.build(config, chosen_set(config), ())
     assert not (tmp_path / "store").exists()

@@ -4,6 +4,7 @@
 import { AlarmBoard } from "./alarms.js";
 import { byId, clock, describe, make } from "./dom.js";
 import { prepareLogin, showWho } from "./login.js";
+import { showModels } from "./models.js";
 import { showRecordings } from "./recordings.js";
 import { Sound } from "./sound.js";
 import { LOST_S, OLD_S, Source } from "./source.js";
@@ -199,6 +200,7 @@ function showAll() {
   board.tell();
   refreshTrend();
   showRecordings();
+  showModels();
 }
 
 /** @param {string} id @param {string} stored @param {(value: string) => void} apply */

@@ -12,7 +12,7 @@ from edge_runtime.audit import Entry, entries
 from edge_runtime.cli import main
 from edge_runtime.config import structure
 from edge_runtime.errors import ConfigError
-from edge_runtime.inference.bundle import load_bundle_set
+from edge_runtime.update.choice import chosen_set
 from edge_runtime.web.accounts import Accounts
 
 PASSWORD = "correct horse battery"
@@ -66,4 +66,4 @@ def test_a_page_without_its_extra_says_what_to_install(
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     loaded = structure({"web": {"enabled": True}, "store": {"directory": str(tmp_path)}})
     with pytest.raises(ConfigError, match=r"uvicorn is not installed; .*ecg-edge\[web\]"):
-        build(loaded, load_bundle_set(loaded.bundles.directory), ())
+        build(loaded, chosen_set(loaded), ())

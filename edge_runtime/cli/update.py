@@ -1,0 +1,72 @@
+"""`edge-runtime update`: models and firmware from a signed repository."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_runtime import config
+from edge_runtime.cli.failing import exit_status
+from edge_runtime.cli.options import config_option, json_option, set_option
+from edge_runtime.config import Config
+from edge_runtime.errors import ConfigError
+
+
+@click.command("update")
+@config_option
+@set_option
+@click.option("--plan", "only_plan", is_flag=True, help="Only say what would be done.")
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="As administrator, once: trust the keys of this root file, and do nothing else.",
+)
+@json_option
+def command(
+    file: Path | None,
+    settings: tuple[str, ...],
+    only_plan: bool,
+    trust: Path | None,
+    as_json: bool,
+) -> None:
+    """Fetch the newest models and firmware from update.repository.
+
+    Everything is checked against the keys in update.root. A new bundle set is verified, replays its
+    golden vectors on this machine and runs beside the present one over the last stored hour; then
+    it is staged. The daemon takes it when no alarm is on, keeps it on trial, and confirms it or
+    takes it back. Firmware is fetched and checked; flashing it is `firmware-bridge flash`.
+
+    Monitoring goes on whatever happens here. Exit status 1 when the update is refused, 3 when the
+    set that was fetched does not hold on this machine.
+    """
+    with exit_status():
+        loaded, _ = config.load(file, settings)
+        if trust is not None:
+            from edge_runtime.update.root import trust_root  # noqa: PLC0415 - an extra
+
+            trust_root(trust, loaded.update.root)
+            click.echo(f"this device trusts the keys of {loaded.update.root} from now on")
+            return
+        answer = _update(loaded, only_plan=only_plan, say=partial(_say, as_json))
+    if as_json:
+        click.echo(json.dumps(answer))
+
+
+def _update(loaded: Config, *, only_plan: bool, say: Any) -> dict[str, Any]:
+    """What was found and done. Raises this project's errors."""
+    if loaded.update.repository is None:
+        raise ConfigError("update.repository: none is configured; docs/updates.md says what it is")
+    try:
+        from edge_runtime.update.updating import Updating  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{error.name} is not installed; pip install 'ecg-edge[update]'"
+        ) from error
+    return Updating(loaded, say).run(only_plan=only_plan)
+
+
+def _say(as_json: bool, line: str) -> None:
+    click.echo(line, err=as_json)

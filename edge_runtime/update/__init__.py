@@ -1,0 +1,1 @@
+"""Models and firmware from a signed repository: fetched, verified, tried, kept or taken back."""
