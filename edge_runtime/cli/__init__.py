@@ -18,6 +18,7 @@ _COMMANDS: Final = {
     "account": "edge_runtime.cli.account",
     "sessions": "edge_runtime.cli.sessions",
     "export": "edge_runtime.cli.export",
+    "holter": "edge_runtime.cli.holter",
     "review": "edge_runtime.cli.review",
     "wearer": "edge_runtime.cli.wearer",
     "audit": "edge_runtime.cli.audit",

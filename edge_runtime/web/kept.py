@@ -4,23 +4,26 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import closing
+from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.errors import ConfigError, StoreError
+from edge_runtime.holter import Holter
 from edge_runtime.keeping import Keeping
 from edge_runtime.publication import utc_text
 from edge_runtime.store.backups import backups_with
+from edge_runtime.store.holter_reading import stored_holter
 from edge_runtime.store.overview import session_overview
 from edge_runtime.store.reading import read_only
 from edge_runtime.store.reviews import Review, Subject, reviews_of
 from edge_runtime.web.answers import answer
 from edge_runtime.web.bodies import taken
-from edge_runtime.web.endpoints import SESSION_NAME, Endpoint, RefusedError
+from edge_runtime.web.endpoints import SESSION_NAME, Endpoint, Parameter, RefusedError, number
 from edge_runtime.web.feed import LiveFeed
 from edge_runtime.web.guard import name_of
 from edge_runtime.web.kept_shapes import Deleted, KeptSession, ReviewOrder, Reviews, Wearer
@@ -59,6 +62,12 @@ def kept_endpoints(
             raise RefusedError(409, str(error)) from error
         return answer(given)
 
+    async def summary(request: Request) -> Response:
+        session = _session(request)
+        keeping.audit.record_view(name_of(request), session)
+        zone = timezone(timedelta(minutes=number(request, _OFFSET)))
+        return answer(await _found(lambda: _summed(directory, session, zone)))
+
     async def reviews(request: Request) -> Response:
         session = _session(request)
         return answer(await _found(lambda: _reviewed(directory, session)))
@@ -96,6 +105,15 @@ def kept_endpoints(
             refusals=(404, 409),
         ),
         Endpoint(
+            "GET",
+            "/sessions/{session}/holter",
+            "The Holter summary of a session: by day and hour",
+            summary,
+            Holter,
+            query=(_OFFSET,),
+            refusals=(404,),
+        ),
+        Endpoint(
             "POST",
             "/reviews",
             "Say of an alarm or a beat that it is right, false, or something else",
@@ -124,6 +142,15 @@ def kept_endpoints(
             refusals=(404, 409),
         ),
     )
+
+
+_OFFSET: Final = Parameter(
+    "offset_min",
+    "minutes that local time is ahead of UTC, for days and hours",
+    -840,
+    840,
+    default=0,
+)
 
 
 def _session(request: Request) -> str:
@@ -164,6 +191,11 @@ async def _found(read: Callable[[], _Answer]) -> _Answer:
 def _reviewed(directory: Path, session: str) -> Reviews:
     with closing(read_only(directory)) as connection:
         return Reviews(reviews=list(reviews_of(connection, session)))
+
+
+def _summed(directory: Path, session: str, zone: tzinfo) -> Holter:
+    with closing(read_only(directory)) as connection:
+        return stored_holter(connection, session, zone)
 
 
 def _shown(directory: Path, session: str) -> KeptSession:

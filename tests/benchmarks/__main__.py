@@ -11,7 +11,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import flash_upload, live, replay, ring, serial_streams, store_bytes
+from tests.benchmarks import (
+    flash_upload,
+    holter,
+    live,
+    replay,
+    ring,
+    serial_streams,
+    store_bytes,
+)
 
 
 def main() -> None:
@@ -27,6 +35,7 @@ def main() -> None:
         console.print(serial_streams.table(Path(folder), options.live_s))
         console.print(ring.table())
         console.print(store_bytes.table(Path(folder)))
+        console.print(holter.table(Path(folder) / "holter"))
         console.print(flash_upload.table(Path(folder)))
 
 

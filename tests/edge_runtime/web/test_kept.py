@@ -55,11 +55,16 @@ def test_a_session_is_told_in_numbers(tmp_path: Path) -> None:
             assert (shown["beats"], shown["rules"]) == (1, {"asystole": 1})
             assert [one["text"] for one in shown["diary"]] == ["dizzy"]
             assert shown["raw_bytes"] > 2000
+            sums = await client.get(
+                f"/api/v1/sessions/{run.session.id}/holter", params={"offset_min": -330}
+            )
+            assert sums.json()["figures"]["beats"] == 1
+            assert sums.json()["started"].endswith("-05:30")
             for wrong in ("none", "..%2fx"):
                 assert (await client.get(f"/api/v1/sessions/{wrong}")).status_code == 404
 
     in_house(run, ask)
-    assert acts(tmp_path) == [("nobody known", "view"), ("nobody known", "view")]
+    assert set(acts(tmp_path)) == {("nobody known", "view")}
 
 
 def test_a_review_needs_the_right_to_acknowledge_and_lies_beside_the_alarm(tmp_path: Path) -> None:
