@@ -142,6 +142,7 @@ class _IrregularState(SequenceState):
     changes: list[tuple[int, bool]] = msgspec.field(
         default_factory=list
     )  # (beat, whether its interval changed much)
+    much: int = 0  # how many of them did
 
 
 class Irregular(LastingRule):
@@ -171,8 +172,9 @@ class Irregular(LastingRule):
         if before is not None and between is not None:
             much = abs(between - before) > _CHANGE * (between + before) / 2
             state.changes.append((label.at, much))
+            state.much += much
         while state.changes and state.changes[0][0] <= label.at - self._after:
-            del state.changes[0]
+            state.much -= state.changes.pop(0)[1]
         return self._judge(label)
 
     def _judge(self, label: Label) -> Findings:
@@ -180,7 +182,7 @@ class Irregular(LastingRule):
         n = len(state.changes)
         if state.since is None or label.at - state.since < self._after or n < _LEAST_CHANGES:
             return NOTHING
-        share = sum(much for _, much in state.changes) / n
+        share = state.much / n
         if share < _ENDS_BELOW:
             return self._over(label.at, label.decided, f"{share:.0%} of the intervals change much")
         if state.active or share <= _BEGINS_ABOVE:
@@ -196,5 +198,5 @@ class Irregular(LastingRule):
         if reason.endswith("gap"):
             return NOTHING
         self.state.since = None
-        self.state.changes = []
+        self.state.changes, self.state.much = [], 0
         return self._over(at, decided, reason)

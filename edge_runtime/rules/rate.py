@@ -202,7 +202,8 @@ class _SlowRate(_RateRule):
         self._arm(self.state.peaks)
 
     def _slow_intervals(self, peaks: list[int]) -> int:
-        return sum(b - a > self._slow_rr for a, b in pairwise(peaks))
+        slow_rr = self._slow_rr
+        return sum([b - a > slow_rr for a, b in pairwise(peaks)])
 
     def _arm(self, peaks: list[int]) -> None:
         """Set the sample at which the rate is too low whenever the next beat comes."""

@@ -7,6 +7,7 @@ facts and on how far the samples have come, never on how they were cut into chun
 """
 
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -52,6 +53,7 @@ _HANDLERS: Final = {
 
 
 _ABSENCE: Final = (Silence, Hole)
+_DEADLINE: Final = attrgetter("deadline")
 _STANDING: Final[tuple[type[LeadsOff | Readability | Battery], ...]] = (
     LeadsOff,
     Readability,
@@ -102,9 +104,10 @@ class RuleBook:
         if fact.decided > self._now and not isinstance(fact, Silence):
             self._now = fact.decided
         self._tracer.see(fact)
-        if isinstance(fact, _STANDING):
-            self._standing[type(fact)] = fact
-        for handler in self._listeners[type(fact)]:
+        kind = type(fact)
+        if kind in _STANDING:
+            self._standing[kind] = fact
+        for handler in self._listeners[kind]:
             findings = handler(fact)
             if findings:
                 events += self._apply(findings)
@@ -188,5 +191,4 @@ class RuleBook:
         return self._tracer.traced(self._arbiter.apply(followed))
 
     def _find_deadline(self) -> None:
-        deadlines = [rule.deadline for rule in self._rules]
-        self._deadline = min(self._arbiter.deadline, *deadlines)
+        self._deadline = min(map(_DEADLINE, (self._arbiter, *self._rules)))

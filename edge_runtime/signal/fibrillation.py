@@ -192,8 +192,10 @@ def measure(x: NDArray[np.float64], band: NDArray[np.float64]) -> Measures:
 
 
 def _share_deviating(band: NDArray[np.float64]) -> float:
-    mean = band.mean()
-    return float(np.mean(band >= np.abs(band - mean).mean()))
+    # Sums and counts as `mean` makes them, without its detour: this is asked every second.
+    n = len(band)
+    deviation = np.add.reduce(np.abs(band - np.add.reduce(band) / n)) / n
+    return int(np.count_nonzero(band >= deviation)) / n
 
 
 def _leakage(x: NDArray[np.float64]) -> float:

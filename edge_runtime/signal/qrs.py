@@ -86,6 +86,10 @@ class QrsDetector:
 
     def __init__(self, constants: QrsConstants | None = None) -> None:
         self._constants = shipped_constants() if constants is None else constants
+        hidden, output = self._constants.hidden, self._constants.output
+        self._weights, self._bias = output[:-1], output[-1]
+        self._inputs = np.ones(hidden.shape[1])  # of one place, the bias's 1 last
+        self._products = np.empty_like(hidden)
         self._memory = Memory()
         self._held = HeldPeaks(self._constants.refractory, self.max_latency)
         self._tail = np.empty(0)  # the last samples of this segment, and its padding
@@ -210,9 +214,11 @@ class QrsDetector:
     def _score(self, centre: int, features: list[float]) -> float:
         """Log-odds of a beat. Multiply and sum: no BLAS, whose sums vary by machine."""
         del centre  # for those who watch the scores of known places (the tuning)
-        constants = self._constants
-        hidden = np.maximum(np.add.reduce(constants.hidden * [*features, 1.0], axis=1), 0.0)
-        return float(np.add.reduce(constants.output[:-1] * hidden) + constants.output[-1])
+        self._inputs[:-1] = features
+        hidden = np.add.reduce(
+            np.multiply(self._constants.hidden, self._inputs, self._products), axis=1
+        )
+        return float(np.add.reduce(self._weights * np.maximum(hidden, 0.0)) + self._bias)
 
 
 def _as_peaks(places: Sequence[Place]) -> Peaks:

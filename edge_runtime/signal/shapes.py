@@ -5,6 +5,7 @@ bedside monitors tell uniform from multiform PVCs. A shape follows its beats slo
 eight the one unseen for longest is forgotten. Numbers are never used twice.
 """
 
+from math import sqrt
 from typing import Any, Final
 
 import numpy as np
@@ -27,21 +28,22 @@ class ShapeBook:
 
     def number(self, window: NDArray[np.float32]) -> int | None:
         """The number of the shape of a beat's window (160,), None where it is flat."""
-        shifted = [_unit(window, shift) for shift in range(-_SHIFT, _SHIFT + 1)]
+        shifted = _units(window)
         beat = shifted[_SHIFT]
         if not beat.any():
             return None
         likeness = {
-            name: max(float(shape @ one) for one in shifted) for name, shape in self._shapes.items()
+            name: max([float(shape.dot(one)) for one in shifted])
+            for name, shape in self._shapes.items()
         }
-        best = max(likeness, key=lambda name: likeness[name], default=0)
+        best = max(likeness, key=likeness.__getitem__, default=0)
         if best == 0 or likeness[best] < _LIKE:
             best, self._next = self._next, self._next + 1
             self._shapes[best] = beat
             if len(self._shapes) > _SHAPES:
                 del self._shapes[next(iter(self._shapes))]
             return best
-        nearest = max(shifted, key=lambda one: float(self._shapes[best] @ one))
+        nearest = max(shifted, key=self._shapes[best].dot)
         followed = (1 - _FOLLOW) * self._shapes.pop(best) + _FOLLOW * nearest
         self._shapes[best] = followed / np.linalg.norm(followed)
         return best
@@ -56,9 +58,14 @@ class ShapeBook:
         self._next = int(state["next"])
 
 
-def _unit(window: NDArray[np.float32], shift: int) -> NDArray[np.float64]:
-    part = window[QRST_START.start + shift : QRST_START.stop + shift].astype(np.float64)
-    part = part - part.mean()
-    norm = float(np.linalg.norm(part))
-    unit: NDArray[np.float64] = part / norm if norm > 0.0 else np.zeros(len(part))
-    return unit
+def _units(window: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+    """The QRST at each shift, the least first, of mean 0 and norm 1; zeros where it is flat."""
+    reach = window[QRST_START.start - _SHIFT : QRST_START.stop + _SHIFT].astype(np.float64)
+    length = len(reach) - 2 * _SHIFT
+    units = []
+    for first in range(2 * _SHIFT + 1):
+        part = reach[first : first + length]
+        part = part - np.add.reduce(part) / length
+        norm = sqrt(part.dot(part))
+        units.append(part / norm if norm > 0.0 else np.zeros(length))
+    return units

@@ -15,6 +15,7 @@ from tests.benchmarks import (
     flash_upload,
     holter,
     live,
+    many_sources,
     replay,
     ring,
     serial_streams,
@@ -33,6 +34,7 @@ def main() -> None:
         console.print(replay.table(Path(folder), options.hours))
         console.print(live.table(Path(folder), options.live_s))
         console.print(serial_streams.table(Path(folder), options.live_s))
+        console.print(many_sources.table(Path(folder), options.live_s))
         console.print(ring.table())
         console.print(store_bytes.table(Path(folder)))
         console.print(holter.table(Path(folder) / "holter"))

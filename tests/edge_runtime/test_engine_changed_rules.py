@@ -51,6 +51,6 @@ def test_the_new_limit_alarms_and_the_change_is_told() -> None:
 
 
 @given(st.lists(st.integers(1, len(SIGNAL) - 1), max_size=20))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_any_chunks_say_the_same(cuts: list[int]) -> None:
     assert run(*cuts) == whole()

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import pytest
 
-from edge_runtime import followers
+from edge_runtime import followers, supervisor
 from edge_runtime.errors import EdgeRuntimeError, PathError
 from edge_runtime.events import Event
 from edge_runtime.publication import Session
@@ -247,3 +248,35 @@ def test_it_stops_in_the_reverse_of_the_order_in_which_it_started() -> None:
         "-view",
         "-store",
     ]
+
+
+def hanging_store(until: Callable[[], bool]) -> ListStore:
+    """Takes nothing until it may, a moment for each call."""
+
+    def slow(call: str) -> None:
+        if call == "record":
+            waited.wait(0.02)
+        while not until() and call == "record":
+            waited.wait(0.001)
+
+    waited = threading.Event()
+    return ListStore(failing=slow)
+
+
+def test_a_slow_store_is_waited_for_while_it_gets_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_STUCK_AFTER_S", 0.1)
+    store, view = hanging_store(lambda: True), ListView()
+    driver = ListDriver(stream("chest"))
+    asyncio.run(Supervisor(parts(store, view, chest=lambda: driver)).run())
+    assert store.closed
+    assert len(store.items) == 20
+
+
+def test_a_store_that_takes_nothing_any_more_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "_STUCK_AFTER_S", 0.05)
+    released = threading.Event()
+    store, view = hanging_store(released.is_set), ListView()
+    driver = ListDriver(stream("chest"))
+    with pytest.raises(EdgeRuntimeError, match=r"writer failed: .*still not done"):
+        asyncio.run(Supervisor(parts(store, view, chest=lambda: driver)).run())
+    released.set()

@@ -4,7 +4,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_runtime.events import AlarmCleared, AlarmRaised, QualityLevel
@@ -23,6 +23,7 @@ FAST, SLOW = 200, 700  # samples between beats: 150/min, 43/min
 stretch = st.tuples(st.text("NVS", min_size=1, max_size=12), st.sampled_from([180, 250, 400, 800]))
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(stretch, min_size=1, max_size=4), st.lists(stretch, max_size=4))
 def test_the_same_limits_change_nothing(
     before: list[tuple[str, int]], after: list[tuple[str, int]]
