@@ -250,7 +250,7 @@ def _driver(source: SourceConfig) -> Callable[[], Driver]:
     try:
         return _strap(source) if source.driver == "ble" else _named(source)
     except ModuleNotFoundError as error:
-        extra = "ble" if source.driver == "ble" else "serial"
+        extra = source.driver if source.driver in ("ble", "lsl") else "serial"
         raise ConfigError(
             f"source {source.name}: {error.name} is missing; pip install 'ecg-edge[{extra}]'"
         ) from error

@@ -35,10 +35,11 @@ SHIPPED_BUNDLES: Final = Path(__file__).parent / "bundles" / "default"
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
     """One device. `driver` says what it is: `serial` a sensor of the own protocol, `ble` a strap,
-    then boards (docs/drivers.md). `port` is the serial port's path, or `tcp://HOST:PORT` in its
-    place; with driver `ble` the strap's Bluetooth address. `name` tells it from others. `lead` is a
-    lead's name, its number from 0, or "auto": the best by quality; peaks are found on it. `leads`:
-    beats are classified on at most so many leads, 1 or 2. `subject` names the wearer in the store.
+    then boards and `lsl` streams (docs/drivers.md). `port` is the serial port's path, or
+    `tcp://HOST:PORT` in its place; with driver `ble` the strap's Bluetooth address. `name` tells it
+    from others. `lead` is a lead's name, its number from 0, or "auto": the best by quality; peaks
+    are found on it. `leads`: beats are classified on at most so many leads, 1 or 2. `subject` names
+    the wearer in the store.
     What the device's maker uses stays with `baud` 0, `rate_hz` 0 and, of a board, `counts_per_mv`
     0. Of a strap: `family` ("auto": by what it offers), `serial` as pinned at pairing (another
     strap is refused) and `adapter` (BlueZ's name of it, as hci1)."""

@@ -22,8 +22,10 @@ BOARD_NAMES: Final = (
     "ad8232",
 )
 """Boards in formats of their own; keys of `boards.catalogue.BOARDS`."""
-OWN_NAMES: Final = (OWN_PROTOCOL, "ble", *BOARD_NAMES)
-"""`serial` is the own protocol on a serial port, `ble` a strap over Bluetooth."""
+LSL: Final = "lsl"
+OWN_NAMES: Final = (OWN_PROTOCOL, "ble", *BOARD_NAMES, LSL)
+"""`serial` is the own protocol on a serial port, `ble` a strap over Bluetooth, `lsl` a stream of
+the Lab Streaming Layer."""
 
 
 def brought() -> dict[str, metadata.EntryPoint]:

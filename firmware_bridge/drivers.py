@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from firmware_bridge.driver import Driver
-from firmware_bridge.driver_names import BOARD_NAMES, OWN_PROTOCOL, brought, driver_names
+from firmware_bridge.driver_names import BOARD_NAMES, LSL, OWN_PROTOCOL, brought, driver_names
 from firmware_bridge.errors import UsageError
 
 DriverMaker = Callable[["DriverRequest"], Driver]
@@ -36,6 +36,8 @@ def driver_maker(name: str) -> DriverMaker:
         return _own_protocol()
     if name in BOARD_NAMES:
         return _board(name)
+    if name == LSL:
+        return _lsl()
     point = brought().get(name)
     if point is None:
         close = difflib.get_close_matches(name, driver_names(), n=1)
@@ -52,6 +54,12 @@ def _own_protocol() -> DriverMaker:
     from firmware_bridge.links.serial import DEFAULT_BAUD, SerialSensor  # noqa: PLC0415 - an extra
 
     return lambda asked: SerialSensor(asked.source, asked.port, asked.baud or DEFAULT_BAUD)
+
+
+def _lsl() -> DriverMaker:
+    from firmware_bridge.links.lsl import LslInlet  # noqa: PLC0415 - an extra
+
+    return lambda asked: LslInlet(asked.source, asked.port, asked.counts_per_mv)
 
 
 def _board(name: str) -> DriverMaker:

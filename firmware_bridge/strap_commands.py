@@ -313,7 +313,7 @@ def _exit_status() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        extra = "serial" if error.name == "serialx" else "ble"
+        extra = {"serialx": "serial", "pylsl": "lsl"}.get(error.name or "", "ble")
         missing = f"{error.name} is missing; pip install 'ecg-edge[{extra}]'"
         click.echo(f"firmware-bridge: {missing}", err=True)
         sys.exit(2)

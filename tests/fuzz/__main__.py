@@ -23,11 +23,13 @@ except ImportError:
 
 if atheris is not None and "--be" in sys.argv:
     with atheris.instrument_imports(include=["firmware_bridge"]):
-        from tests.fuzz.targets import FRAMES, TARGETS, run
+        from tests.fuzz.targets import TARGETS, run
 else:
-    from tests.fuzz.targets import FRAMES, TARGETS, run
+    from tests.fuzz.targets import TARGETS, run
 
-_LONGEST = 400
+_FRAMES = 50
+"""One input is cut into so many frames."""
+_LONGEST = 2000
 _DONE = re.compile(r"Done (\d+) runs in (\d+) second")
 
 
@@ -36,12 +38,12 @@ def fuzz_one(name: str, runs: int, seconds: int) -> None:
     target = TARGETS[name]
     if atheris is not None:
         limits = [f"-runs={runs}", f"-max_total_time={seconds}", f"-max_len={_LONGEST}", "-seed=1"]
-        atheris.Setup([sys.argv[0], *limits], lambda data: run(target, data))
+        atheris.Setup([sys.argv[0], *limits], lambda data: run(target, data, _FRAMES))
         atheris.Fuzz()  # does not return
     source, began = random.Random(1), time.monotonic()
     done = 0
     while done < runs and time.monotonic() - began < seconds:
-        run(target, source.randbytes(source.randrange(_LONGEST)))
+        run(target, source.randbytes(source.randrange(_LONGEST)), _FRAMES)
         done += 1
     sys.stderr.write(f"Done {done} runs in {int(time.monotonic() - began)} second(s)\n")
 
@@ -54,7 +56,7 @@ def main() -> int:
     parser.add_argument("--only", choices=sorted(TARGETS), action="append")
     parser.add_argument("--be", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    runs = -(-asked.frames // FRAMES)
+    runs = -(-asked.frames // _FRAMES)
     if asked.be:
         fuzz_one(asked.be, runs, asked.seconds)
         return 0
@@ -74,8 +76,8 @@ def main() -> int:
         if done.returncode or told is None:
             sys.stderr.write(done.stderr + f"\n{name}: broken\n")
             return 1
-        sys.stderr.write(f"{name}: {int(told[1]) * FRAMES:,} frames in {told[2]} s\n")
-        shown.add_row(name, f"{int(told[1]) * FRAMES:,}", told[2])
+        sys.stderr.write(f"{name}: {int(told[1]) * _FRAMES:,} frames in {told[2]} s\n")
+        shown.add_row(name, f"{int(told[1]) * _FRAMES:,}", told[2])
     Console().print(shown)
     return 0
 

@@ -27,8 +27,6 @@ from firmware_bridge.links.conversation import Conversation
 from firmware_bridge.session import SensorSession
 from firmware_bridge.straps import heart_rate, movesense_gsp, polar_pmd
 
-FRAMES: Final = 10
-"""One input is cut into so many frames."""
 MOST_KEPT: Final = 4200
 """Bytes that a parser may keep: a little more than a Cyton's longest answer."""
 _STEP_NS: Final = 20_000_000
@@ -46,16 +44,16 @@ class Target:
     is_stream: bool = True
 
 
-def pieces(data: bytes) -> list[bytes]:
-    """`data` cut into `FRAMES` parts."""
-    size = max(1, -(-len(data) // FRAMES))
-    return [data[k * size : (k + 1) * size] for k in range(FRAMES)]
+def pieces(data: bytes, n: int) -> list[bytes]:
+    """`data` cut into `n` parts."""
+    size = max(1, -(-len(data) // n))
+    return [data[k * size : (k + 1) * size] for k in range(n)]
 
 
-def run(target: Target, data: bytes) -> None:
-    """Feed the frames made of `data`: each by itself, then all at once behind noise."""
+def run(target: Target, data: bytes, n: int) -> None:
+    """Feed `n` frames made of `data`: one by itself, then all others at once behind noise."""
     feed = target.start()
-    frames = [target.frame(piece) for piece in pieces(data)]
+    frames = [target.frame(piece) for piece in pieces(data, n)]
     if not target.is_stream:
         for frame in frames:
             feed(frame)

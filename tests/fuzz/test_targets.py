@@ -13,7 +13,7 @@ from tests.fuzz.targets import TARGETS, pieces, run
 @settings(max_examples=40)
 @given(data=st.binary(max_size=400))
 def test_many_at_once(name: str, data: bytes) -> None:
-    run(TARGETS[name], data)
+    run(TARGETS[name], data, 10)
 
 
 @pytest.mark.parametrize("name", [name for name, target in TARGETS.items() if target.is_stream])
@@ -22,7 +22,7 @@ def test_many_at_once(name: str, data: bytes) -> None:
 def test_byte_by_byte(name: str, data: bytes, noise: bytes) -> None:
     target = TARGETS[name]
     feed = target.start()
-    for byte in noise + b"".join(map(target.frame, pieces(data))):
+    for byte in noise + b"".join(map(target.frame, pieces(data, 10))):
         feed(bytes([byte]))
 
 
