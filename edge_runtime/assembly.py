@@ -22,6 +22,7 @@ from edge_runtime.events import AlarmKind
 from edge_runtime.inference.bundle import BundleSet
 from edge_runtime.integrations.assembly import integrations
 from edge_runtime.keeping import Keeping
+from edge_runtime.loans import Loans
 from edge_runtime.recording_engine import RecordingEngine
 from edge_runtime.reload import Reloader
 from edge_runtime.rules.requirements import NOT_IN_FORCE
@@ -77,10 +78,11 @@ def build(
     drivers = {source.name: _driver(source) for source in config.source}
     reloader = None if reread is None else Reloader(config, reread, _driver, now.accept)
     inbox, errands = Inbox(dropped), Errands()
+    loans = Loans()
     if config.web.enabled:
         keeping = Keeping(errands, audit, now.wearers, inbox.begin_anew)
         straps = config.store.directory / FILE_NAME
-        devices = DeviceDesk(straps, lambda: now.config.source)
+        devices = DeviceDesk(straps, lambda: now.config.source, loans)
         web = _web_view(config, inbox, desk, keeping, reloader, dropped, devices, lambda: models)
         now.follow.append(web.keep)
         views = (*views, web)
@@ -127,6 +129,7 @@ def build(
         reloader=reloader,
         dropped=dropped,
         models=models,
+        loans=loans,
     )
 
 

@@ -5,12 +5,13 @@ pairing them is done by it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.config import SourceConfig
 from edge_runtime.errors import ConfigError
+from edge_runtime.loans import Loans
 from firmware_bridge.errors import UsageError
 from firmware_bridge.known_devices import KnownDevice, remember
 
@@ -28,6 +29,7 @@ class DeviceDesk:
 
     known_file: Path
     sources: Callable[[], Sequence[SourceConfig]]
+    loans: Loans = field(default_factory=Loans)
 
     def holder(self, port: str) -> SourceConfig | None:
         """The source that reads this address or serial port."""
@@ -63,6 +65,19 @@ class DeviceDesk:
         device = KnownDevice(name, found.address, found.family, found.serial, found.model)
         remember(self.known_file, device)
         return device, found
+
+    async def lend(self, port: str, for_s: float) -> str:
+        """Let go of the device for at most so long; the name of the source that read it."""
+        source = self.holder(port)
+        if source is None or not await self.loans.lend(source.name, for_s):
+            raise UsageError(f"no source reads {port}")
+        return source.name
+
+    def give_back(self, port: str) -> None:
+        """Read it again."""
+        source = self.holder(port)
+        if source is not None:
+            self.loans.give_back(source.name)
 
     def _require_free(self, address: str) -> None:
         source = self.holder(address)

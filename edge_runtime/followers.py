@@ -36,6 +36,7 @@ class Followers:
         self._put, self._say, self._failed = put, say, failed
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._makers: dict[str, MakeDriver] = {}
+        self._lent: dict[str, asyncio.TimerHandle] = {}
         self._idle = asyncio.Event()
         self._unreadable: set[str] = set()
         self._told: dict[str, str] = {}
@@ -44,6 +45,7 @@ class Followers:
         """Follow a source that is not followed now."""
         self._idle.clear()
         self._makers[name] = make_driver
+        self._forget_loan(name)
         task = asyncio.create_task(self._follow(name, make_driver), name=f"source {name}")
         self._tasks[name] = task
         task.add_done_callback(self._see_end)
@@ -55,13 +57,28 @@ class Followers:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for name in names:
+            self._forget_loan(name)
             self._unreadable.discard(name)
             self._told.pop(name, None)
             self._put(name, Ended(reason))
 
+    async def lend(self, name: str, for_s: float) -> bool:
+        """Let go of a source until `give_back`, at most for so long. False: it is not followed."""
+        if name not in self._tasks:
+            return False
+        await self.end([name], "lent to another program")
+        loop = asyncio.get_running_loop()
+        self._lent[name] = loop.call_later(for_s, self.give_back, name)
+        return True
+
+    def give_back(self, name: str) -> None:
+        """Follow again what was lent; nothing where it was not, or not any more."""
+        if name in self._lent:
+            self.begin(name, self._makers[name])
+
     async def end_all(self) -> None:
         """Let go of every source."""
-        await self.end(list(self._tasks), "stopped")
+        await self.end([*self._tasks, *self._lent], "stopped")
 
     async def reopen_all(self, reason: str) -> None:
         """End the session of every source that is still followed, and open it anew."""
@@ -82,6 +99,11 @@ class Followers:
     def open_anew(self, source: str) -> None:
         """Close its device and open it again: what comes then is another stream."""
         self._unreadable.add(source)
+
+    def _forget_loan(self, name: str) -> None:
+        loan = self._lent.pop(name, None)
+        if loan is not None:
+            loan.cancel()
 
     def _see_end(self, task: "asyncio.Task[None]") -> None:
         error = None if task.cancelled() else task.exception()

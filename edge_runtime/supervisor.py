@@ -17,6 +17,7 @@ from edge_runtime.dropped import Drop, Dropped
 from edge_runtime.errands import Errands
 from edge_runtime.errors import ConfigError, EdgeRuntimeError
 from edge_runtime.followers import Followers, MakeDriver
+from edge_runtime.loans import Loans
 from edge_runtime.memory import release_free_memory
 from edge_runtime.publication import Published
 from edge_runtime.reload import Plan, Reloader
@@ -100,6 +101,7 @@ class Parts:
     dropped: Dropped = field(default_factory=Dropped)
     errands: Errands = field(default_factory=Errands)
     models: ModelKeeper | None = None
+    loans: Loans = field(default_factory=Loans)
 
 
 @dataclass(slots=True)
@@ -160,6 +162,7 @@ class Supervisor:
             self.parts.errands.open(writer.put_errand)
         for name, make in self.parts.drivers.items():
             followers.begin(name, make)
+        self.parts.loans.connect(followers)
         watch = self._task("watchdog", self._watch(engine, writer))
         self._take_reloads(followers, engine)
         keeping = self._keep_models(followers)

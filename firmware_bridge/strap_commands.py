@@ -278,7 +278,21 @@ def _examined(
         return devices.examine(device)
     from firmware_bridge.links import pairing  # noqa: PLC0415 - bleak only when needed
 
-    return asdict(pairing.examine(device, adapter))
+    told = asdict(pairing.examine(device, adapter))
+    return told | _boot_loader(device) if told["takes_firmware"] else told
+
+
+def _boot_loader(device: str) -> dict[str, Any]:
+    """What guards the device's firmware, as far as that can be known from here."""
+    try:
+        from firmware_bridge.flash.running import identified  # noqa: PLC0415 - an extra
+
+        _, identity, notes = identified(device)
+    except ModuleNotFoundError:
+        return {"boot_loader": "pip install 'ecg-edge[flash]' tells"}
+    except BridgeError as error:
+        return {"boot_loader": f"tells nothing: {error}"}
+    return {"boot_loader": identity.boot_loader or "not told", "exposure": "; ".join(notes)}
 
 
 def _as_read(read: dict[str, Any]) -> dict[str, Any]:

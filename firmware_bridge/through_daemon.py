@@ -70,6 +70,14 @@ class DaemonDevices:
         told: dict[str, Any] = self._ask("POST", "/devices/pair", order)
         return told
 
+    def lend(self, device: str, for_s: float) -> None:
+        """End the session that reads the device; it is read again after `give_back`, or so long."""
+        self._ask("POST", "/devices/lend", {"port": device, "for_s": for_s})
+
+    def give_back(self, device: str) -> None:
+        """Let the daemon read it again."""
+        self._ask("POST", "/devices/lend", {"port": device, "for_s": 0})
+
     def driver(self, source: str) -> "DaemonSource":
         """The stream of one of its sources, from now on."""
         return DaemonSource(self._directory, source)

@@ -55,6 +55,14 @@ class DeviceOrder(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True)
     address: Annotated[str, msgspec.Meta(max_length=64)]
 
 
+class LoanOrder(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which device another program wants, by its port or address, and for how long at most. 0: it
+    is given back."""
+
+    port: Annotated[str, msgspec.Meta(max_length=1024)]
+    for_s: Annotated[float, msgspec.Meta(ge=0, le=3600)]
+
+
 class StrapExamined(_Shape, frozen=True, kw_only=True):
     """What a strap says of itself; empty or None where it says nothing."""
 
@@ -66,6 +74,7 @@ class StrapExamined(_Shape, frozen=True, kw_only=True):
     firmware: str
     battery_percent: float | None
     bonded: bool
+    takes_firmware: bool
 
 
 class PairOrder(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):

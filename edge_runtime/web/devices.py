@@ -17,6 +17,7 @@ from edge_runtime.web.device_shapes import (
     DeviceOrder,
     DeviceRead,
     DevicesRead,
+    LoanOrder,
     PairOrder,
     ScanOrder,
     StrapExamined,
@@ -27,6 +28,7 @@ from edge_runtime.web.device_shapes import (
 from edge_runtime.web.endpoints import Endpoint, RefusedError
 from edge_runtime.web.feed import LiveFeed
 from edge_runtime.web.roles import Role
+from edge_runtime.web.shapes import Done
 from firmware_bridge.errors import BridgeError
 
 _Result = TypeVar("_Result")
@@ -73,6 +75,14 @@ def device_endpoints(
             await _done(asyncio.ensure_future(reloader.reload()))
         return answer(StrapPaired(**asdict(device), bonded=found.bonded))
 
+    async def lend(request: Request) -> Response:
+        order = await taken(request, LoanOrder)
+        if order.for_s == 0:
+            present().give_back(order.port)
+        else:
+            await _done(present().lend(order.port, order.for_s))
+        return answer(Done())
+
     administer = Role.ADMINISTER
     refusals = (409, 503)
     return (
@@ -102,6 +112,16 @@ def device_endpoints(
             examine,
             StrapExamined,
             takes=DeviceOrder,
+            role=administer,
+            refusals=refusals,
+        ),
+        Endpoint(
+            "POST",
+            "/devices/lend",
+            "End the session of a source and let go of its device, for another program to use",
+            lend,
+            Done,
+            takes=LoanOrder,
             role=administer,
             refusals=refusals,
         ),

@@ -1,5 +1,6 @@
 """What a person writes for a device, and the transport that goes with it."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,17 +28,35 @@ class UdpAddress:
         return f"udp:{self.host}:{self.port}"
 
 
-Address = SerialAddress | UdpAddress
+@dataclass(frozen=True, slots=True)
+class BleAddress:
+    """A device over Bluetooth Low Energy."""
+
+    address: str
+
+    def __str__(self) -> str:
+        return self.address
+
+
+Address = SerialAddress | UdpAddress | BleAddress
 ESP32_PREFIX: Final = "esp32:"
+_BLUETOOTH: Final = re.compile(r"([0-9A-F]{2}:){5}[0-9A-F]{2}", re.IGNORECASE)
 
 
 def parse_address(text: str) -> Address:
-    """`/dev/ttyACM0` or `udp:HOST[:PORT]` (IPv6 in brackets). Raises UsageError."""
+    """`/dev/ttyACM0`, `udp:HOST[:PORT]` (IPv6 in brackets) or a Bluetooth address.
+
+    Raises UsageError.
+    """
+    if _BLUETOOTH.fullmatch(text):
+        return BleAddress(text.upper())
     if text.startswith(ESP32_PREFIX):
         raise UsageError(f"{text}: the ESP32's ROM can only be given to `flash`, one at a time")
     if not text.startswith("udp:"):
         if not text.startswith(("/", ".")) and ":" in text:
-            raise UsageError(f"{text!r}: give a serial port's path, or udp:HOST[:PORT]")
+            raise UsageError(
+                f"{text!r}: give a serial port's path, udp:HOST[:PORT], or a Bluetooth address"
+            )
         return SerialAddress(text)
     rest = text.removeprefix("udp:")
     host, _, port = rest.rpartition(":") if _has_port(rest) else (rest, "", "1337")

@@ -12,7 +12,15 @@ import click
 
 from firmware_bridge.errors import UsageError
 from firmware_bridge.flash.address import ESP32_PREFIX
-from firmware_bridge.flash.running import reported_errors, run, session_for, shown
+from firmware_bridge.flash.running import (
+    identified,
+    lent,
+    reported_errors,
+    run,
+    session_for,
+    shown,
+)
+from firmware_bridge.known_devices import SYSTEM_FILE
 
 if TYPE_CHECKING:
     from firmware_bridge.flash.check import TrustedImage
@@ -79,15 +87,11 @@ def verify(image: Path, key_paths: tuple[Path, ...], board: str | None, as_json:
 def images(device: str, as_json: bool) -> None:
     """What DEVICE is and which firmware its slots hold; changes nothing.
 
-    DEVICE is a serial port (/dev/ttyACM0, /dev/serial/by-id/...) or udp:HOST[:PORT]. Also says
-    what its boot loader is known not to guard against.
+    DEVICE is a serial port (/dev/ttyACM0, /dev/serial/by-id/...), a Bluetooth address or
+    udp:HOST[:PORT]. Also says what its boot loader is known not to guard against.
     """
     with reported_errors():
-        from firmware_bridge.flash.exposure import exposure  # noqa: PLC0415
-
-        session = session_for(device, None, no_stream=True)
-        identity = run(session.identify())
-        notes = exposure(session.address, identity)
+        session, identity, notes = identified(device)
         if as_json:
             told = {
                 "device": str(session.address),
@@ -131,6 +135,19 @@ def images(device: str, as_json: bool) -> None:
     default=90.0,
     show_default=True,
     help="Seconds that the device may take from reset to answering.",
+)
+@click.option(
+    "--end-session",
+    is_flag=True,
+    help="A running daemon that monitors DEVICE may stop that meanwhile.",
+)
+@click.option(
+    "--daemon",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=SYSTEM_FILE.parent,
+    show_default=True,
+    help="store.directory of that daemon.",
 )
 @click.option("--dry-run", is_flag=True, help="Check everything, change nothing.")
 @click.option(
@@ -184,6 +201,8 @@ def flash(
     no_stream: bool,
     self_test_s: float,
     boot_s: float,
+    end_session: bool,
+    directory: Path,
     dry_run: bool,
     esp32_offset: int,
     kept: Path,
@@ -195,9 +214,10 @@ def flash(
 ) -> None:
     """Bring IMAGE onto DEVICE, without a brick.
 
-    DEVICE is a serial port or udp:HOST[:PORT] with an SMP server (Zephyr's MCUmgr) and MCUboot.
-    The image is verified as by `verify`; board and version must fit; nobody else may use the port
-    and the battery must be at 30 % or more. It is uploaded to the second slot, tried at a
+    DEVICE is a serial port, a Bluetooth address or udp:HOST[:PORT] with an SMP server (Zephyr's
+    MCUmgr) and MCUboot. The image is verified as by `verify`; board and version must fit; nobody
+    else may use the device, and over Bluetooth it must be bonded (`pair`); the battery must be at
+    30 % or more. It is uploaded to the second slot, tried at a
     restart, and confirmed only if the device then streams valid frames at the rate it states.
     Otherwise the old firmware comes back. After an interruption at any point the same command goes
     on from there.
@@ -236,7 +256,9 @@ def flash(
         if members_file is None and targets[0].startswith(ESP32_PREFIX):
             _print(task.esp32(targets[0], stream, esp32_offset, kept), as_json=as_json)
         elif members_file is None:
-            _print(task.one(Member(targets[0], stream)), as_json=as_json)
+            with lent(directory, targets[0], end_session=end_session):
+                outcome = task.one(Member(targets[0], stream))
+            _print(outcome, as_json=as_json)
         elif dry_run or stream:
             raise UsageError("--dry-run and --stream are for one device; a list names its streams")
         else:
@@ -347,7 +369,7 @@ def logs(device: str, seconds: float, path: str | None, as_json: bool) -> None:
     With --json every line is an object. A sensor that streams on the same port is told to stop.
     """
     with reported_errors():
-        session = session_for(device, None, no_stream=True)
+        session = session_for(device, None, no_stream=True, changes=False)
         for line in run(_text_of(session, path, seconds)):
             click.echo(json.dumps({"text": line}) if as_json else line)
 

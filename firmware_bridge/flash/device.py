@@ -30,7 +30,7 @@ from smpclient.requests.os_management import (
 from smpclient.transport import SMPTransport, SMPTransportDisconnected
 
 from firmware_bridge.errors import LinkError
-from firmware_bridge.flash.address import Address, SerialAddress
+from firmware_bridge.flash.address import Address, BleAddress, SerialAddress, UdpAddress
 from firmware_bridge.flash.errors import NoRoomError, RefusedError
 from firmware_bridge.flash.image import Version
 from firmware_bridge.flash.smp_serial import UNLIMITED, SerialTransport
@@ -246,10 +246,15 @@ async def open_device(
     """The device at `address`, for as long as the context lasts; no message is longer than
     `longest` bytes. Raises LinkError."""
     transport: SMPTransport
-    if isinstance(address, SerialAddress):
-        transport, where = SerialTransport(longest=longest), address.path
-    else:
-        transport, where = UdpTransport(address.port, longest), address.host
+    match address:
+        case SerialAddress(where):
+            transport = SerialTransport(longest=longest)
+        case UdpAddress(where, port):
+            transport = UdpTransport(port, longest)
+        case BleAddress(where):
+            from firmware_bridge.flash.smp_ble import BleTransport  # noqa: PLC0415 - an extra
+
+            transport = BleTransport(longest)
     client = SMPClient(transport, where, timeout_s=answer_s)
     try:
         await client.connect(answer_s)

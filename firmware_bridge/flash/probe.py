@@ -57,19 +57,24 @@ class Watched:
                 self.n_lost += item.n_missing
             case BytesSkipped():
                 self.n_skipped_frames += item.n_frames
-            case DeviceStatus(battery_percent=int(percent)):
-                self.battery_percent = percent
+            case DeviceStatus(battery_percent=percent) if percent is not None:
+                self.battery_percent = round(percent)
             case LinkChanged(up=False):
                 self.link_fault = f"the link went down ({item.reason})"
             case _:
                 pass
 
     @property
+    def lasted_s(self) -> float:
+        """From the first samples to the last."""
+        return 0.0 if self.first_s is None else self.last_s - self.first_s
+
+    @property
     def measured_hz(self) -> float | None:
         """Samples a second by the host's clock; None before there is enough of them."""
-        if self.first_s is None or self.last_s - self.first_s < MIN_S:
+        if self.lasted_s < MIN_S:
             return None
-        return (self.n_samples + self.n_lost) / (self.last_s - self.first_s)
+        return (self.n_samples + self.n_lost) / self.lasted_s
 
     @property
     def fault(self) -> str | None:

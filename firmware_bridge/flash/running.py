@@ -12,11 +12,16 @@ from firmware_bridge.errors import BridgeError, UsageError
 from firmware_bridge.flash.errors import FlashError
 
 if TYPE_CHECKING:
+    from firmware_bridge.flash.device import Identity
     from firmware_bridge.flash.esp32 import Esp32Session
     from firmware_bridge.flash.session import Progress, Session
 
 
-_EXTRA: Final = {"smpclient", "smp", "pydantic", "cryptography", "serialx"}
+_EXTRA: Final = {"smpclient", "smp", "pydantic", "cryptography", "serialx", "bleak"}
+
+
+LENT_FOR_S: Final = 1800.0
+"""After so long a daemon monitors again, whatever has become of who flashes."""
 
 
 @contextmanager
@@ -27,7 +32,9 @@ def reported_errors() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
-        click.echo("firmware-bridge: flashing needs `pip install 'ecg-edge[flash]'`", err=True)
+        extras = "ble,flash" if error.name == "bleak" else "flash"
+        needs = f"firmware-bridge: flashing needs `pip install 'ecg-edge[{extras}]'`"
+        click.echo(needs, err=True)
         sys.exit(2)
     except FlashError as error:
         click.echo(f"firmware-bridge: {error}", err=True)
@@ -37,6 +44,35 @@ def reported_errors() -> Iterator[None]:
         sys.exit(2 if isinstance(error, UsageError) else 1)
 
 
+@contextmanager
+def lent(directory: Path, device: str, *, end_session: bool) -> Iterator[None]:
+    """Nobody monitors the device meanwhile. A daemon that does, and whose store.directory this is,
+    stops with `end_session`, and goes on afterwards. Raises RefusedError otherwise."""
+    from firmware_bridge.daemon_socket import is_there  # noqa: PLC0415
+
+    if not is_there(directory):
+        yield
+        return
+    from firmware_bridge.flash.errors import RefusedError  # noqa: PLC0415
+    from firmware_bridge.through_daemon import DaemonDevices  # noqa: PLC0415
+
+    devices = DaemonDevices(directory)
+    read = devices.reading(device)
+    if read is None:
+        yield
+        return
+    if not end_session:
+        raise RefusedError(
+            f"{device} is being monitored as source {read['source']!r}; to stop that for as long "
+            f"as it is flashed, give --end-session"
+        )
+    devices.lend(device, LENT_FOR_S)
+    try:
+        yield
+    finally:
+        devices.give_back(device)
+
+
 def session_for(
     device: str,
     stream: str | None,
@@ -44,14 +80,25 @@ def session_for(
     no_stream: bool,
     self_test_s: float = 5.0,
     boot_s: float = 90.0,
+    changes: bool = True,
 ) -> "Session":
-    """A session with the device. Raises UsageError, or RefusedError when it is in use."""
-    from firmware_bridge.flash.address import SerialAddress, parse_address  # noqa: PLC0415
+    """A session with the device. `changes`: other firmware may run afterwards, so that a bond is
+    asked for over Bluetooth. Raises UsageError, or RefusedError when the device is in use."""
+    from firmware_bridge.flash.address import (  # noqa: PLC0415
+        BleAddress,
+        SerialAddress,
+        parse_address,
+    )
     from firmware_bridge.flash.holders import require_free  # noqa: PLC0415
     from firmware_bridge.flash.session import Session, Timing  # noqa: PLC0415
     from firmware_bridge.links.serial import SerialSensor  # noqa: PLC0415
 
     address = parse_address(device)
+    timing = Timing(self_test_s=self_test_s, boot_s=boot_s)
+    if isinstance(address, BleAddress) and stream is None:
+        from firmware_bridge.flash.over_bluetooth import session_over  # noqa: PLC0415
+
+        return session_over(address, timing, no_stream=no_stream, changes=changes)
     port = stream or (address.path if isinstance(address, SerialAddress) else None)
     if port is None and not no_stream:
         raise UsageError(f"{device}: say where it streams (--stream PORT), or --no-stream")
@@ -59,7 +106,25 @@ def session_for(
     for used in filter(None, ports):
         require_free(Path(used))
     driver = None if no_stream or port is None else (lambda: SerialSensor("flashed", port))
-    return Session(address, driver, Timing(self_test_s=self_test_s, boot_s=boot_s))
+    return Session(address, driver, timing)
+
+
+def identified(device: str) -> "tuple[Session, Identity, tuple[str, ...]]":
+    """A session with the device, what it is, and how it is exposed; changes nothing.
+
+    Raises BridgeError.
+    """
+    from firmware_bridge.flash.address import BleAddress  # noqa: PLC0415
+    from firmware_bridge.flash.exposure import exposure  # noqa: PLC0415
+
+    session = session_for(device, None, no_stream=True, changes=False)
+    identity: Identity = run(session.identify())
+    bonded = None
+    if isinstance(session.address, BleAddress):
+        from firmware_bridge.flash.over_bluetooth import is_bonded  # noqa: PLC0415
+
+        bonded = is_bonded(session.address)
+    return session, identity, exposure(session.address, identity, is_bonded=bonded)
 
 
 def run(work: Any) -> Any:

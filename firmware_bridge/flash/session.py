@@ -46,6 +46,8 @@ class Timing:
     battery_s: float = 12.0
     """A sensor tells its battery every ten seconds."""
     self_test_s: float = 5.0
+    find_s: float = 0.0
+    """How long it may take to find the device again before it streams."""
     pause_s: float = 0.5
 
 
@@ -182,7 +184,9 @@ class Session:
             return None
         self.tell(Progress("looking at its battery"))
         watched = await watch(
-            self.driver(), self.timing.battery_s, until=lambda w: w.battery_percent is not None
+            self.driver(),
+            self.timing.find_s + self.timing.battery_s,
+            until=lambda w: w.battery_percent is not None,
         )
         require_battery(watched.battery_percent)
         return watched.battery_percent
@@ -238,7 +242,12 @@ class Session:
         watched = Watched()
         if self.driver is not None:
             self.tell(Progress("self-test: does it stream"))
-            watched = await watch(self.driver(), self.timing.self_test_s)
+            seconds = self.timing.self_test_s
+            watched = await watch(
+                self.driver(),
+                self.timing.find_s + seconds,
+                until=lambda w: self.timing.find_s > 0 and w.lasted_s >= seconds,
+            )
             if watched.fault is not None:
                 version = await self._take_back(digest)
                 raise RevertedError(f"self-test failed: {watched.fault}; {version} runs again")

@@ -51,7 +51,7 @@ class BleakRadio:
         self, address: str, notified: Notified, lost: Callable[[], None]
     ) -> "BleakConnection":
         """Connected to `address`. Raises LinkError."""
-        lock = DeviceLock(address, os.environ.get("DBUS_SYSTEM_BUS_ADDRESS", "system"))
+        lock = DeviceLock(address, scope())
         connection = None
         try:
             connection = await self._connection(address, notified, lost, lock)
@@ -154,6 +154,18 @@ class BleakConnection:
         except BLUETOOTH_ERRORS as error:
             raise LinkError(reason(error)) from error
 
+    async def send(self, characteristic: str, value: bytes) -> None:
+        """Write without waiting for an answer; at most `most_bytes`."""
+        try:
+            await self._client.write_gatt_char(characteristic, value, response=False)
+        except BLUETOOTH_ERRORS as error:
+            raise LinkError(reason(error)) from error
+
+    def most_bytes(self, characteristic: str) -> int:
+        """How many bytes one `send` takes."""
+        found = self._client.services.get_characteristic(characteristic)
+        return 20 if found is None else found.max_write_without_response_size
+
     async def subscribe(self, characteristic: str) -> None:
         """From now on its notifications come."""
 
@@ -173,6 +185,11 @@ class BleakConnection:
             raise LinkError(reason(error)) from error
         finally:
             self._lock.release()
+
+
+def scope() -> str:
+    """Which Bluetooth: that of the system's bus, or that of the bus which stands in for it."""
+    return os.environ.get("DBUS_SYSTEM_BUS_ADDRESS", "system")
 
 
 def _is_bonded(device: BLEDevice) -> bool:

@@ -43,6 +43,11 @@ class DeviceLock:
         self._file.close()
 
 
+def require_free(address: str, scope: str, folder: Path | None = None) -> None:
+    """Raise LinkError that names the holder of a device that is held."""
+    DeviceLock(address, scope, folder).release()
+
+
 def _command(argv: list[str]) -> str:
     """What a person would call this program: `edge-runtime run`."""
     program = Path(argv[0])

@@ -18,6 +18,9 @@ _INFORMATION: Final = {
 }
 """Characteristics of the Device Information service, 0x180A."""
 
+SMP_CHARACTERISTIC: Final = "da2e7828-fbce-4e01-ae9e-261174997c48"
+"""Of Zephyr's MCUmgr service: what has it takes firmware over Bluetooth."""
+
 Notified = Callable[[str, bytes], None]
 """Called with a characteristic's UUID (lower case, 128 bits) and the value it notified."""
 

@@ -8,9 +8,9 @@ from firmware_bridge.errors import UsageError
 from firmware_bridge.links.gatt import Line, Wanted
 from firmware_bridge.protocol import MessageType
 from firmware_bridge.session import SensorSession
-from firmware_bridge.straps import own_service
+from firmware_bridge.straps import heart_rate, own_service
 from firmware_bridge.straps.session import DeviceInfo
-from firmware_bridge.stream import StreamItem
+from firmware_bridge.stream import DeviceStatus, SampleIndex, StreamItem
 
 
 class OwnSensor:
@@ -36,6 +36,9 @@ class OwnSensor:
 
         identify = own_service.command(MessageType.IDENTIFY)
         await line.ask(own_service.COMMAND, identify, own_service.DATA, greets)
+        if line.has(heart_rate.BATTERY_LEVEL):  # its own STATUS may come ten seconds later
+            level = await line.connection.read(heart_rate.BATTERY_LEVEL)
+            items.append(DeviceStatus(SampleIndex(0), heart_rate.decode_battery(level)))
         return items
 
     async def start(self, line: Line) -> None:

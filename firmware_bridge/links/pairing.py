@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from firmware_bridge.errors import LinkError, UsageError
 from firmware_bridge.links.bleak_radio import BleakRadio, Seen
 from firmware_bridge.links.bluez_bonds import BluezBonds
-from firmware_bridge.links.gatt import Connection, Line, device_information
+from firmware_bridge.links.gatt import SMP_CHARACTERISTIC, Connection, Line, device_information
 from firmware_bridge.links.passkeys import Nobody, Person
 from firmware_bridge.links.strap_families import GUARDED, family_of
 from firmware_bridge.straps import heart_rate
@@ -15,7 +15,7 @@ from firmware_bridge.straps import heart_rate
 @dataclass(frozen=True, slots=True)
 class Examined:
     """What a strap says of itself; empty or None where it says nothing. `bonded`: this computer
-    has a key for it."""
+    has a key for it. `takes_firmware`: it offers SMP."""
 
     address: str
     family: str
@@ -25,6 +25,7 @@ class Examined:
     firmware: str
     battery_percent: float | None
     bonded: bool
+    takes_firmware: bool
 
 
 def scan(seconds: float, adapter: str | None = None) -> list[Seen]:
@@ -117,4 +118,5 @@ async def _read(address: str, line: Line) -> Examined:
         info.firmware,
         battery,
         bonded=False,
+        takes_firmware=line.has(SMP_CHARACTERISTIC),
     )

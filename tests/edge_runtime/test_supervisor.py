@@ -280,3 +280,37 @@ def test_a_store_that_takes_nothing_any_more_is_given_up(monkeypatch: pytest.Mon
     with pytest.raises(EdgeRuntimeError, match=r"writer failed: .*still not done"):
         asyncio.run(Supervisor(parts(store, view, chest=lambda: driver)).run())
     released.set()
+
+
+def test_a_source_is_lent_and_followed_again_when_it_is_given_back_or_too_late() -> None:
+    store, view = ListStore(), ListView()
+    made: list[ListDriver] = []
+
+    def make() -> Driver:
+        made.append(ListDriver(stream("chest"), stays=True))
+        return made[-1]
+
+    running = parts(store, view, chest=make)
+
+    class Borrower(ListView):
+        async def run(self) -> None:
+            while len(store.begun) < 1:
+                await asyncio.sleep(0.001)
+            assert not await running.loans.lend("wrist", 60)
+            assert await running.loans.lend("chest", 60)
+            assert not await running.loans.lend("chest", 60)
+            assert len(made) == 1
+            running.loans.give_back("chest")
+            running.loans.give_back("chest")
+            while len(store.begun) < 2:
+                await asyncio.sleep(0.001)
+            assert await running.loans.lend("chest", 0.01)
+            while len(store.begun) < 3:
+                await asyncio.sleep(0.001)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    running = replace(running, views=(view, Borrower()))
+    asyncio.run(Supervisor(running).run())
+    assert len(made) == 3
+    reasons = [reason for _, reason in store.ended]
+    assert reasons == ["lent to another program", "lent to another program", "stopped"]

@@ -15,6 +15,8 @@ from edge_runtime.events import BeatDetected
 from firmware_bridge.capture import capture
 from firmware_bridge.conformance import StreamCheck
 from firmware_bridge.errors import LinkError, UsageError
+from firmware_bridge.flash import running
+from firmware_bridge.flash.errors import RefusedError
 from firmware_bridge.known_devices import FILE_NAME, read_known
 from firmware_bridge.records import read_physical
 from firmware_bridge.simulator.ble.catalogue import STRAPS
@@ -88,6 +90,37 @@ def test_what_a_source_reads_is_named_and_not_taken_away(tmp_path: Path) -> None
             await ask("scan", 0.1)
 
     beside(tmp_path, work)
+
+
+def test_flash_ends_a_session_only_when_it_is_told_to(tmp_path: Path) -> None:
+    lent: list[object] = []
+
+    class Followed:
+        async def lend(self, name: str, for_s: float) -> bool:
+            lent.append((name, for_s))
+            return True
+
+        def give_back(self, name: str) -> None:
+            lent.append(name)
+
+    desk = DeviceDesk(tmp_path / FILE_NAME, lambda: [READ])
+    desk.loans.connect(Followed())
+
+    def borrow(*, end_session: bool, device: str = H10.address) -> None:
+        with running.lent(tmp_path, device, end_session=end_session):
+            lent.append("flashing")
+
+    async def work() -> None:
+        async with a_house(tmp_path, devices=desk):
+            with pytest.raises(RefusedError, match=r"as source 'chest'.*--end-session"):
+                await asyncio.to_thread(borrow, end_session=False)
+            await asyncio.to_thread(borrow, end_session=True)
+            await asyncio.to_thread(borrow, end_session=False, device="/dev/ttyACM9")
+
+    asyncio.run(work())
+    borrow(end_session=False)  # there is no daemon any more
+    loan = [("chest", running.LENT_FOR_S), "flashing", "chest"]
+    assert lent == [*loan, "flashing", "flashing"]
 
 
 @needs_dbus

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import struct
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 from smpclient import SMPClient
 from smpclient.generics import success
 from smpclient.requests.os_management import EchoWrite
+from smpclient.transport import SMPTransport
 
 from firmware_bridge.cli import main
 from firmware_bridge.flash.address import SerialAddress
@@ -19,11 +21,16 @@ from firmware_bridge.flash.errors import RevertedError
 from firmware_bridge.flash.plan import Wishes
 from firmware_bridge.flash.session import Session, Timing
 from firmware_bridge.flash.signature import load_keys
+from firmware_bridge.flash.smp_ble import BleTransport
 from firmware_bridge.flash.smp_serial import UNLIMITED, SerialTransport
 from firmware_bridge.flash.smp_udp import UdpTransport
+from firmware_bridge.links.pairing import paired
+from tests.firmware_bridge.flash.board_on_air import ADDRESS, IDENTITY, on_air
+from tests.firmware_bridge.flash.emulated_board import EmulatedBoard
 from tests.firmware_bridge.flash.signing import KeyPair, make_key, run_imgtool
 from tests.firmware_bridge.flash.workshop import Mute
 from tests.firmware_bridge.flash.zephyr_servers import Server, emulated, native
+from tests.firmware_bridge.simulator.on_the_air import Knowing, needs_dbus, on_the_air
 
 M0_BOARD = "qemu_cortex_m0/nrf51822"
 PATIENT = Timing(answer_s=5.0, erase_s=40.0, boot_s=90.0, pause_s=0.5)
@@ -33,7 +40,7 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-async def echoes(transport: SerialTransport | UdpTransport, where: str) -> int:
+async def echoes(transport: SMPTransport, where: str) -> int:
     """Longest message that came back whole."""
     async with SMPClient(transport, where, timeout_s=5.0) as client:
         for text in ("hi", "x" * (transport.max_unencoded_size - 40)):
@@ -70,6 +77,32 @@ def test_a_real_server_s_file_is_read_and_what_is_missing_is_named(tmp_path: Pat
 def test_a_real_udp_server_gets_no_message_that_would_be_fragmented(tmp_path: Path) -> None:
     with native(Server.find("native_sim", "udp"), tmp_path):
         assert asyncio.run(echoes(UdpTransport(1337, UNLIMITED), "127.0.0.1")) == 1500 - 28
+
+
+class RealServer(EmulatedBoard):
+    """A board on the air whose SMP server is Zephyr's own, over UDP."""
+
+    def __init__(self) -> None:
+        super().__init__(b"")
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.connect(("127.0.0.1", 1337))
+
+    def handle(self, request: bytes) -> bytes:
+        self.socket.send(request)
+        return self.socket.recv(65536)
+
+
+@needs_dbus
+def test_a_real_server_is_reached_over_bluetooth(tmp_path: Path) -> None:
+    async def work() -> int:
+        board = RealServer()
+        async with on_air(board):
+            with board.socket:
+                await paired(ADDRESS, Knowing(IDENTITY.passkey or 0))
+                return await echoes(BleTransport(UNLIMITED), ADDRESS)
+
+    with native(Server.find("native_sim", "udp"), tmp_path):
+        assert on_the_air(work) > 1000  # the server's buffer, not the radio's packet
 
 
 def signed_anew(server: Server, folder: Path, key: KeyPair, version: str, board: str) -> Path:
