@@ -41,7 +41,7 @@ _TABLES: Final = ("session", "beat", "event", "episode", "alarm", "gap", "segmen
 _ACTS: Final = frozenset(
     {"view", "export", "delete", "review", "wearer", "acknowledged", "reset", "audio_paused",
      "audio_resumed", "alarm_off", "alarm_on", "identify", "forget identity", "view identity",
-     "account set", "account token", "account remove", "backup", "restore"}
+     "account set", "account token", "account remove", "backup", "restore", "repair", "support"}
 )  # fmt: skip
 _LATEST: Final = 30
 

@@ -18,6 +18,8 @@ _COMMANDS: Final = {
     "account": "edge_runtime.cli.account",
     "sessions": "edge_runtime.cli.sessions",
     "export": "edge_runtime.cli.export",
+    "backup": "edge_runtime.cli.backup",
+    "restore": "edge_runtime.cli.restore",
     "holter": "edge_runtime.cli.holter",
     "review": "edge_runtime.cli.review",
     "wearer": "edge_runtime.cli.wearer",

@@ -4,62 +4,61 @@ import grp
 import json
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from edge_runtime import config
+from edge_runtime.audit import Audit, this_user
+from edge_runtime.cli.doctor_store import store_integrity, store_privacy, store_room
 from edge_runtime.cli.failing import BAD_BUNDLE, FAILED, exit_status
+from edge_runtime.cli.findings import Finding, Verdict
 from edge_runtime.cli.options import config_option, set_option
 from edge_runtime.config import Config
-from edge_runtime.disk_encryption import Encryption, encryption
 from edge_runtime.errors import BundleError, EdgeRuntimeError
 from edge_runtime.golden_engine import run_engine
 from edge_runtime.inference.golden import Status, check_bundle_set
 from edge_runtime.inference.interpreter import find_runtime
-from edge_runtime.store.disk import is_open
+from edge_runtime.store.repair import repair
 from edge_runtime.update.choice import chosen_folder
 
-_LEAST_FREE_BYTES: Final = 1 << 30
-_BYTES_PER_LEAD_DAY: Final = 500 * 86_400 * 3
-"""500 Hz in format 24, as the store writes a 24-bit sensor's counts."""
-
-Verdict = Literal["good", "warning", "bad"]
 _STYLES: Final[dict[Verdict, str]] = {"good": "green", "warning": "yellow", "bad": "bold red"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One answer."""
-
-    subject: str
-    verdict: Verdict
-    words: str
 
 
 @click.command("doctor")
 @config_option
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON array of findings.")
-def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None:
+@click.option("--deep", is_flag=True, help="Read every stored sample and compare checksums.")
+@click.option("--repair", "mend", is_flag=True, help="Repair the store first (no daemon may run).")
+def command(
+    file: Path | None, settings: tuple[str, ...], as_json: bool, deep: bool, mend: bool
+) -> None:
     """Examine this machine: interpreter, bundle set, store, ports.
 
     The TFLite interpreter is really built and the bundle set's golden vectors are replayed on it:
     raw signal to conditioned (bit-exact), INT8 tensors in to out, and minutes of raw signal to
-    events. Exit status 3 when the bundle set is bad, 1 when anything else is.
+    events. --repair finishes what a crash left, saves what can be read of a damaged database, and
+    moves what belongs to nothing to lost+found in the store.directory; nothing is thrown away.
+    Exit status 3 when the bundle set is bad, 1 when anything else is.
     """
     with exit_status():
         loaded, _ = config.load(file, settings)
+        if mend:
+            for line in repair(loaded.store.directory):
+                click.echo(line, err=True)
+            Audit(loaded.store.directory).record(this_user(), "repair")
     findings: list[Finding] = []
     status = 0
-    for examine, status_if_bad in _EXAMINATIONS:
+    integrity: _Examine = partial(store_integrity, deep=deep or mend)
+    for examine, status_if_bad in (*_EXAMINATIONS, (integrity, FAILED)):
         found = list(examine(loaded))
         findings += found
         if any(finding.verdict == "bad" for finding in found):
@@ -101,50 +100,6 @@ def _bundles(loaded: Config) -> Iterator[Finding]:
         yield Finding(f"golden vectors ({tier.name})", verdict, tier.detail)
 
 
-def _store(loaded: Config) -> Iterator[Finding]:
-    directory = loaded.store.directory
-    existing = next(place for place in (directory, *directory.parents) if place.exists())
-    if not os.access(existing, os.W_OK | os.X_OK):
-        yield Finding(
-            "store",
-            "bad",
-            f"{existing} is not writable for this user; "
-            f"sudo install -d -o $USER {directory}, or set store.directory",
-        )
-        return
-    free = shutil.disk_usage(existing).free
-    days = free / (_BYTES_PER_LEAD_DAY * max(1, len(loaded.source)))
-    words = f"{directory}: {free / 2**30:.1f} GiB free, about {days:.0f} days of one lead each"
-    yield Finding("store", "good" if free >= _LEAST_FREE_BYTES else "warning", words)
-
-
-def _privacy(loaded: Config) -> Iterator[Finding]:
-    directory = loaded.store.directory
-    if not directory.is_dir():
-        return
-    if is_open(directory):
-        words = f"others may look into {directory}; chmod 700 {directory}"
-        yield Finding("store's rights", "warning", words)
-    else:
-        yield Finding("store's rights", "good", "nobody but its owner may look into it")
-    found = encryption(directory)
-    yield Finding("encryption", *_ENCRYPTION[found])
-
-
-_ENCRYPTION: Final[dict[Encryption, tuple[Verdict, str]]] = {
-    Encryption.ENCRYPTED: ("good", "the store lies on an encrypted disk (dm-crypt)"),
-    Encryption.PLAIN: (
-        "warning",
-        "the store's disk is not encrypted: who takes it has the ECG; cryptsetup (LUKS) helps",
-    ),
-    Encryption.IN_MEMORY: ("warning", "the store lies in memory: nothing outlives the power"),
-    Encryption.UNKNOWN: (
-        "warning",
-        "whether the store's disk is encrypted cannot be told from its block devices",
-    ),
-}
-
-
 def _ports(loaded: Config) -> Iterator[Finding]:
     if not loaded.source:
         yield Finding("sources", "warning", "none configured; `edge-runtime demo` simulates one")
@@ -166,12 +121,13 @@ def _group_of(port: Path) -> str:
         return "dialout"
 
 
-_EXAMINATIONS: Final[tuple[tuple[Callable[[Config], Iterator[Finding]], int], ...]] = (
+_Examine = Callable[[Config], Iterator[Finding]]
+_EXAMINATIONS: Final[tuple[tuple[_Examine, int], ...]] = (
     (_python, FAILED),
     (_interpreter, FAILED),
     (_bundles, BAD_BUNDLE),
-    (_store, FAILED),
-    (_privacy, FAILED),
+    (store_room, FAILED),
+    (store_privacy, FAILED),
     (_ports, FAILED),
 )
 """What is looked at, and the exit status when it is bad; the highest counts."""

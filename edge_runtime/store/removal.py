@@ -21,6 +21,7 @@ _FILES_A_STEP: Final = 50
 _FREED_PAGES_A_STEP: Final = 2000
 _MANY_ROWS: Final = {"beat": "at", "event": "number", "gap": "first", "anchor": "at"}
 _FEW_ROWS: Final = ("episode", "alarm", "segment", "review")
+TABLES_OF_A_SESSION: Final = (*_MANY_ROWS, *_FEW_ROWS)
 
 Rewrite = Callable[[str, str], bool]
 """Given session and signal: the record is being written, and its writer has taken what is marked
