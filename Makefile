@@ -8,7 +8,7 @@
 #   make lint                    ruff, mypy, import contracts
 #   make bench                   speed and memory, beside peers in the same run
 #   make report-alarms           docs/alarms.md measured anew (archives; some minutes)
-#   make fuzz                    a million made-up frames for each parser (atheris; half an hour)
+#   make fuzz                    a million made-up frames for each parser (atheris; an hour and more)
 #   make test-slow               what takes minutes: full archives, long fuzzing, Python 3.13
 #   make test-arm                golden vectors on emulated aarch64
 #   make lint-page               types of the page's JavaScript (needs node)

@@ -57,7 +57,12 @@ def _own_protocol() -> DriverMaker:
 
 
 def _lsl() -> DriverMaker:
-    from firmware_bridge.links.lsl import LslInlet  # noqa: PLC0415 - an extra
+    try:
+        from firmware_bridge.links.lsl import LslInlet  # noqa: PLC0415 - an extra
+    except RuntimeError as error:  # pylsl's word for a missing library
+        raise UsageError(
+            "pylsl finds no liblsl on this machine; install the system's (github.com/sccn/liblsl)"
+        ) from error
 
     return lambda asked: LslInlet(asked.source, asked.port, asked.counts_per_mv)
 

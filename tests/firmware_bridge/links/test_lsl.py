@@ -1,9 +1,11 @@
 """An LSL inlet against liblsl's own outlet, on this machine alone."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,7 +28,11 @@ def lsl(tmp_path_factory: pytest.TempPathFactory) -> Any:
     file = tmp_path_factory.mktemp("lsl") / "lsl.cfg"
     file.write_text("[multicast]\nResolveScope = machine\n[lab]\nKnownPeers = {127.0.0.1}\n")
     os.environ["LSLAPICFG"] = str(file)
-    return pytest.importorskip("pylsl", reason="liblsl cannot be installed here")
+    try:
+        import pylsl
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(f"no liblsl here: {error}")
+    return pylsl
 
 
 class Sender:
@@ -126,6 +132,18 @@ def test_a_stream_that_is_not_there_is_named(lsl: Any, monkeypatch: pytest.Monke
     monkeypatch.setattr(link, "_FOUND_WITHIN_S", 0.2)
     with pytest.raises(LinkError, match="no LSL stream with name=nobody"):
         asyncio.run(collect(driver("nobody"), lambda _: False))
+
+
+def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise RuntimeError("LSL binary library file was not found")
+
+    monkeypatch.delitem(sys.modules, "firmware_bridge.links.lsl", raising=False)
+    monkeypatch.setitem(sys.modules, "pylsl", Broken("pylsl"))
+    monkeypatch.setitem(sys.modules, "pylsl.util", Broken("pylsl.util"))
+    with pytest.raises(UsageError, match="finds no liblsl"):
+        driver_maker("lsl")
 
 
 def test_a_unit_that_is_no_voltage_asks_for_the_scale() -> None:
