@@ -9,6 +9,8 @@ from typing import Any
 
 from keras import layers
 
+from model_build.models.normalization import FusedNormalization
+
 Tensor = Any
 """A symbolic Keras tensor; Keras ships no type for it."""
 
@@ -18,7 +20,7 @@ def fuse_leads(history: Tensor, valid: Tensor, units: int, momentum: float) -> T
     (B, 1, n, 2 * units + 2)."""
     x = layers.Concatenate(axis=-1, name="lead_pair")([history, valid])
     x = layers.Conv2D(units, 1, use_bias=False, name="lead_in")(x)
-    x = layers.BatchNormalization(momentum=momentum, name="lead_in_norm")(x)
+    x = FusedNormalization(momentum=momentum, name="lead_in_norm")(x)
     x = layers.ReLU(6.0, name="lead_in_relu")(x)
     x = layers.Multiply(name="lead_mask")([x, valid])
     x = layers.Concatenate(axis=-1, name="lead_rows")([x, valid])

@@ -19,6 +19,7 @@ from keras import layers
 
 from model_build.datasets.recording import CLASSES
 from model_build.models.fusion import fuse_leads
+from model_build.models.normalization import FusedNormalization
 
 Tensor = Any
 """A symbolic Keras tensor; Keras ships no type for it."""
@@ -145,7 +146,7 @@ def _layer_multiply_adds(layer: Any) -> int:
 
 
 def _activated(x: Tensor, name: str, momentum: float = _ENCODER_MOMENTUM) -> Tensor:
-    x = layers.BatchNormalization(momentum=momentum, name=f"{name}_norm")(x)
+    x = FusedNormalization(momentum=momentum, name=f"{name}_norm")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(x)
 
 
@@ -224,7 +225,7 @@ def _causal_block(x: Tensor, config: StudentConfig, dilation: int) -> Tensor:
     )(x)
     y = _activated(y, f"{name}_depth")
     y = layers.Conv2D(config.context_channels, 1, use_bias=False, name=f"{name}_point")(y)
-    y = layers.BatchNormalization(momentum=_ENCODER_MOMENTUM, name=f"{name}_point_norm")(y)
+    y = FusedNormalization(momentum=_ENCODER_MOMENTUM, name=f"{name}_point_norm")(y)
     seen = (config.context_kernel - 1) * dilation
     newest = layers.Cropping2D(((0, 0), (seen, 0)), name=f"{name}_newest")(x)
     return layers.ReLU(6.0, name=f"{name}_relu")(layers.Add(name=f"{name}_sum")([newest, y]))

@@ -17,6 +17,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
+from model_build.models.normalization import FusedNormalization
+
 Tensor = Any
 """A Keras tensor; Keras ships no type for it."""
 
@@ -72,12 +74,12 @@ class BeatEncoder(layers.Layer):  # type: ignore[misc] # keras ships no types
         self._top = layers.Conv1D(
             config.top, config.top_kernel, strides=2, padding="same", use_bias=False
         )
-        self._norms = [layers.BatchNormalization(momentum=_MOMENTUM) for _ in range(3)]
+        self._norms = [FusedNormalization(momentum=_MOMENTUM) for _ in range(3)]
         self._look = layers.Dense(config.heads)
         self._features = layers.Dense(config.feature_units, activation="relu")
         self._drop = layers.Dropout(config.dropout)
         self._join = layers.Dense(config.representation, use_bias=False)
-        self._join_norm = layers.BatchNormalization(momentum=_MOMENTUM)
+        self._join_norm = FusedNormalization(momentum=_MOMENTUM)
         self._joined = config.heads * config.top + config.feature_units
 
     def build(self, shapes: list[tuple[int | None, ...]]) -> None:

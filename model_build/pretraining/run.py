@@ -70,7 +70,9 @@ def pretrained_path(directory: Path, recipe: Recipe, config: StudentConfig, work
     text = json.dumps([asdict(rule), shape, recipe.seed, data])
     digest = hashlib.sha256(text.encode())
     here = Path(__file__).parent
-    for file in (*sorted(here.glob("*.py")), here.parent / "models" / "student.py"):
+    models = here.parent / "models"
+    of_model = [models / f"{name}.py" for name in ("student", "normalization")]
+    for file in (*sorted(here.glob("*.py")), *of_model):
         digest.update(file.read_bytes())
     return work / "pretrained" / f"{digest.hexdigest()[:16]}.npz"
 

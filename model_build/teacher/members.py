@@ -101,7 +101,9 @@ def code_of_members() -> bytes:
     How it is asked is not part of it, nor is the loop: a finished member stays what it is.
     """
     here = Path(__file__).parent
-    files = (*(here / name for name in _CODE), here.parent / "models" / "teacher.py")
+    models = here.parent / "models"
+    of_model = [models / f"{name}.py" for name in ("teacher", "normalization")]
+    files = (*(here / name for name in _CODE), *of_model)
     return b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)
 
 

@@ -95,7 +95,8 @@ def run_name(recipe: Recipe, pool: Pool, scaling: Scaling, *more: bytes) -> str:
         whole.update(np.ascontiguousarray(array).data)
     here = Path(__file__).parent
     models = here.parent / "models"
-    for file in (*sorted(here.glob("*.py")), models / "student.py", models / "fusion.py"):
+    of_model = [models / f"{name}.py" for name in ("student", "fusion", "normalization")]
+    for file in (*sorted(here.glob("*.py")), *of_model):
         whole.update(file.read_bytes())
     for part in more:
         whole.update(part)
