@@ -113,8 +113,9 @@ def command(
     stress = load_bundle_set(stress_bundles) if stress_bundles else None
     mains_hz = int(mains) or None
     subject = _subject(recipe, loaded, mains_hz or 0, seen=not open_test)
-    # Trained before the test is opened: an opening must not break off for want of a peer.
+    # Before the test is opened: an opening must not break off for want of a peer or a student.
     peers = _peers(peer_names, recipe, data, work, mains_hz)
+    before_int8 = _float_student(recipe, work, mains_hz)
     opened = _opened(subject, recipe_path(recipe_name), loaded) if open_test else None
     directory = data_directory(data)
     recordings = (mitdb.test if open_test else mitdb.training)(directory)
@@ -122,9 +123,13 @@ def command(
     opening = ledger.begin(opened, ledger.LEDGER) if opened else None
     findings = replace(
         _heard(recordings, loaded, subject, mains_hz, recipe.n_leads),
-        real=_float_scores(recordings, recipe, work, mains_hz),
-        noise=_in_noise(recordings, loaded, mains_hz, directory) if open_test or noise else (),
-        stress=_stress_test(stress, mains_hz, directory) if stress else (),
+        real=_scores(recordings, before_int8, "float") if before_int8 else {},
+        noise=(
+            _in_noise(recordings, loaded, mains_hz, directory, recipe.n_leads)
+            if open_test or noise
+            else ()
+        ),
+        stress=_stress_test(stress, mains_hz, directory, recipe.n_leads) if stress else (),
         out_of_fold=_out_of_fold(study_name, recipe),
         probe=_probe(recipe, work),
     )
@@ -192,13 +197,6 @@ def _heard(
     return Findings(subject, scores, reliability=reliability, af=af)
 
 
-def _float_scores(
-    recordings: "Sequence[Recording]", recipe: "Recipe", work: Path, mains_hz: int | None
-) -> "dict[str, Scores]":
-    speak = _float_student(recipe, work, mains_hz)
-    return {} if speak is None else _scores(recordings, speak, "float")
-
-
 def _scores(recordings: "Sequence[Recording]", speak: "Speak", name: str) -> "dict[str, Scores]":
     from model_build.evaluate.beats import score  # noqa: PLC0415 - quick help
 
@@ -206,7 +204,11 @@ def _scores(recordings: "Sequence[Recording]", speak: "Speak", name: str) -> "di
 
 
 def _in_noise(
-    recordings: "Sequence[Recording]", loaded: "BundleSet", mains_hz: int | None, directory: Path
+    recordings: "Sequence[Recording]",
+    loaded: "BundleSet",
+    mains_hz: int | None,
+    directory: Path,
+    n_leads: int,
 ) -> "list[NoiseLevel]":
     from model_build.datasets.locate import ensure  # noqa: PLC0415 - quick help
     from model_build.evaluate.beats import samples_speak  # noqa: PLC0415
@@ -219,10 +221,12 @@ def _in_noise(
         def report(note: str, done: int, total: int) -> None:
             shown.update(task, advance=done, total=total, note=note)
 
-        return in_noise(recordings, samples_speak(loaded, mains_hz), nstdb, report)
+        return in_noise(recordings, samples_speak(loaded, mains_hz), nstdb, report, n_leads)
 
 
-def _stress_test(loaded: "BundleSet", mains_hz: int | None, directory: Path) -> "list[NoiseLevel]":
+def _stress_test(
+    loaded: "BundleSet", mains_hz: int | None, directory: Path, n_leads: int
+) -> "list[NoiseLevel]":
     from model_build.datasets.locate import ensure  # noqa: PLC0415 - quick help
     from model_build.evaluate.beats import engine_speaks  # noqa: PLC0415
     from model_build.evaluate.noise_levels import (  # noqa: PLC0415
@@ -231,7 +235,7 @@ def _stress_test(loaded: "BundleSet", mains_hz: int | None, directory: Path) -> 
         stress_test,
     )
 
-    for line in loaded.beats.manifest.training.data:
+    for line in loaded.for_leads(n_leads).manifest.training.data:
         known = sorted(set(STRESS_PATIENTS) & set(line.split()))
         if known:
             raise click.UsageError(
@@ -240,7 +244,7 @@ def _stress_test(loaded: "BundleSet", mains_hz: int | None, directory: Path) -> 
             )
     groups = stress_recordings(directory / "nstdb")
     ensure(directory, "nstdb", [r.record for group in groups.values() for r in group])
-    return stress_test(groups, engine_speaks(loaded, mains_hz))
+    return stress_test(groups, engine_speaks(loaded, mains_hz, n_leads))
 
 
 def _out_of_fold(study_name: str, recipe: "Recipe") -> "OutOfFold | None":

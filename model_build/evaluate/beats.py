@@ -64,20 +64,21 @@ def engine_says(bundles: BundleSet, mains_hz: int | None, n_leads: int = 1) -> S
     return say
 
 
-def engine_speaks(bundles: BundleSet, mains_hz: int | None) -> Speak:
+def engine_speaks(bundles: BundleSet, mains_hz: int | None, n_leads: int = 1) -> Speak:
     """`engine_says` without the scores."""
-    say = engine_says(bundles, mains_hz)
+    say = engine_says(bundles, mains_hz, n_leads)
     return lambda recording: say(recording).beats
 
 
 def samples_speak(
     bundles: BundleSet, mains_hz: int | None
 ) -> Callable[[NDArray[np.float32], Fraction], Annotations]:
-    """The same over the samples (n,) in mV and the rate of a signal that no file holds."""
+    """The same over the samples (n, leads) in mV and the rate of a signal that no file holds."""
 
     def speak(samples: NDArray[np.float32], rate_hz: Fraction) -> Annotations:
-        items: list[StreamItem] = [stream_of(rate_hz), *chunks(samples, rate_hz)]
-        return beats_of(run_engine(bundles, items, mains_hz))
+        n_leads = samples.shape[1]
+        items: list[StreamItem] = [stream_of(rate_hz, n_leads), *chunks(samples, rate_hz)]
+        return beats_of(run_engine(bundles, items, mains_hz, lead=0 if n_leads > 1 else None))
 
     return speak
 

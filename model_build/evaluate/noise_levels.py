@@ -17,7 +17,7 @@ from firmware_bridge.records import Annotations, read_annotations, read_header, 
 from model_build.datasets.recording import Group, Recording
 from model_build.datasets.subjects import subject
 from model_build.detector_tuning.noise import NOISE_FS, noise_power, signal_power
-from model_build.evaluate.beats import CHANNEL, Speak
+from model_build.evaluate.beats import Speak, channels_of
 from model_build.evaluate.ec57 import BeatMatrix, compare_beats, pool
 from model_build.evaluate.ec57.beats import LEARNING_S
 from model_build.evaluate.ec57.classes import ESCAPES_AS_N
@@ -31,7 +31,7 @@ STRESS_LEVELS: Final = ("24", "18", "12", "06", "00", "_6")
 
 Samples = NDArray[np.float32]
 SpeakSamples = Callable[[Samples, Fraction], Annotations]
-"""Beats of a signal (n,) in mV at a rate in Hz."""
+"""Beats of a signal (n, leads) in mV at a rate in Hz; they are found on the first lead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,19 @@ def held_out_noise(nstdb: Path, kind: str) -> HeldOutNoise:
 
 
 def noisy(
-    raw: Samples, fs: Fraction, beats: NDArray[np.int64], noise: HeldOutNoise, level_db: float
+    raw: Samples,
+    fs: Fraction,
+    beats: NDArray[np.int64],
+    noise: HeldOutNoise,
+    level_db: float,
+    skip: int = 0,
 ) -> Samples:
-    """A copy of `raw` (n,) mV with noise from 5:00 to the end, `level_db` below the QRS."""
+    """A copy of `raw` (n,) mV with noise from 5:00 to the end, `level_db` below the QRS.
+
+    `skip` samples of the noise are left out at its beginning and come at its end.
+    """
     first = round(LEARNING_S * fs)
-    at = np.arange(len(raw) - first) * (NOISE_FS / float(fs))
+    at = np.arange(len(raw) - first) * (NOISE_FS / float(fs)) + skip
     added = np.interp(at % len(noise.samples), np.arange(len(noise.samples)), noise.samples)
     power = signal_power(raw.astype(np.float64), beats, float(fs))
     gain = np.sqrt(power / noise.power * 10 ** (-level_db / 10))
@@ -84,8 +92,12 @@ def in_noise(
     speak: SpeakSamples,
     nstdb: Path,
     report: Callable[[str, int, int], None] = lambda *_: None,
+    n_leads: int = 1,
 ) -> list[NoiseLevel]:
-    """Every recording at every level of `KINDS`; `report` is told what runs: name, done, total."""
+    """Every recording at every level of `KINDS`, each lead in a stretch of noise of its own.
+
+    `report` is told what runs: name, done, total.
+    """
     total = len(KINDS) * len(LEVELS_DB) * len(recordings)
     found = []
     for kind in KINDS:
@@ -94,22 +106,24 @@ def in_noise(
             matrices = []
             for recording in recordings:
                 report(f"{kind} {level} dB {recording.key}", 0, total)
-                matrices.append(_scored(recording, speak, noise, level))
+                matrices.append(_scored(recording, speak, noise, level, n_leads))
                 report(f"{kind} {level} dB {recording.key}", 1, total)
             found.append(NoiseLevel(kind, level, pool(matrices)))
     return found
 
 
 def _scored(
-    recording: Recording, speak: SpeakSamples, noise: HeldOutNoise, level_db: float
+    recording: Recording, speak: SpeakSamples, noise: HeldOutNoise, level_db: float, n_leads: int
 ) -> BeatMatrix:
     header = read_header(recording.path)
     fs = Fraction(header.fs_fraction)
-    raw = read_physical(recording.path, channels=[CHANNEL])[:, 0]
+    raw = read_physical(recording.path, channels=channels_of(n_leads))
     reference = read_annotations(f"{recording.path}.{recording.annotator}")
     is_beat = np.array([symbol in ESCAPES_AS_N.codes for symbol in reference.symbol])
-    mixed = noisy(raw, fs, reference.sample[is_beat], noise, level_db)
-    return compare_beats(reference, speak(mixed, fs), float(fs), header.n_samples)
+    beats, apart = reference.sample[is_beat], len(noise.samples) // n_leads
+    mixed = [noisy(raw[:, k], fs, beats, noise, level_db, skip=k * apart) for k in range(n_leads)]
+    found = speak(np.stack(mixed, axis=1), fs)
+    return compare_beats(reference, found, float(fs), header.n_samples)
 
 
 def stress_recordings(folder: Path) -> dict[int, list[Recording]]:

@@ -5,19 +5,28 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from firmware_bridge.records import Annotations
+from firmware_bridge.records import Annotations, write_annotations
+from model_build.datasets.recording import Group, Recording
 from model_build.errors import RecipeError
 from model_build.evaluate.document import Document, Figure, Listing, Section, Table, Text
 from model_build.evaluate.document import to_markdown as markdown
 from model_build.evaluate.ec57 import compare_beats
 from model_build.evaluate.fibrillation import AfErrors, episode_errors
 from model_build.evaluate.html import to_html
-from model_build.evaluate.noise_levels import HeldOutNoise, noisy, stress_recordings
+from model_build.evaluate.noise_levels import (
+    KINDS,
+    LEVELS_DB,
+    HeldOutNoise,
+    in_noise,
+    noisy,
+    stress_recordings,
+)
 from model_build.evaluate.out_of_fold import FoldScores, OutOfFold, WrongBeat, join
 from model_build.evaluate.probe import auc, database_probe
 from model_build.evaluate.reliability import Reliability, measure, paired_truth
 from model_build.evaluate.worst_beats import strips_of
 from model_build.study.results import CellResult, append, out_of_fold, read
+from tests.records_on_disk import write_record
 
 CLASSES = ("N", "S", "V", "F")
 
@@ -75,6 +84,33 @@ def test_noise_has_the_level_it_is_said_to_have():
     np.testing.assert_array_equal(mixed[: 300 * 360], raw[: 300 * 360])
     # nst: the signal's power is an eighth of the squared QRS height.
     assert 10 * np.log10(1.0 / 8 / added.var()) == pytest.approx(6.0, abs=0.1)
+    other = noisy(raw, fs, beats, noise, 6.0, skip=len(wave) // 2)
+    assert abs(np.corrcoef(other[300 * 360 :], mixed[300 * 360 :])[0, 1]) < 0.1
+
+
+def test_two_leads_are_heard_in_noise_of_their_own(tmp_path):
+    random = np.random.default_rng(5)
+    beats = np.arange(200, 330 * 360, 300)
+    raw = np.zeros((330 * 360, 2))
+    raw[beats] = 1.0
+    path = write_record(tmp_path / "100", raw, 360)
+    write_annotations(path.with_suffix(".atr"), Annotations.of(beats, ["N"] * len(beats)))
+    for kind in KINDS:
+        write_record(tmp_path / kind, 0.2 * random.standard_normal((1800 * 360, 2)), 360)
+    recording = Recording("mitdb", "100", "mitdb/100", path, Group.BEATS, "atr")
+    heard = []
+
+    def speak(samples, fs):
+        heard.append(samples)
+        return Annotations.of([], [])
+
+    found = in_noise([recording], speak, tmp_path, n_leads=2)
+    assert [(level.kind, level.level_db) for level in found[:2]] == [("ma", 24), ("ma", 18)]
+    quiet, loud = heard[0], heard[LEVELS_DB.index(-6)]
+    assert quiet.shape == (330 * 360, 2)
+    added = (loud - quiet)[300 * 360 :]
+    assert added.std(axis=0).min() > 0.05
+    assert abs(np.corrcoef(added.T)[0, 1]) < 0.1
 
 
 def test_the_stress_test_knows_its_patients(tmp_path):
