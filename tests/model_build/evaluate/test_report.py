@@ -223,6 +223,7 @@ def judged(tmp_path, monkeypatch):
     monkeypatch.setattr("model_build.evaluate.truth.calibration_of", lambda *_: none)
     monkeypatch.setattr("model_build.evaluate.truth.errors_in_af", lambda *_: AfErrors(100, 3))
     monkeypatch.setattr("model_build.commands.evaluate._in_noise", lambda *_: noise)
+    monkeypatch.setattr("model_build.evaluate.worst_beats.strips_of", lambda *_: [])
 
 
 def test_an_opening_that_ends_has_its_results(ledger, judged, tmp_path):
