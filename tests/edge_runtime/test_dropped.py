@@ -57,7 +57,7 @@ def test_a_mark_before_the_engine_runs() -> None:
     dropped = Dropped()
     inbox = Inbox(dropped)
     inbox.put("chest", UserMark(SampleIndex(0), "dizzy"))
-    inbox.open(lambda _source, _item: None)
+    inbox.open(lambda _source, _item: None, lambda _source: None)
     inbox.put("chest", UserMark(SampleIndex(0), "dizzy"))
     assert dropped.counts() == {(Drop.EARLY_MARKS, "chest"): 1}
 
