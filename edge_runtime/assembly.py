@@ -20,7 +20,7 @@ from edge_runtime.errands import Errands
 from edge_runtime.errors import ConfigError
 from edge_runtime.events import AlarmKind
 from edge_runtime.inference.bundle import BundleSet
-from edge_runtime.integrations.assembly import integrations
+from edge_runtime.integrations.assembly import integrations, phones
 from edge_runtime.keeping import Keeping
 from edge_runtime.loans import Loans
 from edge_runtime.recording_engine import RecordingEngine
@@ -44,6 +44,7 @@ from firmware_bridge.links.ble import BleSensor
 from firmware_bridge.stream import StreamOpened
 
 if TYPE_CHECKING:
+    from edge_runtime.integrations.phone import Phone
     from edge_runtime.web.view import WebView
 
 ALARM_STATE_FILE: Final = "alarms.json"
@@ -79,19 +80,30 @@ def build(
     reloader = None if reread is None else Reloader(config, reread, _driver, now.accept)
     inbox, errands = Inbox(dropped), Errands()
     loans = Loans()
+    told_phones = phones(config, desk, dropped)
     if config.web.enabled:
         keeping = Keeping(errands, audit, now.wearers, inbox.begin_anew)
         straps = config.store.directory / FILE_NAME
         devices = DeviceDesk(straps, lambda: now.config.source, loans)
-        web = _web_view(config, inbox, desk, keeping, reloader, dropped, devices, lambda: models)
+        web = _web_view(
+            config,
+            inbox,
+            desk,
+            keeping,
+            reloader,
+            dropped,
+            devices,
+            lambda: models,
+            told_phones,
+        )
         now.follow.append(web.keep)
         views = (*views, web)
-    house = integrations(config, desk, dropped)
-    now.follow += [view.keep for view in house]
-    views = (*views, *house)
     store = _store(config, provenance(config, chosen.bundles.fingerprint), now.wearers)
     dropped.watch(store.dropped)
     errands.are_for(store)
+    others = (*integrations(config, desk, dropped), *told_phones)
+    now.follow += [view.keep for view in others]
+    views = (*views, *others)
     for rule, needs in NOT_IN_FORCE:
         log.info("rule %s is not in force: it needs %s", rule, needs)
 
@@ -200,6 +212,7 @@ def _web_view(
     dropped: Dropped,
     devices: DeviceDesk,
     models: Callable[[], ModelKeeper | None],
+    told_phones: Sequence["Phone"],
 ) -> "WebView":
     try:
         # Starlette and uvicorn are an extra, and memory that only a daemon with a page pays for.
@@ -221,6 +234,7 @@ def _web_view(
         dropped,
         devices,
         models,
+        told_phones,
     )
 
 

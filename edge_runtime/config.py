@@ -18,7 +18,13 @@ from edge_runtime.alarms.signals import AlarmSettings
 from edge_runtime.config_effects import Effect, takes_effect
 from edge_runtime.config_problems import make_converter, problems
 from edge_runtime.errors import ConfigError
-from edge_runtime.integrations.settings import LOOPBACK, MqttConfig
+from edge_runtime.integrations.settings import (
+    LOOPBACK,
+    HeartbeatConfig,
+    MqttConfig,
+    PhoneConfig,
+    WebhookConfig,
+)
 from edge_runtime.rules.bounds import bounded, check_bounds
 from edge_runtime.rules.settings import RuleSettings
 from edge_runtime.start_log import SafeModeConfig
@@ -169,12 +175,20 @@ class Config:
     web: WebConfig = field(default_factory=WebConfig)
     safe_mode: SafeModeConfig = field(default_factory=SafeModeConfig)
     mqtt: MqttConfig = field(default_factory=MqttConfig)
+    webhook: tuple[WebhookConfig, ...] = ()
+    phone: tuple[PhoneConfig, ...] = ()
+    heartbeat: HeartbeatConfig = field(default_factory=HeartbeatConfig)
 
     def __post_init__(self) -> None:
-        names = [source.name for source in self.source]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"two sources have the same name {twice[0]!r}")
+        for kind, table in (
+            ("sources", self.source),
+            ("webhooks", self.webhook),
+            ("phones", self.phone),
+        ):
+            names = [one.name for one in table]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"two {kind} have the same name {twice[0]!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,12 +84,9 @@ def _value(setting: Any, kind: Any) -> str:
 def _default(setting: Any) -> str:
     if setting.default is dataclasses.MISSING:
         return "required"
-    if setting.default is None:
-        return "none"
-    if setting.default == SHIPPED_BUNDLES:
-        return "the set that is shipped"
-    if setting.default == ():
-        return "`[]`"
+    words = {None: "none", SHIPPED_BUNDLES: "the set that is shipped", "": "empty", (): "`[]`"}
+    if setting.default in words:
+        return words[setting.default]
     if isinstance(setting.default, bool):
         return f"`{str(setting.default).lower()}`"
     return f"`{setting.default}`"

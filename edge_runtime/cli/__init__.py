@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "sound": "edge_runtime.cli.sound",
     "update": "edge_runtime.cli.update",
     "bundles": "edge_runtime.cli.bundles",
+    "notify": "edge_runtime.cli.notify",
     "pair": "edge_runtime.cli.pair",
     "devices": "edge_runtime.cli.devices",
 }

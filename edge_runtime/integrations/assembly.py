@@ -1,15 +1,18 @@
 """From the configuration to the views that tell others."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.dropped import Dropped
 from edge_runtime.errors import ConfigError
+from edge_runtime.integrations.settings import WebhookConfig
 from edge_runtime.supervisor import View
 
 if TYPE_CHECKING:
     from edge_runtime.config import Config
+    from edge_runtime.integrations.phone import Phone
 
 
 class Integration(View, Protocol):
@@ -25,7 +28,22 @@ def integrations(config: "Config", desk: AlarmDesk, dropped: Dropped) -> tuple[I
     made: list[Integration] = []
     if config.mqtt.enabled:
         made.append(_needing("mqtt.enabled", "mqtt", lambda: _mqtt(config, desk, dropped)))
+    made += [
+        _needing("webhook", "webhooks", partial(_webhook, config, one, desk, dropped))
+        for one in config.webhook
+    ]
+    if config.heartbeat.enabled:
+        made.append(_needing("heartbeat", "webhooks", lambda: _heartbeat(config, desk)))
     return tuple(made)
+
+
+def phones(config: "Config", desk: AlarmDesk, dropped: Dropped) -> tuple["Phone", ...]:
+    """Who is notified; each is a view as well. Raises ConfigError."""
+    if not config.phone:
+        return ()
+    from edge_runtime.integrations.phone import Phone  # noqa: PLC0415 - numpy and asyncio
+
+    return tuple(Phone(one, config.store.directory, desk, dropped) for one in config.phone)
 
 
 def _mqtt(config: "Config", desk: AlarmDesk, dropped: Dropped) -> Integration:
@@ -33,6 +51,20 @@ def _mqtt(config: "Config", desk: AlarmDesk, dropped: Dropped) -> Integration:
 
     sources = [source.name for source in config.source]
     return MqttView(config.mqtt, config.store.directory, sources, desk, dropped)
+
+
+def _webhook(
+    config: "Config", one: WebhookConfig, desk: AlarmDesk, dropped: Dropped
+) -> Integration:
+    from edge_runtime.integrations.webhook import Webhook  # noqa: PLC0415 - an extra
+
+    return Webhook(one, config.store.directory, desk, dropped)
+
+
+def _heartbeat(config: "Config", desk: AlarmDesk) -> Integration:
+    from edge_runtime.integrations.heartbeat import Heartbeat  # noqa: PLC0415 - an extra
+
+    return Heartbeat(config.heartbeat, [source.name for source in config.source], desk)
 
 
 def _needing(key: str, extra: str, make: Callable[[], Integration]) -> Integration:

@@ -1,13 +1,18 @@
 """What a person can set of the integrations. Secrets lie in files of their own, so that the
 configuration can be shown."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from edge_runtime.errors import ConfigError
 from edge_runtime.rules.bounds import bounded, check_bounds
 
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_NAME: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
+_QUIET: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,91 @@ class MqttConfig:
                 f"without tls everybody between here and {self.host} reads the wearer's heart and "
                 "the password; use tls, or say unencrypted = true"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookConfig:
+    """Events as signed HTTP POSTs (extra `webhooks`). `secret_file` holds the shared secret, as
+    `whsec_` and base64. Beyond loopback it takes HTTPS, checked against `ca` (none: the usual
+    authorities). `events`: alarms and what is done to them, or all that happens but beats. Events
+    that cannot be delivered wait `spool_days`, at most `spool_mb`."""
+
+    name: str
+    url: str
+    secret_file: Path
+    events: Literal["alarms", "all"] = "alarms"
+    ca: Path | None = None
+    spool_days: float = bounded(7.0, 0.1, 30.0)
+    spool_mb: float = bounded(16.0, 0.1, 1024.0)
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        _check_name(self.name)
+        _check_url(self.url)
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatConfig:
+    """A sign of life to another machine, which tells people when it stays out (extra `webhooks`):
+    `url` is asked for `every_s`; with `monitoring` only while every source sends a signal. Empty:
+    none. Such an address is often a secret: then it is the first line of `url_file`."""
+
+    url: str = ""
+    url_file: Path | None = None
+    every_s: float = bounded(60.0, 10.0, 3600.0)
+    monitoring: bool = True
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        if self.url and self.url_file is not None:
+            raise ValueError("url and url_file say the same thing; give one")
+        if self.url:
+            _check_url(self.url)
+
+    @property
+    def enabled(self) -> bool:
+        """There is an address."""
+        return bool(self.url) or self.url_file is not None
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneConfig:
+    """Notifications through apprise (extra `phone`). `url_file` holds apprise's addresses, one a
+    line; they are secrets. `high`, `medium`, `low` (physiological alarms) and `technical` choose
+    what is told; `when`: as an alarm is raised, or once nobody has acknowledged it in time.
+    `quiet`: as "22:00-07:00" in local time, when only alarms of high priority are told. The text
+    names the device and `page`; with `values` also the alarm and why, with `strip` a picture of the
+    ECG follows. Both then lie with the service that carries them."""
+
+    name: str
+    url_file: Path
+    high: bool = True
+    medium: bool = False
+    low: bool = False
+    technical: bool = False
+    when: Literal["raised", "escalated"] = "raised"
+    quiet: str = ""
+    page: str = ""
+    values: bool = False
+    strip: bool = False
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if self.quiet and _QUIET.fullmatch(self.quiet) is None:
+            raise ValueError(f'quiet {self.quiet!r} is not of the form "22:00-07:00"')
+
+
+def _check_name(name: str) -> None:
+    if _NAME.fullmatch(name) is None:
+        raise ValueError(f"name {name!r}: up to 64 letters, digits, _ and -")
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{url!r} is no address of the web")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError(f"{parts.hostname} is another machine: use https")
 
 
 def secret_of(file: Path) -> str:

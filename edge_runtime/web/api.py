@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +41,7 @@ from edge_runtime.web.live_answer import LiveAnswer
 from edge_runtime.web.logins import LASTS_S, AttemptLimit, Logins
 from edge_runtime.web.models import model_status
 from edge_runtime.web.openapi import openapi
+from edge_runtime.web.phones import Tried, phone_endpoints
 from edge_runtime.web.roles import Role
 from edge_runtime.web.shapes import (
     Alarms,
@@ -88,6 +89,7 @@ class Behind:
     reloader: Reloader | None = None
     devices: DeviceDesk | None = None
     models: Callable[[], ModelKeeper | None] = lambda: None
+    phones: Sequence[Tried] = ()
 
 
 def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
@@ -106,6 +108,7 @@ def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
         Endpoint("GET", "/alarms", "Alarms since the daemon's start", api.alarms, Alarms),
         *alarm_endpoints(behind.desk, behind.feed),
         *kept_endpoints(behind.store, behind.keeping, behind.feed, behind.desk),
+        *phone_endpoints(behind.phones),
         *device_endpoints(behind.devices, behind.feed, behind.reloader),
         Endpoint(
             "GET",

@@ -23,6 +23,7 @@ from edge_runtime.web.exporting import forget_unsent
 from edge_runtime.web.feed import LiveFeed
 from edge_runtime.web.guard import Door, allowed_hosts
 from edge_runtime.web.logins import AttemptLimit, Logins
+from edge_runtime.web.phones import Tried
 from edge_runtime.web.serving import listen, listen_locally, serve
 from firmware_bridge.stream import UserMark
 
@@ -49,6 +50,7 @@ class WebView:
         dropped: Dropped | None = None,
         devices: DeviceDesk | None = None,
         models: Callable[[], ModelKeeper | None] = lambda: None,
+        phones: Sequence[Tried] = (),
     ) -> None:
         self._settings = settings
         self._directory = directory
@@ -66,6 +68,7 @@ class WebView:
             reloader,
             devices,
             models,
+            phones,
         )
 
     def keep(self, sources: Sequence[str]) -> None:

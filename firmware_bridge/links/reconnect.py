@@ -12,7 +12,7 @@ _LONGEST_S: Final = 10.0
 
 @dataclass(slots=True)
 class Backoff:
-    """Doubles from a quarter of a second to ten seconds; `reset` after success.
+    """Doubles from a quarter of a second to `longest_s`; `reset` after success.
 
     `jitter` is the share by which a wait may be shorter, at random: several straps that lose one
     radio must not come back to it all at once.
@@ -20,11 +20,12 @@ class Backoff:
 
     _next_s: float = _FIRST_S
     jitter: float = 0.0
+    longest_s: float = _LONGEST_S
 
     def next_s(self) -> float:
         """Seconds to wait before the next try."""
         wait = self._next_s
-        self._next_s = min(2 * wait, _LONGEST_S)
+        self._next_s = min(2 * wait, self.longest_s)
         return wait * (1 - self.jitter * random.random())
 
     def reset(self) -> None:

@@ -234,7 +234,10 @@ def test_every_option_is_documented() -> None:
     assert page.read_text(encoding="utf-8") == config_docs.reference(), (
         "run: python -m edge_runtime.config_docs > docs/configuration.md"
     )
-    for key, _, _ in config.explain(structure({"source": [CHEST]}), ()):
+    webhook = {"name": "a", "url": "https://a/", "secret_file": "a"}
+    phone = {"name": "a", "url_file": "a"}
+    every_table = structure({"source": [CHEST], "webhook": [webhook], "phone": [phone]})
+    for key, _, _ in config.explain(every_table, ()):
         assert f"| `{key.rpartition('.')[2]}` |" in page.read_text(encoding="utf-8")
 
 

@@ -1,7 +1,7 @@
 """A daemon's page on a real port and a real command socket, with a stream that the test plays."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from edge_runtime.reload import Reloader
 from edge_runtime.store.store import Store
 from edge_runtime.threads import Errand
 from edge_runtime.wearers import Wearers
+from edge_runtime.web.phones import Tried
 from edge_runtime.web.serving import SOCKET_FOLDER, SOCKET_NAME
 from edge_runtime.web.view import WebView
 from firmware_bridge.stream import StreamItem, UserMark
@@ -70,6 +71,7 @@ async def a_house(
     store: Store | None = None,
     reloader: Reloader | None = None,
     devices: DeviceDesk | None = None,
+    phones: Sequence[Tried] = (),
 ) -> AsyncIterator[House]:
     """`store`: what errands are done to, in the loop's own thread."""
     marks: list[tuple[str, UserMark]] = []
@@ -93,6 +95,7 @@ async def a_house(
         keeping,
         reloader,
         devices=devices,
+        phones=phones,
     )
     running = asyncio.create_task(view.run())
     house = House(view, directory, settings.port, marks, desk, anew)
