@@ -11,6 +11,7 @@
 #   make fuzz                    a million made-up frames for each parser (atheris; an hour and more)
 #   make test-slow               what takes minutes: full archives, long fuzzing, Python 3.13
 #   make test-arm                golden vectors on emulated aarch64
+#   make sbom                    dist/: what is shipped, as CycloneDX, and everybody's licence
 #   make lint-page               types of the page's JavaScript (needs node)
 #   make browser                 as root: the chromium that the page is tested in
 #
@@ -26,11 +27,13 @@ SOURCE ?= sensor
 PAGE ?= 8137
 
 RUN := .venv
+SHIPPED := .venv-shipped
+DEVICE_EXTRAS := litert,serial,ble,web,mqtt,site-rules,flash,update
 DEV := .venv-dev
 TFLITE := .venv-tflite
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run test fuzz report-alarms test-slow test-arm test-313 lint bench lock clean browser lint-page
+.PHONY: run test fuzz report-alarms test-slow test-arm test-313 lint bench lock clean browser lint-page sbom
 
 run: $(RUN)/ready $(if $(filter sensor,$(SOURCE)),,$(RUN)/ready-ble)
 	@$(RUN)/bin/edge-runtime demo --device $(SOURCE) --scenario $(SCENARIO) --page $(PAGE) $(if $(JSON),--json)
@@ -53,6 +56,15 @@ lint: $(DEV)/ready
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
+
+# What a device gets, in an environment of its own without pip; then its packages, models, licences.
+sbom: $(DEV)/ready
+	@rm -rf $(SHIPPED) && $(PYTHON) -m venv --without-pip $(SHIPPED)
+	$(DEV)/bin/python -m pip --python $(SHIPPED)/bin/python install $(PIP_QUIET) '.[$(DEVICE_EXTRAS)]'
+	@mkdir -p dist
+	$(DEV)/bin/cyclonedx-py environment $(SHIPPED)/bin/python --pyproject pyproject.toml \
+	    --output-reproducible --of JSON -o dist/sbom.cdx.json
+	$(DEV)/bin/python deploy/sbom.py dist/sbom.cdx.json edge_runtime/bundles/default dist/LICENCES.md
 
 # The page's modules, by the types in their comments. Needs node; nothing of it is shipped.
 lint-page:
@@ -115,4 +127,4 @@ $(TFLITE)/ready: pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf $(RUN) $(DEV) $(TFLITE) .venv-313 build dist var
+	rm -rf $(RUN) $(SHIPPED) $(DEV) $(TFLITE) .venv-313 build dist var
