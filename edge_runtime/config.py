@@ -6,6 +6,7 @@ further sources behind those. Unknown keys are refused with their path and a sug
 (`edge_runtime.config_problems` finds the words).
 """
 
+import socket
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -125,9 +126,12 @@ class BundleConfig:
 class WebConfig:
     """The local page and its API, off unless `enabled` (it needs the extra `web`). Beyond loopback
     it takes HTTPS, with `certificate` and `key` as PEM files, and a login for reading too. `hosts`
-    are further names under which it may be asked for."""
+    are further names under which it may be asked for. `lan` opens it to the local network without
+    more ado (extra `lan`): a certificate is made, this machine's names are allowed, and people come
+    in by `edge-runtime invite`."""
 
     enabled: bool = False
+    lan: bool = False
     host: str = "127.0.0.1"
     port: int = bounded(8137, 1, 65_535)
     hosts: tuple[str, ...] = ()
@@ -138,7 +142,7 @@ class WebConfig:
         check_bounds(self)
         if (self.certificate is None) != (self.key is None):
             raise ValueError("certificate and key belong together")
-        if not self.is_loopback and self.certificate is None:
+        if not self.is_loopback and self.certificate is None and not self.lan:
             raise ValueError(
                 f"{self.host} can be reached from other machines, and plain HTTP would show "
                 "everybody the ECG and the password; give certificate and key, or use 127.0.0.1"
@@ -147,13 +151,20 @@ class WebConfig:
     @property
     def is_loopback(self) -> bool:
         """Only this machine can reach it."""
-        return self.host in LOOPBACK
+        return self.host in LOOPBACK and not self.lan
+
+    @property
+    def listens_on(self) -> str:
+        """The address that the socket is bound to."""
+        return "0.0.0.0" if self.lan and self.host in LOOPBACK else self.host
 
     @property
     def address(self) -> str:
         """What one types into a browser."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http{'s' if self.certificate else ''}://{host}:{self.port}/"
+        if self.listens_on != self.host:
+            host = f"{socket.gethostname().partition('.')[0].lower()}.local"
+        return f"http{'s' if self.certificate or self.lan else ''}://{host}:{self.port}/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ _COMMANDS: Final = {
     "reload": "edge_runtime.cli.reload",
     "mark": "edge_runtime.cli.mark",
     "account": "edge_runtime.cli.account",
+    "invite": "edge_runtime.cli.invite",
     "sessions": "edge_runtime.cli.sessions",
     "export": "edge_runtime.cli.export",
     "backup": "edge_runtime.cli.backup",

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -32,13 +32,14 @@ from edge_runtime.web.answers import answer, refusal
 from edge_runtime.web.bodies import taken
 from edge_runtime.web.devices import device_endpoints
 from edge_runtime.web.endpoints import SESSION_NAME, Endpoint, Parameter, RefusedError, number
+from edge_runtime.web.entry import Entry, Invitations, entry_endpoints, too_often, welcome
 from edge_runtime.web.exporting import Exporter
 from edge_runtime.web.feed import LiveFeed
 from edge_runtime.web.guard import COOKIE, Caller, cookie_of, name_of
 from edge_runtime.web.history import stored_events, stored_sessions, stored_strip
 from edge_runtime.web.kept import kept_endpoints
 from edge_runtime.web.live_answer import LiveAnswer
-from edge_runtime.web.logins import LASTS_S, AttemptLimit, Logins
+from edge_runtime.web.logins import AttemptLimit, Logins
 from edge_runtime.web.models import model_status
 from edge_runtime.web.openapi import openapi
 from edge_runtime.web.phones import Tried, phone_endpoints
@@ -90,6 +91,7 @@ class Behind:
     devices: DeviceDesk | None = None
     models: Callable[[], ModelKeeper | None] = lambda: None
     phones: Sequence[Tried] = ()
+    entry: Entry = field(default_factory=lambda: Entry(Invitations(time.monotonic)))
 
 
 def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
@@ -109,6 +111,7 @@ def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
         *alarm_endpoints(behind.desk, behind.feed),
         *kept_endpoints(behind.store, behind.keeping, behind.feed, behind.desk),
         *phone_endpoints(behind.phones),
+        *entry_endpoints(behind.entry, behind.accounts, behind.logins, behind.attempts),
         *device_endpoints(behind.devices, behind.feed, behind.reloader),
         Endpoint(
             "GET",
@@ -315,26 +318,15 @@ class _Api:
         return answer(_who(request.scope["caller"]))
 
     async def log_in(self, request: Request) -> Response:
-        address = request.client.host if request.client else "local"
-        wait_s = self._behind.attempts.wait_s(address)
-        if wait_s > 0:
-            headers = {"retry-after": str(int(wait_s) + 1)}
-            return refusal(429, "too many attempts; wait a minute", headers)
+        refused = too_often(request, self._behind.attempts)
+        if refused is not None:
+            return refused
         given = await taken(request, Credentials)
         check = functools.partial(self._behind.accounts.by_password, given.name, given.password)
         account = await asyncio.to_thread(check)
         if account is None:
             return refusal(401, "name or password is wrong")
-        response = answer(Who(name=account.name, role=account.role))
-        response.set_cookie(
-            COOKIE,
-            self._behind.logins.begin(account.name),
-            max_age=int(LASTS_S),
-            httponly=True,
-            samesite="strict",
-            secure=request.url.scheme == "https",
-        )
-        return response
+        return welcome(request, self._behind.logins, account)
 
     async def log_out(self, request: Request) -> Response:
         self._behind.logins.end(cookie_of(request.headers))

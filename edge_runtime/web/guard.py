@@ -4,6 +4,7 @@ Which host it names, where it comes from, who asks, and how much it brings. In t
 of another site that rebinds its name to this machine learns nothing but that it is refused.
 """
 
+import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -22,6 +23,7 @@ from edge_runtime.web.roles import ROLES, Role
 COOKIE: Final = "ecg_edge_login"
 MOST_BODY_BYTES: Final = 64 * 1024
 LOGIN_PATH: Final = "/api/v1/login"
+CODE_PATH: Final = "/api/v1/login/code"
 _ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # nobody's name: what a page is reached by
 _READING: Final = frozenset({"GET", "HEAD"})
 _HEADERS: Final = {
@@ -54,10 +56,18 @@ LOCAL: Final = Caller("local", Role.ADMINISTER)
 @dataclass(frozen=True, slots=True)
 class Door:
     """How one listener is reached. `hosts` are the Host headers it answers to (None: any, for the
-    command socket), `everybody_reads` on loopback."""
+    command socket), `everybody_reads` on loopback. `addresses`: also to any address in numbers,
+    which no name can be rebound to."""
 
     hosts: frozenset[str] | None
     everybody_reads: bool
+    addresses: bool = False
+
+    def answers(self, name: str) -> bool:
+        """Whether a Host header with this name, lower case and without port, is for us."""
+        if self.hosts is None or name in self.hosts:
+            return True
+        return self.addresses and _is_address(name)
 
 
 def name_of(request: Request) -> str:
@@ -91,7 +101,7 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         """Why this request is not taken, or None, with the caller noted in `scope`."""
         host = headers.get("host", "")
-        if self._door.hosts is not None and _host_name(host) not in self._door.hosts:
+        if not self._door.answers(_host_name(host)):
             return refusal(421, "this host name is not served here; see web.hosts")
         length = headers.get("content-length", "0")
         if not length.isdigit() or int(length) > MOST_BODY_BYTES:
@@ -109,7 +119,7 @@ class Guard:
     ) -> Response | None:
         if not _same_site(headers):
             return refusal(403, "another site has no business here")
-        if path == LOGIN_PATH:
+        if path in {LOGIN_PATH, CODE_PATH}:
             return None
         if caller.role is None and (changes or not self._door.everybody_reads):
             return refusal(401, "log in first, or send a token")
@@ -166,6 +176,14 @@ def _host_name(header: str) -> str:
     if header.startswith("["):
         return header.partition("]")[0].lower() + "]"
     return header.partition(":")[0].lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        address = ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return not address.is_unspecified
 
 
 def _from_here(headers: Headers, own: str) -> bool:

@@ -19,9 +19,11 @@ from edge_runtime.update.keeper import ModelKeeper
 from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.api import Behind
 from edge_runtime.web.app import application
+from edge_runtime.web.entry import Entry, Invitations
 from edge_runtime.web.exporting import forget_unsent
 from edge_runtime.web.feed import LiveFeed
 from edge_runtime.web.guard import Door, allowed_hosts
+from edge_runtime.web.lan import fingerprint, made_certificate, own_names
 from edge_runtime.web.logins import AttemptLimit, Logins
 from edge_runtime.web.phones import Tried
 from edge_runtime.web.serving import listen, listen_locally, serve
@@ -35,7 +37,8 @@ _TRY_AGAIN_S: Final = 10.0
 class WebView:
     """Serves page and API over HTTP, and the same application on the command socket.
 
-    A port that is taken is told and tried again: the monitoring does not depend on it.
+    A port that is taken is told and tried again: the monitoring does not depend on it. Raises
+    ConfigError for a certificate that is of no use.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class WebView:
     ) -> None:
         self._settings = settings
         self._directory = directory
+        self._certificate = _certificate(settings, directory)
         self._feed = LiveFeed(sources, desk, dropped)
         now_s = time.monotonic
         self._behind = Behind(
@@ -69,6 +73,11 @@ class WebView:
             devices,
             models,
             phones,
+            Entry(
+                Invitations(now_s),
+                settings.address,
+                "" if self._certificate is None else fingerprint(self._certificate[0]),
+            ),
         )
 
     def keep(self, sources: Sequence[str]) -> None:
@@ -96,23 +105,19 @@ class WebView:
 
     async def _serve_page(self) -> None:
         settings = self._settings
-        hosts = allowed_hosts(settings.host, settings.hosts)
-        door = Door(hosts, everybody_reads=settings.is_loopback)
-        certificate = (
-            (settings.certificate, settings.key)
-            if settings.certificate is not None and settings.key is not None
-            else None
-        )
+        own = own_names() if settings.lan else ()
+        hosts = allowed_hosts(settings.listens_on, (*settings.hosts, *own))
+        door = Door(hosts, everybody_reads=settings.is_loopback, addresses=settings.lan)
         app = application(self._behind, door)
         while True:
             try:
-                listening = listen(settings.host, settings.port)
+                listening = listen(settings.listens_on, settings.port)
             except OSError as error:
                 log.error("the page cannot listen on %s: %s", settings.address, error.strerror)
                 await asyncio.sleep(_TRY_AGAIN_S)
             else:
                 log.info("the page is at %s", settings.address)
-                await serve(app, listening, self._feed.close, certificate)
+                await serve(app, listening, self._feed.close, self._certificate)
 
     async def _serve_commands(self) -> None:
         app = application(self._behind, Door(None, everybody_reads=True))
@@ -122,3 +127,10 @@ class WebView:
             log.error("no command socket in %s: %s", self._directory, error.strerror)
             return
         await serve(app, listening, self._feed.close)
+
+
+def _certificate(settings: WebConfig, directory: Path) -> tuple[Path, Path] | None:
+    """Files of the certificate and its key: those configured, or made for the local network."""
+    if settings.certificate is not None and settings.key is not None:
+        return settings.certificate, settings.key
+    return made_certificate(directory, own_names()) if settings.lan else None

@@ -65,6 +65,11 @@ export async function prepareLogin(chosenSource) {
     byId("mark-answer").textContent = answer.ok ? say("marked") : (await answer.json()).error;
     if (answer.ok) text.value = "";
   });
+  const code = new URLSearchParams(location.hash.slice(1)).get("code");
+  if (code) {
+    history.replaceState(null, "", location.pathname); // it is used up
+    await post("login/code", { code });
+  }
   const answer = await fetch("api/v1/who");
   if (answer.ok) who = await answer.json();
   showWho();
