@@ -22,9 +22,9 @@ _GB: Final = 1e9
 @dataclass(frozen=True, slots=True)
 class RetentionSettings:
     """What goes by itself; 0 is no limit. `raw_days`: signal that is older; its events and strips
-    stay. `event_days`: sessions that ended before, with all that is known of them. `most_gb`: the
-    oldest signal goes when the store is larger. `least_free_gb`: the oldest signal goes, then the
-    oldest sessions, while the disk has less room; a technical alarm says so."""
+    stay. `event_days`: sessions that ended before, with all that is known of them. `most_gb`:
+    the oldest signal goes, then the oldest sessions, while the store is larger. `least_free_gb`:
+    the same while the disk has less room; a technical alarm says so."""
 
     raw_days: float = bounded(0.0, 0.0, 3660.0)
     event_days: float = bounded(0.0, 0.0, 3660.0)

@@ -1,11 +1,12 @@
 """A process to be killed: feeds a store through the daemon's own writer thread, faster than life.
 
-`python -m tests.edge_runtime.store.feeder DIRECTORY DURABILITY_S` prints a line for everything
-that it handed over and for everything that the store confirmed:
+`python -m tests.edge_runtime.store.feeder DIRECTORY DURABILITY_S [MOST_BYTES]` prints a line for
+everything that it handed over and for everything that the store confirmed:
 
     session NAME | put INDEX MONOTONIC_S | synced INDEX | events NUMBER
 
 Samples are a function of their index, gaps too, so that whoever reads them later can check them.
+With MOST_BYTES the oldest signal goes all the time, as it does in months.
 """
 
 import sys
@@ -17,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.publication import Published, Session
+from edge_runtime.store import housekeeping, raw_record
+from edge_runtime.store.retention import RetentionSettings
 from edge_runtime.store.store import Store
 from edge_runtime.threads import WriterThread, _Record
 from firmware_bridge.records import INVALID_COUNT
@@ -74,11 +77,21 @@ def _complain(*what: object) -> None:
     say(f"trouble {what}")
 
 
-def main(directory: Path, durability_s: float) -> None:
+def main(directory: Path, durability_s: float, most_bytes: int = 0) -> None:
     """Feed until killed."""
-    writer = WriterThread(
-        _TellingStore(directory, PROVENANCE, {}, durability_s=durability_s), _complain, _complain
+    if most_bytes:
+        housekeeping._EVERY_S = housekeeping._ALL_EVERY_S = 0.05  # type: ignore[misc]
+        raw_record.SEGMENT_S = 20  # type: ignore[misc]
+        # Of signal alone: sessions would go with their events for the size of the database.
+        housekeeping.Housekeeping._other_bytes = lambda _self: 0  # type: ignore[method-assign]
+    store = _TellingStore(
+        directory,
+        PROVENANCE,
+        {},
+        durability_s=durability_s,
+        retention=RetentionSettings(most_gb=most_bytes / 1e9, least_free_gb=0),
     )
+    writer = WriterThread(store, _complain, _complain)
     session = Session.begin(opened())
     writer.start()
     writer.put(_Record(session, session.opened))
@@ -103,4 +116,4 @@ def main(directory: Path, durability_s: float) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]))
+    main(Path(sys.argv[1]), float(sys.argv[2]), *map(int, sys.argv[3:]))
