@@ -73,6 +73,7 @@ def of_a_day(folder: Path, durability_s: float, *, keep_raw: bool, hours: float 
         durability_s=durability_s,
         keep_raw=keep_raw,
         now_s=lambda: now[0],
+        utc_ns=lambda: int(now[0] * 1e9),
     )
     opened = StreamOpened("chest", "fake", "model", "1", NoLossDetection(), (_SIGNAL,))
     session = Session(opened, 1_790_000_000_000_000_000, 0)
@@ -90,7 +91,8 @@ def of_a_day(folder: Path, durability_s: float, *, keep_raw: bool, hours: float 
         store.tick()
     store.close()
     per_day = 24 / hours
-    kept = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    files = [file for file in folder.rglob("*") if file.is_file() and file.name != "reserve"]
+    kept = sum(file.stat().st_size for file in files)
     return Bytes((_written_bytes() - before) * per_day, kept * per_day)
 
 
