@@ -23,6 +23,7 @@ _OURS: Final = (
     "identities.json",
     "lock",
     "lost+found",
+    "outbox",
     "raw",
     "reserve",
     "run",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_runtime.errors import StoreError
+from edge_runtime.integrations.outbox import forget_session
 from edge_runtime.store.database import Database
 from edge_runtime.store.disk import remove_file, remove_folder, sync_directory
 from edge_runtime.store.raw import RawPlace, signals_of, write_record_header
@@ -84,6 +85,7 @@ class Removal:
         for number, name in rows:
             for folder in (RAW_FOLDER, STRIPS_FOLDER):
                 remove_folder(self._directory / folder / name)
+            forget_session(self._directory, name)
             if not self._some_rows(number):
                 self._last_row(number, name)
             return True

@@ -4,11 +4,13 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from edge_runtime.errors import StoreError
 from edge_runtime.events import UserMarked
+from edge_runtime.integrations.outbox import Outbox
 from edge_runtime.store.database import FILE_NAME
 from edge_runtime.store.reading import events_of, read_only, session_names
 from edge_runtime.store.reviews import Review, Subject, Verdict
@@ -102,6 +104,22 @@ def test_nothing_of_a_deleted_session_is_left(copied: tuple[Path, str, str]) -> 
     assert [folder.name for folder in (directory / "raw").iterdir()] == [kept]
     assert [folder.name for folder in (directory / "strips").iterdir()] == [kept]
     verify_record(directory / "raw" / kept / "ecg")
+
+
+def test_what_waits_to_be_sent_of_it_goes_too(copied: tuple[Path, str, str]) -> None:
+    directory, gone, kept = copied
+    outbox = Outbox(directory / "outbox" / "webhook-x.sqlite3")
+    spoken = {}
+    for name in (gone, kept):
+        with closing(read_only(directory)) as connection:
+            spoken[name] = [
+                msgspec.json.encode(one) for one in events_of(connection, name, limit=5)
+            ]
+        outbox.put(spoken[name])
+    remove(directory, gone)
+    assert [one.payload for one in outbox.oldest(100)] == spoken[kept]
+    outbox.close()
+    assert gone.encode() not in everything(directory)
 
 
 def test_the_database_becomes_smaller(copied: tuple[Path, str, str]) -> None:
