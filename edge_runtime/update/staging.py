@@ -6,7 +6,7 @@ which the next update goes on with, and an untouched shelf.
 
 import fcntl
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -114,6 +114,15 @@ def fetch_firmware(shelf: Shelf, repository: Repository, step: FirmwareStep) -> 
     if str(image.version) != step.offered:
         raise UpdateError(f"{step.path} says it is {image.version}, offered was {step.offered}")
     return file
+
+
+def drop_old_firmware(shelf: Shelf, steps: Iterable[FirmwareStep]) -> None:
+    """Images that no sensor seen here is offered any more."""
+    folder = shelf.folder / "firmware"
+    wanted = {step.path.rpartition("/")[2] for step in steps}
+    for file in folder.iterdir() if folder.is_dir() else ():
+        if file.name not in wanted:
+            file.unlink()
 
 
 def _as_offered(incoming: Path, offer: SetOffer) -> BundleSet:

@@ -16,7 +16,12 @@ from edge_runtime.update.root import read_root
 from edge_runtime.update.sensors import seen_sensors
 from edge_runtime.update.shadow import Agreement, compare
 from edge_runtime.update.shelf import Shelf
-from edge_runtime.update.staging import fetch_firmware, only_update, stage_set
+from edge_runtime.update.staging import (
+    drop_old_firmware,
+    fetch_firmware,
+    only_update,
+    stage_set,
+)
 
 
 class Updating:
@@ -88,4 +93,5 @@ class Updating:
             image = fetch_firmware(self._shelf, self._repository, step)
             fetched.append(str(image))
             self._say(f"fetched {image}; to {step.source}: firmware-bridge flash {image}")
+        drop_old_firmware(self._shelf, plan.firmware)
         return fetched

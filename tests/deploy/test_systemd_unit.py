@@ -1,4 +1,4 @@
-"""The service as systemd sees it, judged by systemd's own tool."""
+"""The services as systemd sees them, judged by systemd's own tool."""
 
 import shutil
 import subprocess
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "ecg-edge.service"
+UNITS = Path(__file__).parents[2] / "deploy" / "systemd"
+SERVICES = ("ecg-edge.service", "ecg-edge-update.service")
 PROGRAM = "/opt/ecg-edge/bin/edge-runtime"
 MOST_EXPOSED = 2.5
 
@@ -22,17 +23,18 @@ def systemd_analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def as_installed(folder: Path) -> Path:
+def as_installed(folder: Path, name: str = SERVICES[0]) -> Path:
     """The unit with a program that exists, as `verify` looks for it."""
-    text = UNIT.read_text()
+    text = (UNITS / name).read_text()
     assert text.count(PROGRAM) == 1
-    unit = folder / UNIT.name
+    unit = folder / name
     unit.write_text(text.replace(PROGRAM, sys.executable))
     return unit
 
 
-def test_verify_has_nothing_to_say(tmp_path: Path) -> None:
-    done = systemd_analyze("verify", "--man=no", as_installed(tmp_path))
+@pytest.mark.parametrize("name", SERVICES)
+def test_verify_has_nothing_to_say(name: str, tmp_path: Path) -> None:
+    done = systemd_analyze("verify", "--man=no", as_installed(tmp_path, name))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -42,7 +44,16 @@ def test_verify_would_say_something(tmp_path: Path) -> None:
     assert "WatchdogSecs" in systemd_analyze("verify", "--man=no", unit).stderr
 
 
-def test_it_is_sandboxed(tmp_path: Path) -> None:
+def test_the_timer_has_a_service(tmp_path: Path) -> None:
+    as_installed(tmp_path, SERVICES[1])
+    timer = tmp_path / "ecg-edge-update.timer"
+    timer.write_text((UNITS / timer.name).read_text())
+    done = systemd_analyze("verify", "--man=no", timer)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_it_is_sandboxed(name: str, tmp_path: Path) -> None:
     threshold = f"--threshold={10 * MOST_EXPOSED:.0f}"  # in tenths
-    done = systemd_analyze("security", "--offline=true", threshold, as_installed(tmp_path))
+    done = systemd_analyze("security", "--offline=true", threshold, as_installed(tmp_path, name))
     assert done.returncode == 0, done.stdout + done.stderr

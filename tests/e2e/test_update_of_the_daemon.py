@@ -109,7 +109,7 @@ def killed_updates(settings: list[str], folder: Path) -> Iterator[tuple[str, boo
             stderr=subprocess.DEVNULL,
         ) as update:
             try:
-                update.wait(None if usual_s is None else chance.uniform(0.2, 1.0) * usual_s)
+                update.wait(None if usual_s is None else chance.uniform(0.3, 1.3) * usual_s)
             except subprocess.TimeoutExpired:
                 update.kill()
         if usual_s is None:
@@ -129,6 +129,6 @@ def test_updates_killed_at_random_moments(settings: list[str], tmp_path: Path) -
     found = list(killed_updates(settings, tmp_path))
     assert {version for version, _ in found} <= {load_bundle_set().version, "0.3.0"}
     killed = [version for version, cut in found if cut]
-    assert len(killed) >= KILLS // 2
+    assert len(killed) >= KILLS // 4
     old = sum(version != "0.3.0" for version in killed)
     print(f"\n{len(killed)} of {len(found)} killed: {old} old set, {len(killed) - old} new set")

@@ -132,6 +132,10 @@ def test_firmware_comes_the_same_way(site: Site, tmp_path: Path) -> None:
     (image,) = answer["firmware"]
     assert Path(image).read_bytes() == (tmp_path / "1.4.0.signed.bin").read_bytes()
     assert [step["offered"] for step in answer["plan"]["firmware"]] == ["1.4.0"]
+    site.publisher.publish_firmware(sign(tmp_path, b"y" * 99, key, version="1.5.0"), "model")
+    site("update")
+    kept = [file.name for file in (site.shelf.folder / "firmware").iterdir()]
+    assert kept == ["1.5.0.signed.bin"]
 
 
 def test_expired_metadata_stops_updates_and_nothing_else(site: Site) -> None:
