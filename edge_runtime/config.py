@@ -22,6 +22,7 @@ from edge_runtime.errors import ConfigError
 from edge_runtime.integrations.settings import (
     LOOPBACK,
     HeartbeatConfig,
+    LslConfig,
     MqttConfig,
     PhoneConfig,
     WebhookConfig,
@@ -189,6 +190,7 @@ class Config:
     webhook: tuple[WebhookConfig, ...] = ()
     phone: tuple[PhoneConfig, ...] = ()
     heartbeat: HeartbeatConfig = field(default_factory=HeartbeatConfig)
+    lsl: LslConfig = field(default_factory=LslConfig)
 
     def __post_init__(self) -> None:
         for kind, table in (

@@ -1,5 +1,6 @@
 """From the configuration to the views that tell others."""
 
+import socket
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -34,6 +35,8 @@ def integrations(config: "Config", desk: AlarmDesk, dropped: Dropped) -> tuple[I
     ]
     if config.heartbeat.enabled:
         made.append(_needing("heartbeat", "webhooks", lambda: _heartbeat(config, desk)))
+    if config.lsl.enabled:
+        made.append(_needing("lsl.enabled", "lsl", _lsl))
     return tuple(made)
 
 
@@ -65,6 +68,14 @@ def _heartbeat(config: "Config", desk: AlarmDesk) -> Integration:
     from edge_runtime.integrations.heartbeat import Heartbeat  # noqa: PLC0415 - an extra
 
     return Heartbeat(config.heartbeat, [source.name for source in config.source], desk)
+
+
+def _lsl() -> Integration:
+    try:
+        from edge_runtime.integrations.lsl import LslOutlets  # noqa: PLC0415 - an extra
+    except RuntimeError as error:
+        raise ConfigError(f"lsl.enabled: liblsl is missing: {error}") from error
+    return LslOutlets(socket.gethostname())
 
 
 def _needing(key: str, extra: str, make: Callable[[], Integration]) -> Integration:

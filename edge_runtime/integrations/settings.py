@@ -131,6 +131,14 @@ class PhoneConfig:
             raise ValueError(f'quiet {self.quiet!r} is not of the form "22:00-07:00"')
 
 
+@dataclass(frozen=True, slots=True)
+class LslConfig:
+    """Lab Streaming Layer outlets of every source's ECG and events (extra `lsl`). LSL knows neither
+    encryption nor login: whoever is in the network reads them."""
+
+    enabled: bool = False
+
+
 def _check_name(name: str) -> None:
     if _NAME.fullmatch(name) is None:
         raise ValueError(f"name {name!r}: up to 64 letters, digits, _ and -")

@@ -4,11 +4,13 @@ import contextlib
 import http.client
 import os
 import pty
+import shutil
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -20,7 +22,7 @@ _SETTLE_S = 8
 
 
 def table(folder: Path, seconds: float) -> Table:
-    """Headless, with the terminal view, with pages open."""
+    """Headless, with the terminal view, with pages open, and with a broker beside them."""
     shown = Table(title=f"live, one lead at 500 Hz, {seconds:g} s after {_SETTLE_S} s of settling")
     for column in ("daemon", "% of one core", "RSS MB"):
         shown.add_column(column, justify="left" if column == "daemon" else "right")
@@ -31,10 +33,42 @@ def table(folder: Path, seconds: float) -> Table:
     ):
         percent, rss_mb = _measure(folder / f"{view}-{pages}", view, pages, seconds)
         shown.add_row(name, f"{percent:.2f}", f"{rss_mb:.0f}")
+    with _broker(folder) as port:
+        if port is None:
+            shown.add_row("the same, and publishing by MQTT", "no mosquitto here", "")
+        else:
+            mqtt = (
+                "mqtt.enabled=true",
+                "mqtt.host=127.0.0.1",
+                "mqtt.tls=false",
+                f"mqtt.port={port}",
+            )
+            percent, rss_mb = _measure(folder / "mqtt", "log", 4, seconds, mqtt)
+            shown.add_row("the same, and publishing by MQTT", f"{percent:.2f}", f"{rss_mb:.0f}")
     return shown
 
 
-def _measure(folder: Path, view: str, pages: int, seconds: float) -> tuple[float, float]:
+@contextlib.contextmanager
+def _broker(folder: Path) -> Iterator[int | None]:
+    """The port of a mosquitto; None where it is not installed."""
+    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        yield None
+        return
+    port, file = free_port(), folder / "mosquitto.conf"
+    file.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n", encoding="utf-8")
+    quiet = subprocess.DEVNULL
+    broker = subprocess.Popen([program, "-c", str(file)], stdout=quiet, stderr=quiet)
+    try:
+        yield port
+    finally:
+        broker.terminate()
+        broker.wait()
+
+
+def _measure(
+    folder: Path, view: str, pages: int, seconds: float, settings: Sequence[str] = ()
+) -> tuple[float, float]:
     folder.mkdir()
     port = free_port()
     link = folder / "sensor"
@@ -73,6 +107,7 @@ def _measure(folder: Path, view: str, pages: int, seconds: float) -> tuple[float
             f"web.enabled={'true' if pages else 'false'}",
             "--set",
             f"web.port={port}",
+            *(word for setting in settings for word in ("--set", setting)),
         ],
         stdout=terminal,
         stderr=subprocess.DEVNULL,
