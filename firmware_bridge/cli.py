@@ -112,6 +112,12 @@ flash_commands.register(main)
     help="Chance to turn one bit of a frame.",
 )
 @click.option(
+    "--reorder",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help="Chance to send a frame behind the next one.",
+)
+@click.option(
     "--stall",
     "stalls",
     type=_Span(),
@@ -164,6 +170,7 @@ def simulate(
     drop: float,
     duplicate: float,
     bit_flip: float,
+    reorder: float,
     stalls: tuple[tuple[float, float], ...],
     unplugs: tuple[tuple[float, float], ...],
     clock_ppm: float,
@@ -202,7 +209,7 @@ def simulate(
     from firmware_bridge.simulator.faults import Faults  # noqa: PLC0415
 
     try:
-        faults = Faults(drop, duplicate, bit_flip, stalls, unplugs)
+        faults = Faults(drop, duplicate, bit_flip, stalls, unplugs, reorder)
         if device in BLE_DEVICES:
             # A strap has rates of its own, and makes them of the recording's.
             own_rate = play_on_pty.rate_of(device, rate) if device == "ble-sensor" else None

@@ -1,6 +1,7 @@
 """What goes wrong on a real link, on demand and seeded."""
 
 import random
+from collections import Counter
 from dataclasses import dataclass
 
 
@@ -17,9 +18,10 @@ class Faults:
     bit_flip: float = 0.0
     stalls: tuple[tuple[float, float], ...] = ()
     unplugs: tuple[tuple[float, float], ...] = ()
+    reorder: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("drop", "duplicate", "bit_flip"):
+        for name in ("drop", "duplicate", "bit_flip", "reorder"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a probability, not {getattr(self, name)}")
 
@@ -33,24 +35,46 @@ class Faults:
 
 
 class FaultyLine:
-    """Passes frames on, some of them wrong."""
+    """Passes frames on, some of them wrong; `injected` counts how often what was done."""
 
     def __init__(self, faults: Faults, seed: int) -> None:
+        self.injected: Counter[str] = Counter()
         self._faults = faults
         self._random = random.Random(seed)
+        self._late: list[bytes] = []
 
     def carry(self, frame: bytes) -> bytes:
-        """What arrives of `frame`: nothing, once, twice, or with one bit turned."""
-        if self._random.random() < self._faults.drop:
-            return b""
-        if self._random.random() < self._faults.bit_flip:
+        """As `pass_on`, in one piece."""
+        return b"".join(self.pass_on(frame))
+
+    def pass_on(self, frame: bytes) -> list[bytes]:
+        """What arrives when `frame` is sent: nothing, once, twice, with one bit turned, or behind
+        the next one."""
+        late, self._late = self._late, []
+        arrives = self._arrives(frame)
+        if self._faults.reorder and not late and self._happens("reorder"):
+            self._late = arrives
+            return []
+        return arrives + late
+
+    def begin_anew(self) -> None:
+        """A new link: what was late on the old one never comes."""
+        self._late.clear()
+
+    def _arrives(self, frame: bytes) -> list[bytes]:
+        if self._happens("drop"):
+            return []
+        if self._happens("bit_flip"):
             spoilt = bytearray(frame)
             bit = self._random.randrange(8 * len(spoilt))
             spoilt[bit // 8] ^= 1 << bit % 8
-            return bytes(spoilt)
-        if self._random.random() < self._faults.duplicate:
-            return frame + frame
-        return frame
+            return [bytes(spoilt)]
+        return [frame, frame] if self._happens("duplicate") else [frame]
+
+    def _happens(self, fault: str) -> bool:
+        happens: bool = self._random.random() < getattr(self._faults, fault)
+        self.injected[fault] += happens
+        return happens
 
 
 def _inside(spans: tuple[tuple[float, float], ...], at_s: float) -> bool:

@@ -92,10 +92,11 @@ def play(
     speed: float,
     ready: Callable[[], None],
     should_stop: Callable[[float], bool],
+    line: FaultyLine | None = None,
 ) -> None:
     """Run `sensor` in real time (times `speed`) until `should_stop(elapsed_s)`; `ready` is called
-    once the port is there."""
-    line = FaultyLine(faults, seed)
+    once the port is there. `line`: what frames pass through; by itself one made of `faults`."""
+    line = line or FaultyLine(faults, seed)
     port.plug()
     ready()
     started = time.monotonic()

@@ -77,6 +77,20 @@ class BluezFacade:
         self._tree.add(_ROOT, _ADAPTER, self._adapter_properties())
         await self._bus.request_name("org.bluez")
 
+    async def unplug(self) -> None:
+        """Pull the adapter out: its devices are gone with it."""
+        for connection in list(self._connections.values()):
+            await connection.disconnect()
+        self._discovering.clear()
+        if self._radio.is_scanning:
+            await self._radio.stop_scanning(legacy=True)
+        for path in [*self._tree.below(_ROOT), _ROOT]:
+            self._tree.remove(path)
+
+    def plug(self) -> None:
+        """Put it back."""
+        self._tree.add(_ROOT, _ADAPTER, self._adapter_properties())
+
     async def stop(self) -> None:
         """Let all devices go and leave the bus."""
         for connection in list(self._connections.values()):
@@ -168,7 +182,7 @@ class BluezFacade:
             self._discovering.discard(message.sender)
             if not self._discovering:
                 await self._radio.stop_scanning(legacy=True)
-        if not self._discovering:
+        if not self._discovering and _ROOT in self._tree:
             self._tree.change(_ROOT, _ADAPTER, Discovering=Variant("b", False))
 
     def _see_advertisement(self, seen: Advertisement) -> None:

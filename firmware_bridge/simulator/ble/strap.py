@@ -6,8 +6,8 @@ while the link stays up, loses the link, or reboots with its clock reset.
 
 import asyncio
 import contextlib
-import random
 import struct
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
@@ -20,7 +20,7 @@ from bumble.gatt import Characteristic, Service
 
 from firmware_bridge.simulator.ble.guard import Guard
 from firmware_bridge.simulator.ble.worn import Worn
-from firmware_bridge.simulator.faults import Faults
+from firmware_bridge.simulator.faults import Faults, FaultyLine
 
 _READABLE: Final = Characteristic.READABLE
 _READ: Final = Characteristic.Properties.READ
@@ -79,7 +79,8 @@ class EmulatedStrap:
         self._faults = faults
         self._away = faults.unplugs + tuple((at_s, _REBOOT_S) for at_s in reboots)
         self._reboots = sorted(reboots)
-        self._random = random.Random(seed)
+        self._seed = seed
+        self._lines: dict[Characteristic[bytes], FaultyLine] = {}
         self._began_s = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._streaming: asyncio.Task[None] | None = None
@@ -172,12 +173,21 @@ class EmulatedStrap:
                 self._rebooted()
             away = any(at_s <= now_s < at_s + length_s for at_s, length_s in self._away)
             if away and not is_away:
-                await self._leave()
+                await self.leave()
             elif is_away and not away:
-                await self._advertise()
+                await self.come_back()
             is_away = away
 
-    async def _leave(self) -> None:
+    def fall_silent(self) -> None:
+        """Send nothing more over this link, which stays up; the next one is well."""
+        self._end_streaming()
+
+    async def come_back(self) -> None:
+        """Within reach again."""
+        await self._advertise()
+
+    async def leave(self) -> None:
+        """Out of reach: the link is lost."""
         self._end_streaming()
         await self._device.stop_advertising()
         for connection in list(self._device.connections.values()):
@@ -196,13 +206,18 @@ class EmulatedStrap:
             return
         held, self._held = self._held, []
         for connection_, characteristic_, value_ in (*held, (connection, characteristic, value)):
-            for _ in range(self._copies()):
-                await self._device.notify_subscriber(connection_, characteristic_, value_)
+            for arrives in self._line(characteristic_).pass_on(value_):
+                await self._device.notify_subscriber(connection_, characteristic_, arrives)
 
-    def _copies(self) -> int:
-        if self._random.random() < self._faults.drop:
-            return 0
-        return 2 if self._random.random() < self._faults.duplicate else 1
+    def _line(self, characteristic: Characteristic[bytes]) -> FaultyLine:
+        if characteristic not in self._lines:
+            self._lines[characteristic] = FaultyLine(self._faults, self._seed + len(self._lines))
+        return self._lines[characteristic]
+
+    @property
+    def injected(self) -> Counter[str]:
+        """How often what was done to notifications."""
+        return sum((line.injected for line in self._lines.values()), Counter[str]())
 
     # Measuring.
 
@@ -234,6 +249,8 @@ class EmulatedStrap:
 
     def _end_streaming(self) -> None:
         self._held.clear()
+        for line in self._lines.values():
+            line.begin_anew()
         if self._streaming is not None:
             self._streaming.cancel()
             self._streaming = None

@@ -85,7 +85,7 @@ class BoardOnAir(EmulatedSensor):
         await self._go_away(BOOT_S)
 
     async def _go_away(self, seconds: float) -> None:
-        await self._leave()
+        await self.leave()
         self._asked.clear()
         await asyncio.sleep(seconds)
         if self.board.reset_asked:
@@ -93,7 +93,7 @@ class BoardOnAir(EmulatedSensor):
             while not self.board.is_alive and self.board.has_watchdog:
                 self.board.boot()
             self._begin_anew()
-        await self._advertise()
+        await self.come_back()
 
 
 @asynccontextmanager

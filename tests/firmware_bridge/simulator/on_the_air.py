@@ -84,10 +84,17 @@ def on_the_air(work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
 async def bluez(*, powered: bool = True) -> AsyncIterator[LocalLink]:
     """An org.bluez service; devices on the link it yields are seen by it."""
     link = LocalLink()
+    async with bluetoothd(link, powered=powered):
+        yield link
+
+
+@asynccontextmanager
+async def bluetoothd(link: LocalLink, *, powered: bool = True) -> AsyncIterator[BluezFacade]:
+    """An org.bluez service with its radio on `link`."""
     facade = BluezFacade(link, powered=powered)
     await facade.start()
     try:
-        yield link
+        yield facade
     finally:
         await facade.stop()
 

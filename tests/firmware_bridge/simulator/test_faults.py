@@ -31,6 +31,17 @@ def test_each_fault_comes_as_often_as_asked(fault: str) -> None:
         )
 
 
+def test_a_late_frame_comes_behind_the_next_and_never_on_another_link() -> None:
+    line = FaultyLine(Faults(reorder=1.0), 1)
+    arrived = [line.pass_on(bytes([k])) for k in range(4)]
+    assert arrived == [[], [b"\x01", b"\x00"], [], [b"\x03", b"\x02"]]
+    assert line.injected["reorder"] == 2
+    assert line.pass_on(b"late") == []
+    line.begin_anew()
+    assert line.pass_on(b"next") == []
+    assert line.pass_on(b"after") == [b"after", b"next"]
+
+
 def test_the_same_seed_makes_the_same_faults() -> None:
     faults = Faults(0.1, 0.1, 0.1)
     assert carried(faults, 5) == carried(faults, 5) != carried(faults, 6)
