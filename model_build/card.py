@@ -1,10 +1,14 @@
 """The model card: what a bundle is, how good, and where it fails. Markdown beside the manifest."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from edge_runtime.inference.bundle import BeatBundle, BundleSet
+import cattrs
+
+from edge_runtime.inference.bundle import BeatBundle, BundleSet, sha256
+from edge_runtime.inference.manifest import LEADS_OF_ROLE, SetManifest, parse_manifest
 from model_build.datasets.catalogue import database
 from model_build.evaluate.document import (
     Block,
@@ -17,6 +21,7 @@ from model_build.evaluate.document import (
 )
 from model_build.evaluate.ledger import openings
 from model_build.evaluate.out_of_fold import OutOfFold
+from model_build.export import to_toml
 from model_build.provenance import archives
 from model_build.recipe import Recipe
 
@@ -38,10 +43,23 @@ def write_card(
     this very set; what was not measured is said to be missing.
     """
     path = bundles.for_leads(recipe.n_leads).where / CARD
-    opened = [one for one in openings() if one["bundle_set"] == bundles.fingerprint]
+    judged = {bundles.fingerprint, fingerprint_of_beats(bundles)}
+    opened = [one for one in openings() if one["bundle_set"] in judged]
     document = compose(bundles, recipe, out_of_fold, model, opened[-1] if opened else None)
     path.write_text(to_markdown(document), encoding="utf-8")
     return path
+
+
+def fingerprint_of_beats(bundles: BundleSet) -> str:
+    """The fingerprint that the set has without the bundles that classify no beats: scores of its
+    beats stay true whatever joins it."""
+    path = bundles.where / "set.toml"
+    described = parse_manifest(path.read_bytes(), SetManifest, str(path))
+    roles = {role: name for role, name in described.bundles.items() if role in LEADS_OF_ROLE}
+    listed = {described.conditioning, *(f"{name}/manifest.toml" for name in roles.values())}
+    files = {name: hashed for name, hashed in described.files.items() if name in listed}
+    alone = replace(described, bundles=roles, files=files)
+    return sha256(to_toml(cattrs.unstructure(alone)).encode())
 
 
 def compose(

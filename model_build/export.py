@@ -33,6 +33,7 @@ from edge_runtime.inference.golden import (
 from edge_runtime.inference.interpreter import TensorSpec, find_runtime
 from edge_runtime.inference.manifest import (
     BEATS,
+    GRAPH_ROLES,
     LEADS_OF_ROLE,
     RUNTIME,
     SCHEMA,
@@ -162,13 +163,13 @@ def _keep_others(out: Path, folder: Path, role: str, run_engine: RunEngine | Non
                 "of one lead first"
             ) from error
         return
-    for other, bundle in old.bundles.items():
+    for other in (*old.bundles, *old.graph_bundles):
         if other == role:
             continue
         if other == BEATS or _holds(out, other, run_engine):
-            shutil.copytree(bundle.where, folder / other)
+            shutil.copytree(out / other, folder / other)
         else:
-            log.warning("%s no longer holds and leaves the set; export it again", bundle.where)
+            log.warning("%s no longer holds and leaves the set; export it again", out / other)
 
 
 def _holds(out: Path, role: str, run_engine: RunEngine | None) -> bool:
@@ -215,8 +216,8 @@ def _fill_golden(
     }
     loaded = _write_set(folder, manifest, description, arrays)
     chosen = _first_valid(golden.beats)
-    companion = None if golden.companion is None else _rows(golden.companion, chosen)
-    block = _rows(golden.beats, chosen)
+    companion = None if golden.companion is None else golden.companion[chosen]
+    block = golden.beats[chosen]
     arrays |= record_graphs(loaded.bundles[manifest.name], block, companion)
     loaded = _write_set(folder, manifest, description, arrays)
     if golden.run_engine is not None:
@@ -232,17 +233,6 @@ def _first_valid(block: BeatBlock) -> NDArray[np.intp]:
     return which
 
 
-def _rows(block: BeatBlock, which: NDArray[np.intp]) -> BeatBlock:
-    return BeatBlock(
-        block.at[which],
-        block.window[which],
-        block.template[which],
-        block.features[which],
-        block.valid[which],
-        block.tentative[which],
-    )
-
-
 def _write_set(
     folder: Path, manifest: Manifest, description: BundleDescription, arrays: dict[str, Any]
 ) -> BundleSet:
@@ -253,7 +243,11 @@ def _write_set(
     names = (manifest.encoder.file, manifest.context.file, manifest.golden.file)
     hashed = replace(manifest, files={n: sha256((beats / n).read_bytes()) for n in names})
     (beats / "manifest.toml").write_text(to_toml(cattrs.unstructure(hashed)))
-    roles = [role for role in LEADS_OF_ROLE if (folder / role / "manifest.toml").is_file()]
+    roles = [
+        role
+        for role in (*LEADS_OF_ROLE, *GRAPH_ROLES)
+        if (folder / role / "manifest.toml").is_file()
+    ]
     described = SetManifest(
         schema=SCHEMA,
         name=description.set_name,

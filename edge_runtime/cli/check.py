@@ -37,7 +37,7 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
                     "bundle_set": bundles.name,
                     "version": bundles.version,
                     "fingerprint": bundles.fingerprint,
-                    "bundles": list(bundles.bundles),
+                    "bundles": list(bundles.roles),
                     "site_rules": [rule.name for rule in site],
                     "rules_not_in_force": dict(NOT_IN_FORCE),
                     "rules_on_condition": dict(ON_CONDITION),
@@ -48,7 +48,7 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
     click.echo(f"configuration: good, {len(loaded.source)} source(s)")
     click.echo(
         f"bundle set:    {bundles.name} {bundles.version}, {bundles.fingerprint[:12]}, whole: "
-        + ", ".join(bundles.bundles)
+        + ", ".join(bundles.roles)
     )
     for own in site:
         click.echo(f"site rule:     {own.name}, {own.priority.value}: {own.when}")

@@ -5,12 +5,14 @@
     SET/beats/manifest.toml      names and hashes the rest
     SET/beats/encoder.tflite, context.tflite, golden.npz
     SET/beats-2lead/...          the same for two leads; a set may lack it
+    SET/delineation/manifest.toml, graph.tflite, golden.npz     a set may lack it
 
 A set is released, activated and rolled back whole. Files that no manifest names are not read.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +20,15 @@ from edge_runtime.errors import BundleError
 from edge_runtime.inference.interpreter import Graph, Runtime
 from edge_runtime.inference.manifest import (
     BEATS,
+    DELINEATION,
+    GRAPH_ROLES,
     LEADS_OF_ROLE,
     PAIRED_BEATS,
+    GraphBundleManifest,
     GraphManifest,
     Manifest,
     SetManifest,
+    check_graph_manifest,
     check_manifest,
     parse_manifest,
 )
@@ -71,6 +77,24 @@ class BeatBundle:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class GraphBundle:
+    """A verified bundle of one graph, in memory."""
+
+    manifest: GraphBundleManifest
+    fingerprint: str
+    """SHA-256 of the manifest, which hashes everything else."""
+    graph: bytes
+    golden: bytes
+    where: Path
+
+    def open(self, runtime: Runtime | None = None) -> Graph:
+        """A fresh interpreter over the graph. Raises BundleError, InterpreterError."""
+        described = self.manifest.graph
+        where = str(self.where / described.file)
+        return Graph(self.graph, described.inputs, described.outputs, where, runtime)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class BundleSet:
     """A verified bundle set, in memory."""
 
@@ -83,6 +107,13 @@ class BundleSet:
     where: Path
     paired_beats: BeatBundle | None = None
     """For sources of two leads and more."""
+    graph_bundles: Mapping[str, GraphBundle] = field(default_factory=dict)
+    """Bundles of one graph by their role (`GRAPH_ROLES`), those that the set has."""
+
+    @property
+    def delineation(self) -> GraphBundle | None:
+        """Where the waves of a beat begin and end; None where the set cannot say."""
+        return self.graph_bundles.get(DELINEATION)
 
     def for_leads(self, n_leads: int) -> BeatBundle:
         """The bundle that a source of so many leads is classified with."""
@@ -90,9 +121,14 @@ class BundleSet:
 
     @property
     def bundles(self) -> dict[str, BeatBundle]:
-        """Every bundle by its role."""
+        """Every bundle that classifies beats, by its role."""
         found = {BEATS: self.beats}
         return found if self.paired_beats is None else {**found, PAIRED_BEATS: self.paired_beats}
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Roles of every bundle of the set."""
+        return *self.bundles, *self.graph_bundles
 
 
 def load_bundle_set(path: Path | str | None = None) -> BundleSet:
@@ -107,16 +143,25 @@ def load_bundle_set(path: Path | str | None = None) -> BundleSet:
     described = parse_manifest(text, SetManifest, str(folder / "set.toml"))
     _verified(folder, described.conditioning, described.files)
     conditioning = read_spec(folder / described.conditioning)
-    if BEATS not in described.bundles or not set(described.bundles) <= set(LEADS_OF_ROLE):
+    known = {*LEADS_OF_ROLE, *GRAPH_ROLES}
+    if BEATS not in described.bundles or not set(described.bundles) <= known:
+        others = ", ".join(sorted(known - {BEATS}))
         raise BundleError(
             f"{folder / 'set.toml'} offers bundles {sorted(described.bundles)}, "
-            f"this version uses: {BEATS}, and where it is there {PAIRED_BEATS}"
+            f"this version uses: {BEATS}, and where they are there {others}"
         )
     bundles = {
         role: _load_beats(folder, name, described.files, role)
         for role, name in described.bundles.items()
+        if role in LEADS_OF_ROLE
     }
-    for bundle in bundles.values():
+    graphs = {
+        role: _load_graph(folder, name, described.files, role)
+        for role, name in described.bundles.items()
+        if role in GRAPH_ROLES
+    }
+    everything: list[BeatBundle | GraphBundle] = [*bundles.values(), *graphs.values()]
+    for bundle in everything:
         if bundle.manifest.conditioning != conditioning.sha256:
             raise BundleError(
                 f"{bundle.where / 'manifest.toml'} was trained with another conditioning than "
@@ -130,6 +175,7 @@ def load_bundle_set(path: Path | str | None = None) -> BundleSet:
         beats=bundles[BEATS],
         where=folder,
         paired_beats=bundles.get(PAIRED_BEATS),
+        graph_bundles=graphs,
     )
 
 
@@ -149,6 +195,23 @@ def _load_beats(folder: Path, name: str, hashes: dict[str, str], role: str) -> B
         fingerprint=sha256(text),
         encoder=_read(where / manifest.encoder.file),
         context=_read(where / manifest.context.file),
+        golden=_read(where / manifest.golden.file),
+        where=where,
+    )
+
+
+def _load_graph(folder: Path, name: str, hashes: dict[str, str], role: str) -> GraphBundle:
+    text = _verified(folder, f"{name}/manifest.toml", hashes)
+    where = folder / name
+    what = str(where / "manifest.toml")
+    manifest = parse_manifest(text, GraphBundleManifest, what)
+    check_graph_manifest(manifest, role, what)
+    for other in manifest.files:
+        _verified(where, other, manifest.files)
+    return GraphBundle(
+        manifest=manifest,
+        fingerprint=sha256(text),
+        graph=_read(where / manifest.graph.file),
         golden=_read(where / manifest.golden.file),
         where=where,
     )

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import BundleError
 from edge_runtime.events import BeatClassified, BeatDetected, Event
+from edge_runtime.inference import graph_golden
 from edge_runtime.inference.beats import FeatureScaler, encoder_steps
 from edge_runtime.inference.bundle import BeatBundle, BundleSet, load_bundle_set
 from edge_runtime.inference.excerpt import Excerpt
@@ -128,6 +129,11 @@ def check_bundle_set(
             replace(tier, bundle=role)
             for role, bundle in loaded.bundles.items()
             for tier in _check_bundle(loaded, bundle, run_engine, runtime)
+        )
+        + tuple(
+            TierResult(tier, Status.PASSED if passed else Status.FAILED, detail, role)
+            for role, graph in loaded.graph_bundles.items()
+            for tier, passed, detail in graph_golden.check(graph, runtime)
         ),
     )
 

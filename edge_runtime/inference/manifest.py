@@ -26,6 +26,10 @@ BEATS: Final = "beats"
 PAIRED_BEATS: Final = "beats-2lead"
 """Role of the bundle that takes two leads, or what is left of them."""
 LEADS_OF_ROLE: Final = {BEATS: 1, PAIRED_BEATS: 2}
+DELINEATION: Final = "delineation"
+"""Role of the bundle that says where the waves of a beat begin and end."""
+GRAPH_ROLES: Final = {DELINEATION: (("window",), ("places", "present"))}
+"""Bundles of one graph that a set may have beside those for beats: roles of inputs and outputs."""
 
 ENCODER_INPUTS: Final = ("window", "template", "features")
 ENCODER_OUTPUTS: Final = ("embedding", "cam")
@@ -108,6 +112,24 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
+class GraphBundleManifest:
+    """A bundle of one graph. `thresholds` are the least scores at which something is said."""
+
+    schema: int
+    name: str
+    version: str
+    minimum_runtime: int
+    conditioning: str
+    graph: GraphManifest
+    thresholds: dict[str, float]
+    training: Training
+    scores: dict[str, float]
+    golden: Golden
+    files: dict[str, str]
+    """SHA-256 of every other file of the bundle, by name."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetManifest:
     """A bundle set: one conditioning, bundles by role (the folder's name)."""
 
@@ -117,12 +139,12 @@ class SetManifest:
     conditioning: str
     """File name of the conditioning spec."""
     bundles: dict[str, str]
-    """Role (`BEATS`, `PAIRED_BEATS`) to folder."""
+    """Role (of `LEADS_OF_ROLE`, `GRAPH_ROLES`) to folder."""
     files: dict[str, str]
     """SHA-256 of the conditioning file and of each bundle's manifest, by relative path."""
 
 
-Form = TypeVar("Form", Manifest, SetManifest)
+Form = TypeVar("Form", Manifest, GraphBundleManifest, SetManifest)
 
 
 @cache
@@ -163,7 +185,7 @@ def parse_manifest(text: bytes, form: type[Form], what: str) -> Form:
 
 def check_manifest(manifest: Manifest, what: str) -> None:
     """Refuse a manifest that contradicts itself or asks for more than this runtime offers."""
-    problems = [*_version_problems(manifest), *_shape_problems(manifest)]
+    problems = [*_version_problems(manifest.minimum_runtime), *_shape_problems(manifest)]
     problems += [f"file name {name!r} is not plain" for name in manifest.files if not _plain(name)]
     named = {manifest.encoder.file, manifest.context.file, manifest.golden.file}
     problems += [f"no hash for {name}" for name in sorted(named - set(manifest.files))]
@@ -174,25 +196,39 @@ def check_manifest(manifest: Manifest, what: str) -> None:
         raise BundleError(f"{what} is not acceptable: " + "; ".join(problems))
 
 
+def check_graph_manifest(manifest: GraphBundleManifest, role: str, what: str) -> None:
+    """Refuse a manifest of one graph that contradicts itself, its role or this runtime."""
+    problems = [*_version_problems(manifest.minimum_runtime)]
+    problems += [f"file name {name!r} is not plain" for name in manifest.files if not _plain(name)]
+    named = {manifest.graph.file, manifest.golden.file}
+    problems += [f"no hash for {name}" for name in sorted(named - set(manifest.files))]
+    problems += _role_problems(manifest.graph, *GRAPH_ROLES[role])
+    if problems:
+        raise BundleError(f"{what} is not acceptable: " + "; ".join(problems))
+
+
+def _role_problems(
+    graph: GraphManifest, inputs: tuple[str, ...], outputs: tuple[str, ...]
+) -> list[str]:
+    found = {t.role for t in graph.inputs}, {t.role for t in graph.outputs}
+    if found == (set(inputs), set(outputs)):
+        return []
+    return [f"{graph.file} has roles {found}, needed {inputs} -> {outputs}"]
+
+
 def _plain(name: str) -> bool:
     return PurePosixPath(name).name == name and name not in {"", ".", ".."}
 
 
-def _version_problems(manifest: Manifest) -> list[str]:
-    if manifest.minimum_runtime <= RUNTIME:
+def _version_problems(minimum_runtime: int) -> list[str]:
+    if minimum_runtime <= RUNTIME:
         return []
-    return [f"it needs runtime {manifest.minimum_runtime}, this is {RUNTIME}: update ecg-edge"]
+    return [f"it needs runtime {minimum_runtime}, this is {RUNTIME}: update ecg-edge"]
 
 
 def _shape_problems(manifest: Manifest) -> list[str]:
-    problems = []
-    for graph, inputs, outputs in (
-        (manifest.encoder, ENCODER_INPUTS, ENCODER_OUTPUTS),
-        (manifest.context, CONTEXT_INPUTS, CONTEXT_OUTPUTS),
-    ):
-        found = {t.role for t in graph.inputs}, {t.role for t in graph.outputs}
-        if found != (set(inputs), set(outputs)):
-            problems.append(f"{graph.file} has roles {found}, needed {inputs} -> {outputs}")
+    problems = _role_problems(manifest.encoder, ENCODER_INPUTS, ENCODER_OUTPUTS)
+    problems += _role_problems(manifest.context, CONTEXT_INPUTS, CONTEXT_OUTPUTS)
     if problems:
         return problems
     n, leads = len(manifest.classes), manifest.leads

@@ -42,7 +42,8 @@ class BeatBlock:
     heights of the template, within +-`CLIP` (before there is a template: in the beat's own height,
     and `template` is zero); `features` (k, len(FEATURES)) float32 in raw units, never NaN;
     `valid` (k,) False where the window is not readable: it is zero then; `tentative` (k,) True
-    where the detector is not sure of the peak: such a one leaves no trace in RR and template.
+    where the detector is not sure of the peak: such a one leaves no trace in RR and template;
+    `unit_mv` (k,) float32, what 1 in window and template is in mV.
     """
 
     at: NDArray[np.int64]
@@ -51,6 +52,7 @@ class BeatBlock:
     features: NDArray[np.float32]
     valid: Bools
     tentative: Bools
+    unit_mv: NDArray[np.float32]
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -58,6 +60,10 @@ class BeatBlock:
 
     def __len__(self) -> int:
         return len(self.at)
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> "BeatBlock":
+        """The beats `rows`, in that order."""
+        return BeatBlock(*(getattr(self, name)[rows] for name in self.__slots__))
 
     @classmethod
     def empty(cls) -> "BeatBlock":
@@ -78,6 +84,7 @@ class BeatBlock:
             np.concatenate([table, *(b.features for b in blocks)]),
             np.concatenate([np.zeros(0, dtype=np.bool_), *(b.valid for b in blocks)]),
             np.concatenate([np.zeros(0, dtype=np.bool_), *(b.tentative for b in blocks)]),
+            np.concatenate([np.zeros(0, dtype=np.float32), *(b.unit_mv for b in blocks)]),
         )
 
 
@@ -168,6 +175,7 @@ class BeatHistory:
             table,
             readable,
             tentative.copy(),
+            scale[:, 0].astype(np.float32),
         )
 
     def _stretches(self, at: NDArray[np.int64]) -> NDArray[np.int64]:

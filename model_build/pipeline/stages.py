@@ -9,7 +9,7 @@ what it needs. A stage may be listed several times under names of its own with o
 from pathlib import Path
 from typing import Final
 
-from edge_runtime.inference.manifest import LEADS_OF_ROLE
+from edge_runtime.inference.manifest import GRAPH_ROLES, LEADS_OF_ROLE
 from model_build.datasets.splits import FOLDS
 from model_build.pipeline.stage import Stage
 from model_build.recipe import Recipe, read_recipe, recipe_path
@@ -107,5 +107,5 @@ def stages_of(
 
 def _others(joined: Path | None, n_leads: int) -> list[Path]:
     """Manifests of the bundles that stay in the set."""
-    roles = [role for role, n in LEADS_OF_ROLE.items() if n != n_leads]
+    roles = [*(role for role, n in LEADS_OF_ROLE.items() if n != n_leads), *GRAPH_ROLES]
     return [] if joined is None else [joined / role / "manifest.toml" for role in roles]

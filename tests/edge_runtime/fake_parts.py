@@ -123,6 +123,7 @@ def blank_block(at: NDArray[np.int64], tentative: NDArray[np.bool_]) -> BeatBloc
         np.zeros((k, len(FEATURES)), np.float32),
         np.ones(k, bool),
         tentative,
+        np.ones(k, np.float32),
     )
 
 

@@ -40,6 +40,7 @@ def block(k, seed):
         features,
         valid,
         np.zeros(k, dtype=np.bool_),
+        np.ones(k, dtype=np.float32),
     )
 
 

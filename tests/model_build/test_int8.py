@@ -71,6 +71,7 @@ def device_scores(graphs, scaling, beats):
             beats.features[rows],
             beats.valid[rows],
             beats.tentative[rows],
+            np.ones(len(beats.at[rows]), np.float32),
         )
         scores.append(classifier.classify(block))
     return np.concatenate(scores)

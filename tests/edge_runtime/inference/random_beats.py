@@ -17,6 +17,7 @@ def beats(k: int, seed: int = 0, masked: float = 0.0) -> BeatBlock:
         rng.normal(0, 1.0, (k, len(FEATURES))).astype(np.float32),
         valid,
         np.zeros(k, dtype=np.bool_),
+        np.ones(k, dtype=np.float32),
     )
 
 
@@ -30,4 +31,5 @@ def rows(block: BeatBlock, first: int, last: int) -> BeatBlock:
         block.features[cut],
         block.valid[cut],
         block.tentative[cut],
+        block.unit_mv[cut],
     )

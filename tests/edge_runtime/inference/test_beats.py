@@ -101,6 +101,7 @@ def test_the_stored_golden_logits_come_out_of_the_classifier(classifier, shipped
         features.astype(np.float32),
         np.ones(n, bool),
         np.zeros(n, bool),
+        np.ones(n, np.float32),
     )
     logits = shipped.beats.open_context().quantization["logits"].to_real(stored["logits"][:, 0])
     expected = softmax(logits.astype(float) / manifest.temperature + manifest.log_bias)
