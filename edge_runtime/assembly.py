@@ -104,6 +104,8 @@ def build(
     others = (*integrations(config, desk, dropped), *told_phones)
     now.follow += [view.keep for view in others]
     views = (*views, *others)
+    if chosen.bundles.delineation is None:
+        log.info("intervals are not measured: the bundle set has no bundle for delineation")
     for rule, needs in NOT_IN_FORCE:
         log.info("rule %s is not in force: it needs %s", rule, needs)
 

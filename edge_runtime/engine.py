@@ -23,6 +23,7 @@ from edge_runtime.events import (
 )
 from edge_runtime.inference.beats import BeatClassifier
 from edge_runtime.inference.bundle import BundleSet
+from edge_runtime.inference.delineation import Delineator
 from edge_runtime.inference.pairs import PairClassifier
 from edge_runtime.narrator import Narrator
 from edge_runtime.rate_check import RateCheck
@@ -35,6 +36,7 @@ from edge_runtime.signal.observations import Observation
 from edge_runtime.signal.path import PathConfig, SignalPath
 from edge_runtime.signal.reference import reference_of
 from edge_runtime.signal.rr_path import NoClassifier, RrPath
+from edge_runtime.wave_trend import WaveTrend
 from firmware_bridge.stream import (
     BytesSkipped,
     ClockAnchor,
@@ -54,7 +56,7 @@ from firmware_bridge.stream import (
     UserMark,
 )
 
-_SNAPSHOT_VERSION: Final = 5
+_SNAPSHOT_VERSION: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,12 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The engine's stages."""
+    """The engine's stages. `waves` is there where the bundle set can delineate."""
 
     path: Path
     classifier: Classifier
     labels: LabelPolicy
+    waves: WaveTrend | None = None
 
 
 class Engine:
@@ -103,6 +106,7 @@ class Engine:
         clock = SignalClock(self._signal.rate_hz, path.latency, path.label_latency, path.settle)
         self._book = RuleBook(settings.rules, clock, settings.site)
         self._narrator = Narrator(self._signal, path.lead, parts.labels, self._book)
+        self._waves = parts.waves
         self._rate_check = RateCheck(self._signal.rate_hz)
         self._position: SampleIndex | None = None  # after the last sample or gap
         self._heard = 0  # index just after the last sample that came
@@ -136,10 +140,15 @@ class Engine:
             ring_minutes=settings.ring_minutes,
             companion=paired,
         )
+        path = SignalPath(opened, bundles.conditioning, config)
+        delineation = bundles.delineation
         parts = Parts(
-            SignalPath(opened, bundles.conditioning, config),
+            path,
             PairClassifier(bundle) if paired else BeatClassifier(bundle),
             labels,
+            None
+            if delineation is None
+            else WaveTrend(reference, path.lead, Delineator(delineation)),
         )
         return cls(opened, parts, settings)
 
@@ -153,7 +162,10 @@ class Engine:
 
     def finish(self) -> list[Event]:
         """The stream has ended (a recording's last sample): what was still to be said."""
-        return self._in_order(self._tell(self._path.finish()))
+        events = self._tell(self._path.finish())
+        if self._waves is not None and self._position is not None:
+            events += self._waves.finish(self._position)
+        return self._in_order(events)
 
     def change_rules(self, rules: RuleSettings, changes: Sequence[str]) -> list[Event]:
         """Other limits from the next sample on; `changes` say which, for those who read later."""
@@ -182,6 +194,7 @@ class Engine:
             "classifier": self._classifier.snapshot(),
             "narrator": self._narrator.snapshot(),
             "rules": self._book.snapshot(),
+            "waves": self._waves and self._waves.snapshot(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -199,6 +212,8 @@ class Engine:
         self._classifier.restore(state["classifier"])
         self._narrator.restore(state["narrator"])
         self._book.restore(state["rules"])
+        if self._waves is not None and state["waves"] is not None:
+            self._waves.restore(state["waves"])
 
     def _take(self, item: StreamItem) -> list[Event]:
         if isinstance(item, SampleChunk):
@@ -339,7 +354,8 @@ class Engine:
         return Notice(**self._where(at), code=code, message=message)
 
     def _tell(self, observed: Sequence[Observation]) -> list[Event]:
-        return self._narrator.tell_all(observed, self._classifier)
+        events = self._narrator.tell_all(observed, self._classifier)
+        return events if self._waves is None else self._waves.tell(observed, events)
 
     def _where(self, at: SampleIndex) -> dict[str, int]:
         """`at` and `decided` of something that came between samples."""

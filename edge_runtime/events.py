@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 
 class BeatClass(StrEnum):
@@ -185,6 +185,31 @@ class AlarmStateChanged(_Event, frozen=True, kw_only=True, tag="alarm_state_chan
     by: str
 
 
+class IntervalsMeasured(_Event, frozen=True, kw_only=True, tag="intervals_measured"):
+    """What the waves of the normal beats from `at` to `until` measure: medians over `beats` of
+    them, None where fewer than three show it. A trend for a person to look at, no diagnosis.
+
+    `pr_s` onset of P to onset of QRS, `qrs_s` its width, `qt_s` onset of QRS to end of T, corrected
+    with the median `rr_s`. `p_wave_share`: of the beats that have a P wave. `st_mv` 60 ms after the
+    QRS, against the level before it, and its slope, of the filtered signal (docs/intervals.md).
+    `r_on_t`: ventricular beats that began before the T wave before them would have ended.
+    """
+
+    until: int
+    lead: str
+    beats: int
+    rr_s: float | None
+    pr_s: float | None
+    qrs_s: float | None
+    qt_s: float | None
+    qtc_bazett_s: float | None
+    qtc_fridericia_s: float | None
+    p_wave_share: float | None
+    st_mv: float | None
+    st_slope_mv_per_s: float | None
+    r_on_t: int
+
+
 class SignalQuality(_Event, frozen=True, kw_only=True, tag="signal_quality"):
     """A lead's quality changed to `level`."""
 
@@ -243,6 +268,7 @@ Event = (
     | AlarmRaised
     | AlarmCleared
     | AlarmStateChanged
+    | IntervalsMeasured
     | SignalQuality
     | AnalysisLeadChanged
     | GapRecorded
