@@ -84,15 +84,16 @@ def _converted(
         context.save(folder / "context.keras")
         if beats:
             np.savez(folder / _CALIBRATION, **beats)
-        _run_worker(folder)
+        run_worker("model_build.quantize", folder)
         for graph in _FILES:
             (out_dir / f"{graph}.tflite").write_bytes((folder / f"{graph}.tflite").read_bytes())
     return QuantizedStudent(out_dir / "encoder.tflite", out_dir / "context.tflite")
 
 
-def _run_worker(folder: Path) -> None:
+def run_worker(module: str, folder: Path) -> None:
+    """Run `python -m module folder` as converters are run. Raises QuantizeError if it fails."""
     done = subprocess.run(
-        [sys.executable, "-m", "model_build.quantize", str(folder)],
+        [sys.executable, "-m", module, str(folder)],
         env={**os.environ, **_WORKER_SETTINGS},
         capture_output=True,
         text=True,
@@ -116,7 +117,7 @@ def _convert_all(folder: Path) -> None:
         samples["encoder"] = _encoder_samples(beats)
         samples["context"] = _context_samples(beats, encoder)
     for name, model in (("encoder", encoder), ("context", context)):
-        found = _to_int8(model, samples[name]) if samples else _to_float(model)
+        found = to_int8(model, samples[name]) if samples else _to_float(model)
         (folder / f"{name}.tflite").write_bytes(TfliteFile(found).packed())
 
 
@@ -173,7 +174,8 @@ def _to_float(model: "keras.Model") -> bytes:
     return bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
 
 
-def _to_int8(model: "keras.Model", samples: list[Sample]) -> bytes:
+def to_int8(model: "keras.Model", samples: list[Sample]) -> bytes:
+    """The converted model, all tensors INT8; `samples` give its inputs by name. Worker only."""
     import tensorflow as tf  # noqa: PLC0415 - only the worker pays for TensorFlow
 
     def representative() -> Iterator[Sample]:

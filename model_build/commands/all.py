@@ -19,6 +19,7 @@ from model_build.command_options import (
 )
 
 if TYPE_CHECKING:
+    from edge_runtime.inference.bundle import BundleSet
     from model_build.jobs.job import Job
 
 
@@ -30,7 +31,12 @@ if TYPE_CHECKING:
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
     help="The bundle set's folder. Default: the shipped one.",
 )  # fmt: skip
-@click.option("--version", default="0.1.0", show_default=True, help="Version of the set.")
+@click.option(
+    "--version",
+    default="0.1.0",
+    show_default=True,
+    help="Of the set, or of a bundle that joins it.",
+)
 @jobs_option
 @stop_after_option
 @json_option
@@ -51,6 +57,7 @@ def command(
     on where it stood: with --stop-after the command ends (exit status 3) after the
     present epoch, and the same command later ends with the same bytes as an unbroken run.
 
+    A recipe says what it makes by its `kind`; without one it is a student that classifies beats.
     A student of one lead makes the set, one of two leads joins it; a bundle for other leads that
     is there stays as far as it still holds. With `fit_head`, `train --cross-validate` comes first.
 
@@ -59,7 +66,9 @@ def command(
     hand. Archives lie in ECG_DATA_DIR.
     """
     from edge_runtime.inference.bundle import default_set  # noqa: PLC0415 - quick help
+    from edge_runtime.inference.manifest import DELINEATION  # noqa: PLC0415
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
+    from model_build.delineation.pipeline import jobs_of as delineation_jobs  # noqa: PLC0415
     from model_build.export import install  # noqa: PLC0415
     from model_build.head import HEAD, head_of  # noqa: PLC0415
     from model_build.jobs.display import display  # noqa: PLC0415
@@ -67,10 +76,18 @@ def command(
     from model_build.pipeline.stage import jobs_of  # noqa: PLC0415
     from model_build.pipeline.stages import stages_of  # noqa: PLC0415
     from model_build.recipe import calibration_path, recipe_path  # noqa: PLC0415
+    from model_build.recipe_kind import kind_of  # noqa: PLC0415
     from model_build.student_files import student_folder  # noqa: PLC0415
 
     deadline = None if stop_after_s is None else time.monotonic() + stop_after_s
-    recipe, into = load_recipe(recipe_name), out or default_set()
+    into = out or default_set()
+    if kind_of(recipe_name) == DELINEATION:
+        planned = delineation_jobs(recipe_name, data_directory(data), work, version, into)
+        with display(f"all {recipe_name}", len(planned), sum(j.is_done for j in planned)) as shown:
+            run_all(planned, jobs, deadline, shown)
+        _tell(install(planned[-1].folder / "set", into), planned, as_json=as_json)
+        return
+    recipe = load_recipe(recipe_name)
     student = student_folder(work, recipe)
     # What the INT8 graphs will want, before hours of training.
     head_of(student, recipe)
@@ -79,11 +96,13 @@ def command(
     done = sum(job.is_done for job in planned)
     with display(f"all {recipe.name}", len(planned), done) as shown:
         run_all(planned, jobs, deadline, shown)
-    folders = {job.name: job.folder for job in planned}
     _publish(planned, student)
-    loaded = install(folders["export"] / "set", into)
+    _tell(install(planned[-1].folder / "set", into), planned, as_json=as_json)
+
+
+def _tell(loaded: "BundleSet", jobs: "list[Job]", *, as_json: bool) -> None:
     if as_json:
-        where = {name: str(folder) for name, folder in folders.items()}
+        where = {job.name: str(job.folder) for job in jobs}
         found = {"set": str(loaded.where), "sha256": loaded.fingerprint, "stages": where}
         click.echo(json.dumps(found))
     else:

@@ -127,12 +127,13 @@ def assemble(config: StudentConfig, beat: keras.Model, sequence: keras.Model) ->
 
 def multiply_adds(config: StudentConfig) -> int:
     """Multiply-adds of one beat, on every lead, through both deployed graphs."""
-    beat = sum(map(_layer_multiply_adds, _beat_network(config).layers))
+    beat = sum(map(layer_multiply_adds, _beat_network(config).layers))
     context = _context_network(config, config.history).layers
-    return config.leads * beat + sum(map(_layer_multiply_adds, context))
+    return config.leads * beat + sum(map(layer_multiply_adds, context))
 
 
-def _layer_multiply_adds(layer: Any) -> int:
+def layer_multiply_adds(layer: Any) -> int:
+    """Multiply-adds of a layer with constant sizes; 0 for one without weights to multiply."""
     if not isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.Dense):
         return 0
     kernel = layer.kernel.shape
