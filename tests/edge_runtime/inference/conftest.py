@@ -32,9 +32,9 @@ class SetCopy:
         """Correct the hash of `name` in the manifest above it, up to the set."""
         if name == "set.toml":
             return
-        above = "beats/manifest.toml" if Path(name).name != "manifest.toml" else "set.toml"
-        if name == "conditioning.toml":
-            above = "set.toml"
+        folder, last = Path(name).parent, Path(name).name
+        inside = folder.name and last != "manifest.toml"
+        above = f"{folder}/manifest.toml" if inside else "set.toml"
         key = name if above == "set.toml" else Path(name).name
         digest = hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
         lines = (self.folder / above).read_text().splitlines()

@@ -23,8 +23,15 @@ def test_the_shipped_set_loads(shipped):
         "beats/golden.npz",
         "beats/manifest.toml",
         "conditioning.toml",
+        "delineation/golden.npz",
+        "delineation/graph.tflite",
+        "delineation/manifest.toml",
         "set.toml",
     ]
+    assert shipped.roles == ("beats", "delineation")
+    assert shipped.delineation is not None
+    assert len(shipped.delineation.graph) <= 65_536
+    assert (default_set() / "delineation" / CARDS).is_file()
     assert shipped.beats.manifest.classes == ("N", "S", "V", "F", "X")
     assert (default_set() / "beats" / CARDS).is_file()
     assert shipped.beats.manifest.history == 31

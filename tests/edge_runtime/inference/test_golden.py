@@ -25,24 +25,25 @@ ROOT = Path(__file__).parents[3]
 
 
 def statuses(report):
-    return {tier.tier: tier.status for tier in report.tiers}
+    return {tier.name: tier.status for tier in report.tiers}
 
 
 def test_the_shipped_set_reproduces_its_vectors():
     report = check_bundle_set(run_engine=golden_engine.run_engine)
-    assert statuses(report) == dict.fromkeys("abc", Status.PASSED)
+    tiers = (*"abc", "delineation b", "delineation c")
+    assert statuses(report) == dict.fromkeys(tiers, Status.PASSED)
     assert report.passed
     require_golden(report)
 
 
-def rewrite(copy, **changed):
-    path = copy.folder / "beats" / "golden.npz"
+def rewrite(copy, bundle="beats", **changed):
+    path = copy.folder / bundle / "golden.npz"
     with np.load(path) as stored:
         arrays = {key: stored[key] for key in stored.files}
     buffer = io.BytesIO()
     np.savez(buffer, **{**arrays, **changed})
     path.write_bytes(buffer.getvalue())
-    copy.seal("beats/golden.npz")
+    copy.seal(f"{bundle}/golden.npz")
 
 
 def test_one_bit_off_in_a_conditioned_sample_fails_tier_a(copy, shipped):
@@ -54,6 +55,17 @@ def test_one_bit_off_in_a_conditioned_sample_fails_tier_a(copy, shipped):
     assert not report.passed
     with pytest.raises(BundleError, match=r"\(a\) 1 of .* samples differ"):
         require_golden(report)
+
+
+@pytest.mark.parametrize(("array", "tier"), [("places", "b"), ("seconds", "c")])
+def test_a_delineation_that_says_otherwise_fails_its_tier(copy, shipped, array, tier):
+    with np.load(io.BytesIO(shipped.delineation.golden)) as stored:
+        changed = stored[array].copy()
+    changed[5, ..., 4] += 6
+    rewrite(copy, "delineation", **{array: changed})
+    found = statuses(check_bundle_set(copy.folder))
+    failed = [name for name, status in found.items() if status is Status.FAILED]
+    assert failed == [f"delineation {tier}"]
 
 
 def test_steps_apart_fail_or_pass_tier_b_by_the_runtime(copy, shipped):
