@@ -10,6 +10,7 @@ from edge_runtime import config
 from edge_runtime.cli.failing import exit_status
 from edge_runtime.cli.options import config_option, json_option, set_option
 from edge_runtime.errors import ConfigError, UpdateError
+from edge_runtime.update.owner import become_owner
 from edge_runtime.update.shelf import SHIPPED, Shelf
 
 _TAKEN = "the daemon takes it as soon as no alarm is on, or when it starts"
@@ -111,6 +112,7 @@ def _shelf(file: Path | None, settings: tuple[str, ...]) -> Shelf:
             "bundles.directory names a set of its own; remove it from the configuration to choose "
             "among those that are kept"
         )
+    become_owner(loaded.store.directory)
     return Shelf(loaded.store.directory)
 
 

@@ -12,6 +12,7 @@ from edge_runtime.cli.failing import exit_status
 from edge_runtime.cli.options import config_option, json_option, set_option
 from edge_runtime.config import Config
 from edge_runtime.errors import ConfigError
+from edge_runtime.update.owner import become_owner
 
 
 @click.command("update")
@@ -50,6 +51,7 @@ def command(
             trust_root(trust, loaded.update.root)
             click.echo(f"this device trusts the keys of {loaded.update.root} from now on")
             return
+        become_owner(loaded.store.directory)
         answer = _update(loaded, only_plan=only_plan, say=partial(_say, as_json))
     if as_json:
         click.echo(json.dumps(answer))

@@ -7,13 +7,14 @@ with the set before; whatever speaks against it brings that one back, by itself.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from edge_runtime.errors import BundleError, EdgeRuntimeError
+from edge_runtime.errors import BundleError, EdgeRuntimeError, UpdateError
 from edge_runtime.inference.bundle import BundleSet, load_bundle_set
 from edge_runtime.threads import AnyEngine
 from edge_runtime.update.choice import CONFIGURED, Chosen
@@ -65,8 +66,9 @@ class ModelKeeper:
         self._said = ""
         self._reopen: Callable[[str], Awaitable[None]] = _nothing_to_reopen
         self._say: Callable[[str, str], None] = lambda _name, _message: None
-        if self._shelf is not None and self._shelf.state().trial is not None:
-            self._trial = Trial()
+        with contextlib.suppress(UpdateError):  # told when it is looked at
+            if self._shelf is not None and self._shelf.state().trial is not None:
+                self._trial = Trial()
 
     def connect(
         self, reopen: Callable[[str], Awaitable[None]], say: Callable[[str, str], None]

@@ -83,14 +83,15 @@ class Shelf:
     # --- reading
 
     def state(self) -> ShelfState:
-        """What is remembered; without a file: the shipped set runs.
+        """What is remembered; without a file, or for a stranger who may not read it (somebody who
+        replays a record of his own): the shipped set runs.
 
         A file that cannot be read (a disk fault: it is only ever replaced whole) counts as none:
         the shipped set is always whole, and monitoring goes on.
         """
         try:
             text = self._state_file.read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
             return ShelfState()
         except OSError as error:
             raise UpdateError(f"{self._state_file}: {error.strerror}") from error

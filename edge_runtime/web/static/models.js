@@ -13,7 +13,7 @@ export async function showModels() {
     if (!answer.ok) return;
     const { models } = await answer.json();
     const note = byId("models-note");
-    const which = models ? { m: `${models.name} ${models.version}` } : {};
+    const which = { m: models ? `${models.name} ${models.version}` : "" };
     let text = "";
     if (models?.origin === "unsigned") text = say("models_unsigned", which);
     else if (models?.on_trial) text = say("models_on_trial", which);

@@ -13,6 +13,7 @@ from edge_runtime.update.choice import CONFIGURED, Chosen
 from edge_runtime.update.keeper import QUIET_S, Conditions, ModelKeeper
 from edge_runtime.update.shadow import Agreement
 from edge_runtime.update.shelf import SHIPPED, Shelf
+from edge_runtime.web.models import model_status
 from firmware_bridge.stream import StreamOpened
 from tests.edge_runtime.daemon_parts import EchoEngine, stream
 from tests.edge_runtime.store.making import Hand
@@ -220,9 +221,23 @@ def test_a_trial_goes_on_after_a_restart_that_was_wanted(daemon: Daemon) -> None
     assert not daemon.keeper.on_trial
 
 
+def test_status_says_what_runs(daemon: Daemon) -> None:
+    assert model_status(None) is None
+    before = model_status(daemon.keeper)
+    assert before is not None
+    assert (before.origin, before.on_trial) == ("shipped", False)
+    taken(daemon)
+    now = model_status(daemon.keeper)
+    assert now is not None
+    assert (now.version, now.origin, now.on_trial) == ("0.3.0", "signed", True)
+
+
 def test_a_set_that_the_configuration_names_stays(daemon: Daemon) -> None:
     chosen = Chosen(CONFIGURED, daemon.keeper.chosen.bundles, "unsigned")
     keeper = daemon.keep(chosen)
+    told = model_status(keeper)
+    assert told is not None
+    assert told.origin == "unsigned"
     arrive(daemon.shelf, "0.3.0")
     asyncio.run(keeper.run())  # there is nothing to look after
     assert keeper.chosen.id == CONFIGURED

@@ -1,5 +1,8 @@
 """Which set runs, through every change."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,9 @@ import pytest
 from edge_runtime.errors import BundleError, UpdateError
 from edge_runtime.update.shelf import MOST_STARTS, SHIPPED, Shelf
 from tests.edge_runtime.update.on_shelf import arrive, keep, link, on_disk
+
+ROOT = Path(__file__).parents[3]
+NOBODY = 65_534
 
 
 @pytest.fixture
@@ -103,6 +109,37 @@ def test_a_state_file_that_the_disk_has_lost_is_no_brick(shelf: Shelf) -> None:
     (shelf.folder / "state.json").write_bytes(b"\x00" * 40)
     assert shelf.begin()[0] == SHIPPED
     assert link(shelf) is None
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+
+def as_root(code: str) -> str:
+    """What a program says that root starts."""
+    imports = (
+        "import os; from pathlib import Path; from edge_runtime.update.shelf import Shelf; "
+        "from edge_runtime.update.owner import become_owner; "
+    )
+    command = [sys.executable, "-c", imports + code]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@needs_root
+def test_a_stranger_who_may_not_look_gets_the_shipped_set(shelf: Shelf) -> None:
+    keep(shelf, "0.3.0")
+    shelf.folder.chmod(0o700)
+    look = f"print(Shelf(Path({str(shelf.folder.parent)!r})).state().current)"
+    assert as_root(f"os.setuid({NOBODY}); {look}") == SHIPPED
+
+
+@needs_root
+def test_root_leaves_what_the_daemon_can_change(tmp_path: Path) -> None:
+    os.chown(tmp_path, NOBODY, NOBODY)
+    who = "print(os.geteuid(), os.getegid(), os.getgroups())"
+    assert as_root(f"become_owner(Path({str(tmp_path)!r})); {who}") == f"{NOBODY} {NOBODY} []"
+    assert as_root(f"become_owner(Path({str(tmp_path / 'none')!r})); {who}").startswith("0 0")
 
 
 def test_what_is_not_there_cannot_be_staged(shelf: Shelf) -> None:
