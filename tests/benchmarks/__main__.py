@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.benchmarks import (
+    bluetooth_streams,
     flash_upload,
     holter,
     live,
@@ -34,6 +35,7 @@ def main() -> None:
         console.print(replay.table(Path(folder), options.hours))
         console.print(live.table(Path(folder), options.live_s))
         console.print(serial_streams.table(Path(folder), options.live_s))
+        console.print(bluetooth_streams.table(Path(folder), options.live_s))
         console.print(many_sources.table(Path(folder), options.live_s))
         console.print(ring.table())
         console.print(store_bytes.table(Path(folder)))

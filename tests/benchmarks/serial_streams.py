@@ -58,14 +58,10 @@ def table(folder: Path, seconds: float) -> Table:
 
 @contextmanager
 def _simulated(folder: Path, device: str) -> Iterator[Path]:
-    """A simulated device as a program, playing leads that differ and need 24 bits."""
+    """A simulated device as a program."""
     folder.mkdir(exist_ok=True)
-    counts = np.arange(60 * _RATE_HZ)[:, None] % 1000 + 10_000 * np.arange(_LEADS)
-    specs = tuple(SignalSpec(f"L{k}", "", 24, 1000.0) for k in range(_LEADS))
-    header = Header("ramps", Fraction(_RATE_HZ), len(counts), specs)
-    write_signals(folder / "ramps", counts.astype(np.int32), header)
     port = folder / "port"
-    options = ["--device", device, "--link", str(port), "--record", str(folder / "ramps")]
+    options = ["--device", device, "--link", str(port), "--record", str(ramps(folder))]
     options += ["--scenario", "none", "--leads", str(_LEADS), "--json"]
     simulator = subprocess.Popen(
         [sys.executable, "-m", "firmware_bridge", "simulate", *options],
@@ -79,6 +75,15 @@ def _simulated(folder: Path, device: str) -> Iterator[Path]:
         simulator.terminate()
         simulator.wait()
         simulator.stdout.close()
+
+
+def ramps(folder: Path) -> Path:
+    """A record whose leads differ and need 24 bits."""
+    counts = np.arange(60 * _RATE_HZ)[:, None] % 1000 + 10_000 * np.arange(_LEADS)
+    specs = tuple(SignalSpec(f"L{k}", "", 24, 1000.0) for k in range(_LEADS))
+    header = Header("ramps", Fraction(_RATE_HZ), len(counts), specs)
+    write_signals(folder / "ramps", counts.astype(np.int32), header)
+    return folder / "ramps"
 
 
 def _read(reader: str, port: Path, seconds: float) -> dict[str, Any]:
