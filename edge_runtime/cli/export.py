@@ -44,6 +44,9 @@ from firmware_bridge.errors import UsageError
     "--to", "to_s", type=click.FloatRange(0), metavar="SECONDS", help="Stop so far into it."
 )
 @click.option("--lead", default="0", help="Lead of the PDF, by number from 0 or by name.")
+@click.option(
+    "--with-wearer", is_flag=True, help="Name the wearer, by the pseudonym in the store. Not CSV."
+)
 @click.option("--by", hidden=True, help="On whose behalf, for the audit log.")
 @config_option
 @set_option
@@ -55,6 +58,7 @@ def command(
     from_s: float,
     to_s: float | None,
     lead: str,
+    with_wearer: bool,
     by: str | None,
     file: Path | None,
     settings: tuple[str, ...],
@@ -70,13 +74,18 @@ def command(
     fhir-r4  a Bundle of Device and Observations, at most five minutes
     fhir-r5  the same for R5
 
-    No export holds a name or a wearer; the session's name is the only key. The daemon may be
+    No export holds a name, and a wearer's pseudonym only with --with-wearer; else the session's
+    name is the only key. The daemon may be
     running: its session is exported as far as its finished pieces go. OUTPUT is written whole or
     not at all. Exit status 1 where the store has no such signal or the file cannot be written.
     """
     with exit_status():
         loaded, _ = config.load(file, settings)
-        recording = stored_recording(loaded.store.directory, session, from_s, to_s)
+        if with_wearer and kind == "csv":
+            raise UsageError("CSV has no place for a wearer; choose another format")
+        recording = stored_recording(
+            loaded.store.directory, session, from_s, to_s, with_wearer=with_wearer
+        )
         written = _write(recording, kind, output, lead)
         audit = Audit(loaded.store.directory)
         audit.record(by or this_user(), "export", session=session, format=kind)

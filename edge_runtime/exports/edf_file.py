@@ -130,7 +130,8 @@ def _head(recording: Recording, layout: _Layout) -> bytes:
     n_signals = len(leads) + 1
     fixed = _fields(
         ("0", 8),
-        ("X X X X", 80),
+        # EDF+ parts these by blanks: code, sex, birthday, name.
+        (f"{(recording.wearer or 'X').replace(' ', '_')} X X X", 80),
         (f"Startdate {day} X X ecg-edge", 80),
         (f"{moment:%d.%m.%y}", 8),
         (f"{moment:%H.%M.%S}", 8),

@@ -1,7 +1,8 @@
 """HL7 FHIR R4 and R5 as plain JSON: a device, the ECG as sampled data, the mean heart rate.
 
 Codes: ISO/IEEE 11073-10101 (MDC) for the ECG and its leads, LOINC for the heart rate. Status is
-`preliminary`: nobody has reviewed it. No patient is named.
+`preliminary`: nobody has reviewed it. No patient is named, but by a pseudonym where it is asked
+for.
 """
 
 from importlib.metadata import version
@@ -71,7 +72,14 @@ def _observation(recording: Recording, name: str, code: dict[str, Any]) -> dict[
         "effectivePeriod": {"start": utc_text(start), "end": utc_text(end)},
         "device": {"reference": f"urn:ecg-edge:{recording.session}:runtime"},
         "note": [{"text": "Not a medical device; not reviewed by anybody."}],
+        **_subject(recording),
     }
+
+
+def _subject(recording: Recording) -> dict[str, Any]:
+    if recording.wearer is None:
+        return {}
+    return {"subject": {"type": "Patient", "identifier": {"value": recording.wearer}}}
 
 
 def _ecg(recording: Recording, release: Release) -> dict[str, Any]:

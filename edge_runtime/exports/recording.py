@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import StoreError
 from edge_runtime.publication import Published
-from edge_runtime.store.reading import events_of, read_only, reference_place
+from edge_runtime.store.reading import events_of, read_only, reference_place, session_row
 from edge_runtime.store.removal import RAW_FOLDER
 from firmware_bridge.errors import RecordError
 from firmware_bridge.records import open_record
@@ -24,7 +24,8 @@ _NS: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Samples [first, last) of a session's ECG, and its events. Indices are the session's own."""
+    """Samples [first, last) of a session's ECG, and its events. Indices are the session's own.
+    `wearer` is a pseudonym, where one was asked for and is known."""
 
     session: str
     started_utc_ns: int
@@ -33,6 +34,7 @@ class Recording:
     first: int
     last: int
     events: tuple[Published, ...]
+    wearer: str | None = None
 
     @property
     def rate_hz(self) -> Fraction:
@@ -56,7 +58,12 @@ class Recording:
 
 
 def stored_recording(
-    directory: Path, session: str, from_s: float = 0.0, to_s: float | None = None
+    directory: Path,
+    session: str,
+    from_s: float = 0.0,
+    to_s: float | None = None,
+    *,
+    with_wearer: bool = False,
 ) -> Recording:
     """What the store in `directory` holds of `session` from `from_s` to `to_s` seconds.
 
@@ -83,4 +90,7 @@ def stored_recording(
         events = tuple(
             one for one in events_of(connection, session) if first <= one.event.at < last
         )
-    return Recording(session, place.started_utc_ns, record, played.signal, first, last, events)
+        wearer = session_row(connection, session).wearer if with_wearer else None
+    return Recording(
+        session, place.started_utc_ns, record, played.signal, first, last, events, wearer
+    )

@@ -47,7 +47,8 @@ def _page(recording: Recording, lead: int, number: int, n_pages: int) -> PageDra
     page = PageDrawing()
     name = recording.signal.leads[lead]
     page.text(LEFT_MM, 12, 5, f"ECG, lead {name}", bold=True)
-    about = f"session {recording.session}   25 mm/s   10 mm/mV   page {number} of {n_pages}"
+    whom = "" if recording.wearer is None else f"   wearer {recording.wearer}"
+    about = f"session {recording.session}{whom}   25 mm/s   10 mm/mV   page {number} of {n_pages}"
     page.text(LEFT_MM, 18, 3.2, about)
     warning = "ecg-edge. Not a medical device, not for emergencies. Not reviewed by anybody."
     page.text(LEFT_MM, A4_MM[1] - 6, 3.2, warning)

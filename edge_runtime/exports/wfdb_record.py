@@ -30,7 +30,10 @@ def write_wfdb(recording: Recording, path: Path) -> None:
         place.specs(fmt, f"{path.name}.dat"),
         base_time=started.time(),
         base_date=started.date(),
-        comments=("not a medical device; not reviewed by anybody",),
+        comments=(
+            "not a medical device; not reviewed by anybody",
+            *([] if recording.wearer is None else [f"wearer: {recording.wearer}"]),
+        ),
     )
     with SignalWriter(path, header) as writer:
         for _, block in recording.blocks():

@@ -214,3 +214,30 @@ def test_what_cannot_be_exported_is_said(stored: tuple[Path, str], tmp_path: Pat
         done = CliRunner().invoke(main, ["export", name, str(output), *options, *more])
         assert done.exit_code == 1
         assert not output.exists()
+
+
+def test_a_wearer_is_named_where_it_is_asked_for_and_nowhere_else(
+    stored: tuple[Path, str], tmp_path: Path
+) -> None:
+    def written(kind: str, *options: str) -> bytes:
+        told = export(stored, tmp_path / f"out.{kind}", "--format", kind, *options)
+        return b"".join(Path(one).read_bytes() for one in told["written"])
+
+    for kind in ("wfdb", "edf", "pdf", "fhir-r4", "fhir-r5", "csv"):
+        assert b"wearer 7" not in written(kind)
+        assert b"wearer_7" not in written(kind)
+    asked = "--with-wearer"
+    assert b"wearer: wearer 7" in written("wfdb", asked)
+    edf = written("edf", asked)
+    assert edf[8:88].decode().split() == ["wearer_7", "X", "X", "X"]
+    assert edfio.read_edf(tmp_path / "out.edf").local_patient_identification.startswith("wearer_7")
+    for kind, model in (("fhir-r4", BundleR4B), ("fhir-r5", Bundle)):
+        bundle = json.loads(written(kind, asked))
+        model.model_validate(bundle)
+        subjects = [one["resource"].get("subject") for one in bundle["entry"]]
+        assert {"type": "Patient", "identifier": {"value": "wearer 7"}} in subjects
+    assert written("pdf", asked) != written("pdf")
+    directory, session = stored
+    arguments = ["export", session, str(tmp_path / "x.csv"), "--format", "csv", asked]
+    refused = CliRunner().invoke(main, [*arguments, "--set", f"store.directory={directory}"])
+    assert refused.exit_code == 2
