@@ -1,5 +1,5 @@
-"""`kill -9` at random moments, again and again on the same directory: of a recording, of its
-recovery, while old signal goes, in a migration."""
+"""`kill -9` at random moments, again and again on the same directory: while it records,
+while old signal goes, in a migration. (Cuts inside a recovery: test_power_cut.py.)"""
 
 import os
 import shutil
@@ -109,7 +109,7 @@ def kill_often(directory: Path, times: int, longest_s: float, seed: int) -> None
     chance = Random(seed)
     lives = []
     for number in range(times):
-        # Some die in the middle of the recovery from the death before.
+        # Some die as soon as they have recovered from the death before.
         lives_s = 0.0 if number % 4 == 3 else chance.uniform(0.0, longest_s)
         life = live_and_die(directory, lives_s)
         if not life.session:
