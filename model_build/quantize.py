@@ -108,6 +108,8 @@ def _convert_all(folder: Path) -> None:
     """The worker: both graphs of `folder`, INT8 where it has calibration beats, else float."""
     import keras  # noqa: PLC0415 - only the worker pays for TensorFlow
 
+    import model_build.models.normalization  # noqa: F401, PLC0415 - a layer that files name
+
     encoder = keras.models.load_model(folder / "encoder.keras")
     context = keras.models.load_model(folder / "context.keras")
     samples: dict[str, list[Sample]] = {}
