@@ -13,6 +13,7 @@
 #   make test-arm                golden vectors on emulated aarch64
 #   make sbom                    dist/: what is shipped, as CycloneDX, and everybody's licence
 #   make lint-page               types of the page's JavaScript (needs node)
+#   make report-font             as root: the Chinese characters that printed reports embed
 #   make browser                 as root: the chromium that the page is tested in
 #
 # make run also serves the page; PAGE=8137 is its port on loopback.
@@ -33,7 +34,7 @@ DEV := .venv-dev
 TFLITE := .venv-tflite
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run test fuzz report-alarms test-slow test-arm test-313 lint bench lock clean browser lint-page sbom
+.PHONY: run test fuzz report-alarms test-slow test-arm test-313 lint bench lock clean browser lint-page sbom report-font
 
 run: $(RUN)/ready $(if $(filter sensor,$(SOURCE)),,$(RUN)/ready-ble)
 	@$(RUN)/bin/edge-runtime demo --device $(SOURCE) --scenario $(SCENARIO) --page $(PAGE) $(if $(JSON),--json)
@@ -85,6 +86,10 @@ report-alarms: $(DEV)/ready
 # What the page's own tests (part of test-slow) drive; they skip without it.
 browser:
 	apt-get install -y chromium fonts-noto-cjk
+
+report-font: $(DEV)/ready
+	apt-get install -y fonts-droid-fallback
+	$(DEV)/bin/python -m deploy.report_font /usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf
 
 # Hashes of everything that CI installs, for Python 3.11 on x86-64 Linux.
 lock: $(DEV)/ready

@@ -3,6 +3,9 @@
 import json
 import os
 from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,9 +19,13 @@ from edge_runtime.errors import StoreError
 from edge_runtime.exports.csv_file import csv_rows, event_lines
 from edge_runtime.exports.edf_file import edf_blocks
 from edge_runtime.exports.fhir import Release, fhir_bundle
+from edge_runtime.exports.holter_report import holter_pdf
 from edge_runtime.exports.recording import Recording, stored_recording
+from edge_runtime.exports.report_words import Language
 from edge_runtime.exports.strip import strip_pdf
 from edge_runtime.exports.wfdb_record import write_wfdb
+from edge_runtime.store.holter_reading import stored_holter
+from edge_runtime.store.reading import read_only, session_row
 from firmware_bridge.errors import UsageError
 
 
@@ -28,7 +35,7 @@ from firmware_bridge.errors import UsageError
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["wfdb", "csv", "edf", "pdf", "fhir-r4", "fhir-r5"]),
+    type=click.Choice(["wfdb", "csv", "edf", "pdf", "holter", "fhir-r4", "fhir-r5"]),
     required=True,
     help="What to write.",
 )
@@ -45,7 +52,18 @@ from firmware_bridge.errors import UsageError
 )
 @click.option("--lead", default="0", help="Lead of the PDF, by number from 0 or by name.")
 @click.option(
-    "--with-wearer", is_flag=True, help="Name the wearer, by the pseudonym in the store. Not CSV."
+    "--with-wearer",
+    is_flag=True,
+    help="Name the wearer, by the pseudonym in the store. Not in CSV and the Holter report.",
+)
+@click.option(
+    "--language", type=click.Choice(["en", "zh"]), default="en", help="Of the Holter report."
+)
+@click.option(
+    "--offset-min",
+    type=click.IntRange(-840, 840),
+    metavar="MINUTES",
+    help="Of the Holter report: how far local time is ahead of UTC; else this machine's.",
 )
 @click.option("--by", hidden=True, help="On whose behalf, for the audit log.")
 @config_option
@@ -59,6 +77,8 @@ def command(
     to_s: float | None,
     lead: str,
     with_wearer: bool,
+    language: Language,
+    offset_min: int | None,
     by: str | None,
     file: Path | None,
     settings: tuple[str, ...],
@@ -71,6 +91,7 @@ def command(
     csv      a row for each sample; the events beside it in OUTPUT.events.jsonl
     edf      EDF+ with annotations, 16 bits
     pdf      ECG paper, 25 mm/s and 10 mm/mV when printed at true size
+    holter   the Holter summary to print, with strips; of the whole session
     fhir-r4  a Bundle of Device and Observations, at most five minutes
     fhir-r5  the same for R5
 
@@ -81,21 +102,20 @@ def command(
     """
     with exit_status():
         loaded, _ = config.load(file, settings)
-        if with_wearer and kind == "csv":
-            raise UsageError("CSV has no place for a wearer; choose another format")
-        recording = stored_recording(
-            loaded.store.directory, session, from_s, to_s, with_wearer=with_wearer
-        )
-        written = _write(recording, kind, output, lead)
-        audit = Audit(loaded.store.directory)
-        audit.record(by or this_user(), "export", session=session, format=kind)
-    told = {
-        "session": session,
-        "format": kind,
-        "written": [str(one) for one in written],
-        "duration_s": float(recording.n_samples / recording.rate_hz),
-        "events": len(recording.events),
-    }
+        if with_wearer and kind in _NAMELESS:
+            raise UsageError(f"{_NAMELESS[kind]} has no place for a wearer; choose another format")
+        directory = loaded.store.directory
+        told: dict[str, object] = {"session": session, "format": kind}
+        if kind == "holter":
+            _whole(output, [_holter(directory, session, language, offset_min, lead)])
+            written = [output]
+        else:
+            recording = stored_recording(directory, session, from_s, to_s, with_wearer=with_wearer)
+            written = _write(recording, kind, output, lead)
+            told["duration_s"] = float(recording.n_samples / recording.rate_hz)
+            told["events"] = len(recording.events)
+        Audit(directory).record(by or this_user(), "export", session=session, format=kind)
+    told["written"] = [str(one) for one in written]
     click.echo(json.dumps(told) if as_json else "\n".join(str(one) for one in written))
 
 
@@ -120,6 +140,24 @@ def _write(recording: Recording, kind: str, output: Path, lead: str) -> list[Pat
     return [output]
 
 
+def _holter(
+    directory: Path, session: str, language: Language, offset_min: int | None, lead: str
+) -> bytes:
+    read = partial(stored_recording, directory, session)
+    with closing(read_only(directory)) as connection:
+        row = session_row(connection, session)
+        began = datetime.fromtimestamp(row.started_utc_ns / 1e9, UTC)
+        own = began.astimezone().utcoffset() or timedelta()
+        ahead = own if offset_min is None else timedelta(minutes=offset_min)
+        found = stored_holter(connection, session, timezone(ahead))
+    try:
+        number = _lead(read(), lead)
+    except StoreError:
+        number = 0  # there is no signal, so no lead of it is shown
+    return holter_pdf(found, read, language, number)
+
+
+_NAMELESS: Final = {"csv": "CSV", "holter": "the Holter report"}
 _RELEASES: Final[dict[str, Release]] = {"fhir-r4": "R4", "fhir-r5": "R5"}
 
 

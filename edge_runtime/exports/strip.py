@@ -39,7 +39,9 @@ def strip_pdf(recording: Recording, lead: int = 0) -> bytes:
     for number, (at, block) in enumerate(recording.blocks(row)):
         if number % _ROWS == 0:
             pages.append(_page(recording, lead, len(pages) + 1, -(-n_rows // _ROWS)))
-        _row(pages[-1], recording, at, block[:, lead], TOP_MM + number % _ROWS * (ROW_MM + 4))
+        top = TOP_MM + number % _ROWS * (ROW_MM + 4)
+        when = utc_text(recording.utc_ns(at))[11:19]
+        paper_row(pages[-1], recording, at, block[:, lead], top, when)
     return pdf(f"ECG {recording.session}", pages)
 
 
@@ -55,13 +57,20 @@ def _page(recording: Recording, lead: int, number: int, n_pages: int) -> PageDra
     return page
 
 
-def _row(
-    page: PageDrawing, recording: Recording, at: int, values: NDArray[np.float32], top: float
+def paper_row(
+    page: PageDrawing,
+    recording: Recording,
+    at: int,
+    values: NDArray[np.float32],
+    top: float,
+    when: str,
 ) -> None:
+    """Ten seconds of paper from `top` (mm) down, with `values` (n,), in mV, from sample `at` on,
+    which was taken at `when`."""
     _grid(page, top)
     rate_hz = float(recording.rate_hz)
     middle = top + ROW_MM / 2
-    page.text(2, middle, 2.6, utc_text(recording.utc_ns(at))[11:19])
+    page.text(2, middle, 2.6, when)
     page.pen(_INK, 0.25)
     _pulse(page, middle)
     known = np.isfinite(values)

@@ -19,6 +19,7 @@ _MEDIA_TYPES: Final = {
     ExportFormat.CSV: ("csv", "text/csv"),
     ExportFormat.EDF: ("edf", "application/octet-stream"),
     ExportFormat.PDF: ("pdf", "application/pdf"),
+    ExportFormat.HOLTER: ("holter.pdf", "application/pdf"),
     ExportFormat.FHIR_R4: ("json", "application/fhir+json"),
     ExportFormat.FHIR_R5: ("json", "application/fhir+json"),
 }
@@ -58,6 +59,8 @@ class Exporter:
         arguments = [f"--format={order.format.value}", f"--from={order.from_s}", f"--by={by}"]
         if order.to_s is not None:
             arguments.append(f"--to={order.to_s}")
+        if order.format is ExportFormat.HOLTER:
+            arguments += [f"--language={order.language}", f"--offset-min={order.offset_min}"]
         setting = f"store.directory={str(self._directory)!r}"
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "edge_runtime", "export", *arguments, "--set", setting,

@@ -11,6 +11,7 @@ import msgspec
 from edge_runtime.availability import Availability
 from edge_runtime.dropped import Drop
 from edge_runtime.events import AlarmRaised, Priority
+from edge_runtime.exports.report_words import Language
 from edge_runtime.publication import Published
 from edge_runtime.update.shelf import Origin
 
@@ -213,16 +214,20 @@ class ExportFormat(StrEnum):
     CSV = "csv"
     EDF = "edf"
     PDF = "pdf"
+    HOLTER = "holter"
     FHIR_R4 = "fhir-r4"
     FHIR_R5 = "fhir-r5"
 
 
 class ExportOrder(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to export: from `from_s` to `to_s` seconds of the session, by default all of it."""
+    """What to export: from `from_s` to `to_s` seconds of the session, by default all of it. A
+    Holter report is of all of it, in a `language`, with local time `offset_min` ahead of UTC."""
 
     format: ExportFormat
     from_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     to_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    language: Language = "en"
+    offset_min: Annotated[int, msgspec.Meta(ge=-840, le=840)] = 0
 
 
 class Credentials(_Shape, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -67,6 +67,23 @@ def test_a_session_is_told_in_numbers(tmp_path: Path) -> None:
     assert set(acts(tmp_path)) == {("nobody known", "view")}
 
 
+def test_the_holter_report_is_made_in_the_reader_s_language_and_time(tmp_path: Path) -> None:
+    run = recorded(tmp_path)
+    order = {"format": "holter", "language": "zh", "offset_min": 480}
+
+    async def ask(house: House) -> None:
+        path = f"/api/v1/sessions/{run.session.id}/export"
+        async with by_token(house, "archive", "view") as client:
+            answer = await client.post(path, json=order, timeout=60)
+            assert answer.content.startswith(b"%PDF-"), answer.text
+            assert f"{run.session.id}.holter.pdf" in answer.headers["content-disposition"]
+            for wrong in ({**order, "language": "de"}, {**order, "offset_min": 900}):
+                assert (await client.post(path, json=wrong)).status_code == 400
+
+    in_house(run, ask)
+    assert acts(tmp_path) == [("archive", "export")]
+
+
 def test_a_review_needs_the_right_to_acknowledge_and_lies_beside_the_alarm(tmp_path: Path) -> None:
     run = recorded(tmp_path)
     this = {"session": run.session.id, "alarm": 1, "verdict": "false", "comment": "touched"}
