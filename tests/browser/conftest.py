@@ -6,9 +6,11 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from tests.browser.daemon import ScriptedDaemon
+
+expect.set_options(timeout=20_000)  # milliseconds; a password's hash takes seconds on a busy core
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,9 +36,11 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def daemon() -> Iterator[ScriptedDaemon]:
     running = ScriptedDaemon()
-    running.start()
-    yield running
-    running.stop()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 """A page with a scripted sensor, as a process of its own: `python -m tests.browser.scripted PORT`.
 
 Two sources in real time: `chest` sends calibration pulses (1 mV, 0.2 s, once a second, with a beat
-labelled on every third), `wrist` sends them upside down. Lines on standard input: `alarm` raises
-one and answers the time of its event; `unplug` ends the sending, but not the page. Marks are
-answered as they come.
+labelled on every third), `wrist` sends them upside down. The store beside them knows their events,
+and one session of before, two hours of them. Lines on standard input: `alarm` raises one and
+answers the time of its event; `unplug` ends the sending, but not the page. Marks are answered as
+they come.
 """
 
 import asyncio
@@ -15,32 +16,45 @@ from pathlib import Path
 import numpy as np
 
 from edge_runtime.alarms.desk import AlarmDesk
+from edge_runtime.audit import Audit
 from edge_runtime.config import WebConfig
-from edge_runtime.events import BeatClass, BeatClassified, BeatDetected, SignalQuality
+from edge_runtime.errands import Errands
+from edge_runtime.events import BeatClass, BeatClassified, BeatDetected, Event, SignalQuality
 from edge_runtime.events import QualityLevel as Level
+from edge_runtime.keeping import Keeping
 from edge_runtime.publication import Session
+from edge_runtime.store.store import Store
+from edge_runtime.threads import Errand
+from edge_runtime.wearers import Wearers
 from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.view import WebView
 from firmware_bridge.stream import SampleChunk, SampleIndex, UserMark
-from tests.edge_runtime.store.making import Recording, alarm, noise
+from tests.edge_runtime.store.making import PROVENANCE, Recording, alarm, noise
 from tests.synthetic import opened
 
 RATE = 500
 PULSE_S = 0.2
 PASSWORD = "correct horse battery"
 _STEP = 25
+_PAST_S = 2 * 3600
 
 
 class Sensor:
     """One source, played to the view."""
 
-    def __init__(self, view: WebView, desk: AlarmDesk, name: str, gain_mv: float) -> None:
+    def __init__(
+        self, view: WebView, desk: AlarmDesk, store: Store, name: str, gain_mv: float
+    ) -> None:
         self._view, self._desk, self._name, self._gain_mv = view, desk, name, gain_mv
+        self._store = store
         self._session = Session.begin(opened(RATE, source=name, leads=("II",)))
         self._end = 0
         self._alarms = 0
+        store.begin(self._session)
         quality = SignalQuality(at=0, decided=0, lead="II", level=Level.GOOD, reason="")
-        view.see(name, self._session.opened, [self._session.publish(quality)])
+        published = [self._session.publish(quality)]
+        store.record_events(published)
+        view.see(name, self._session.opened, published)
 
     def step(self) -> None:
         index = np.arange(self._end, self._end + _STEP)
@@ -53,11 +67,7 @@ class Sensor:
 
     def raise_alarm(self) -> None:
         self._alarms += 1
-        raised = alarm(self._end, self._alarms)
-        chunk = SampleChunk("ecg", SampleIndex(self._end), np.zeros((0, 1), np.float32))
-        published = [self._session.publish(raised)]
-        self._desk.see(self._name, chunk, published)
-        self._view.see(self._name, chunk, published)
+        self._happen(alarm(self._end, self._alarms))
         print(time.time(), flush=True)
 
     def _beat(self, at: int) -> None:
@@ -65,23 +75,67 @@ class Sensor:
         scores = {"N": 0.1, "V": 0.9} if label is BeatClass.VENTRICULAR else {"N": 0.9, "V": 0.1}
         seen = BeatDetected(at=at, decided=self._end, lead="II", rr_s=1.0, heart_rate_bpm=60.0)
         told = BeatClassified(at=at, decided=self._end, label=label, scores=scores)
+        self._happen(seen, told)
+
+    def _happen(self, *events: Event) -> None:
         chunk = SampleChunk("ecg", SampleIndex(self._end), np.zeros((0, 1), np.float32))
-        self._view.see(self._name, chunk, [self._session.publish(one) for one in (seen, told)])
+        published = [self._session.publish(event) for event in events]
+        self._store.record_events(published)
+        self._desk.see(self._name, chunk, published)
+        self._view.see(self._name, chunk, published)
 
 
 def _print_mark(source: str, mark: UserMark) -> None:
     print(f"{source}: {mark.text}", flush=True)
 
 
+def _past(store: Store, directory: Path) -> None:
+    """A session that is over: a beat each 1.2 s, every fifth ventricular, and a minute's pause."""
+    past = Recording(directory, store=store)
+    past.samples(noise(1, 1000))
+    step = round(1.2 * 100)
+    events: list[Event] = []
+    for n in range(_PAST_S * 100 // step):
+        if 2000 <= n < 2050:
+            continue
+        label = BeatClass.VENTRICULAR if n % 5 == 0 else BeatClass.NORMAL
+        at, rr_s = n * step, 60 + 1.2 if n == 2050 else 1.2
+        events += [
+            BeatDetected(at=at, decided=at + 20, lead="II", rr_s=rr_s, heart_rate_bpm=60 / rr_s),
+            BeatClassified(at=at, decided=at + 60, label=label, scores={}),
+        ]
+    past.events(*events)
+    store.end(past.session.id, "unplugged")
+
+
+def _keeping(store: Store, directory: Path) -> Keeping:
+    """Errands are done in the loop's own thread."""
+
+    def at_once(errand: Errand) -> bool:
+        errand.run()
+        return True
+
+    errands = Errands()
+    errands.are_for(store)
+    errands.open(at_once)
+    wearers = Wearers(directory, {})
+    return Keeping(errands, Audit(directory), wearers, lambda _source, _why: None)
+
+
 async def play(port: int, directory: Path) -> None:
-    Accounts(directory).set_password("nurse", "acknowledge", PASSWORD)
-    recording = Recording(directory)
-    recording.samples(noise(1, 1000))
-    recording.store.close()
+    accounts = Accounts(directory)
+    for name, role in (("nurse", "acknowledge"), ("boss", "administer")):
+        accounts.set_password(name, role, PASSWORD)
+    store = Store(directory, PROVENANCE, {})
     settings = WebConfig(enabled=True, port=port)
     desk = AlarmDesk()
-    view = WebView(settings, directory, ("chest", "wrist"), _print_mark, desk)
-    sensors = [Sensor(view, desk, "chest", 1.0), Sensor(view, desk, "wrist", -1.0)]
+    keeping = _keeping(store, directory)
+    view = WebView(settings, directory, ("chest", "wrist"), _print_mark, desk, keeping)
+    sensors = [
+        Sensor(view, desk, store, "chest", 1.0),
+        Sensor(view, desk, store, "wrist", -1.0),
+    ]
+    _past(store, directory)
     serving = asyncio.create_task(view.run())
     asked: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()

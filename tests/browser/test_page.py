@@ -177,6 +177,9 @@ def test_axe_finds_nothing_serious(
         daemon.answer()
         page.locator(ROW).click()
         expect(page.locator("#detail canvas")).to_be_visible()
+        log_in(page, "nurse")
+        page.locator("#beat-review").click()
+        expect(page.locator("#beat canvas")).to_be_visible()
         found: list[dict[str, Any]] = Axe().run(page).response["violations"]
         assert [one for one in found if one["impact"] in ("serious", "critical")] == []
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
@@ -212,10 +215,7 @@ def test_who_may_acknowledges_and_pauses_the_sound(page: Page, daemon: ScriptedD
     daemon.answer()
     expect(page.locator(ROW)).to_be_visible()
     expect(page.locator(".acknowledge")).to_have_count(0)
-    page.locator("#login").click()
-    page.locator("#login-name").fill("nurse")
-    page.locator("#login-password").fill(PASSWORD)
-    page.keyboard.press("Enter")
+    log_in(page, "nurse")
     page.locator("#pause").click()
     expect(page.locator("#desk-state")).to_contain_text("Sound paused for")
     page.locator("#pause").click()
@@ -226,12 +226,98 @@ def test_who_may_acknowledges_and_pauses_the_sound(page: Page, daemon: ScriptedD
     expect(page.locator("#off")).to_be_hidden()  # the administrator's
 
 
+def log_in(page: Page, name: str) -> None:
+    page.locator("#login").click()
+    page.locator("#login-name").fill(name)
+    page.locator("#login-password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#login")).to_have_text(f"Log out ({name})")
+
+
+def test_an_alarm_is_reviewed_by_who_may(page: Page, daemon: ScriptedDaemon) -> None:
+    daemon.ask("alarm")
+    daemon.answer()
+    page.locator(ROW).click()
+    review = page.locator("#detail .review")
+    expect(review).to_contain_text("Nobody has reviewed it")
+    expect(review.locator("button")).to_have_count(0)
+    log_in(page, "nurse")
+    review.locator(".comment").fill("electrode <b>touched</b>")
+    review.locator("[data-verdict=false]").click()
+    expect(review.locator("li").first).to_contain_text("false")
+    expect(review.locator("li").first).to_contain_text("electrode <b>touched</b>")
+    review.locator(".other input").fill("artefact")
+    review.locator("[data-verdict=reclassified]").click()
+    expect(review.locator("li").first).to_contain_text("reclassified as artefact")
+    expect(review.locator("li")).to_have_count(2)
+    review.locator(".other input").fill("")
+    review.locator("[data-verdict=reclassified]").click()
+    expect(review.locator("[role=status]")).to_contain_text("label")
+
+
+def test_a_beat_of_the_strip_is_reviewed(page: Page) -> None:
+    log_in(page, "nurse")
+    wait_until(page, "ecgEdge.sources.get('chest').beats.size > 4")
+    beats = "[...ecgEdge.sources.get('chest').beats.keys()]"
+    at = page.evaluate(f"{beats}[1]")
+    x = page.evaluate(f"({at} % ecgEdge.sweep.span) / {RATE} * 25 * {PX_PER_MM}")
+    page.locator("#sweep").click(position={"x": x + 5, "y": 100})
+    assert page.evaluate("ecgEdge.beatPanel.beat.at") == at
+    panel = page.locator("#beat")
+    expect(panel.locator("canvas")).to_be_visible()
+    panel.locator("#beat-after").click()
+    assert page.evaluate("ecgEdge.beatPanel.beat.at") == page.evaluate(f"{beats}[2]")
+    panel.locator(".other select").select_option("S")
+    panel.locator("[data-verdict=reclassified]").click()
+    expect(panel.locator(".reviews li").first).to_contain_text("reclassified as S")
+    panel.locator("#beat-close").click()
+    expect(panel).to_be_hidden()
+    expect(page.locator("#beat-review")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(panel).to_be_visible()
+
+
+def test_the_holter_view_counts_a_recording_and_alarms_stay_in_sight(
+    page: Page, daemon: ScriptedDaemon
+) -> None:
+    page.locator("#session-list a").first.click()
+    expect(page.locator("#holter-body")).to_be_visible()
+    expect(page.locator("#view-live")).to_be_hidden()
+    expect(page.locator("#holter-figures")).to_contain_text("5950")
+    expect(page.locator("#holter-rows tr")).to_have_count(4)
+    expect(page.locator("#holter-moments")).to_contain_text("longest pause, 61.2 s")
+    expect(page.locator("#alarm-line")).to_be_hidden()
+    daemon.ask("alarm")
+    daemon.answer()
+    expect(page.locator("#alarm-line")).to_contain_text("ASYSTOLE (chest)")
+    log_in(page, "nurse")
+    with page.expect_download() as saved:
+        page.locator("#holter-report").click()
+    assert saved.value.path().read_bytes().startswith(b"%PDF-")
+    page.locator("#alarm-line").click()
+    expect(page.locator("#view-live")).to_be_visible()
+    expect(page.locator("#alarm-line")).to_be_hidden()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_axe_finds_nothing_serious_in_the_holter_view(
+    chromium: Browser, daemon: ScriptedDaemon, language: str
+) -> None:
+    for page in opened_page(chromium, daemon, 360, 740):
+        page.locator("#language").select_option(language)
+        page.locator("#to-holter").click()
+        expect(page.locator("#holter-body")).to_be_visible()
+        found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+        assert [one for one in found if one["impact"] in ("serious", "critical")] == []
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
 def test_everything_can_be_reached_with_the_keyboard(page: Page, daemon: ScriptedDaemon) -> None:
     daemon.ask("alarm")
     daemon.answer()
     expect(page.locator(ROW)).to_be_visible()
     reached = set()
-    for _ in range(20):
+    for _ in range(24):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.className"))
     assert {"skip", "sound", "login", "theme", "language", "lead", "high active"} <= reached

@@ -3,13 +3,14 @@
 
 import { byId, clock, describe, make } from "./dom.js";
 import { may, post } from "./login.js";
-import { PX_PER_S, PX_PER_UV, colour, drawGrid, median, sharp, NONE } from "./paper.js";
+import { PX_PER_S } from "./paper.js";
+import { reviewPanel } from "./review.js";
+import { inMemory, stripCanvas } from "./strip.js";
 import { say } from "./words.js";
 
 /** As many marks as the priority is high: IEC 60601-1-8's own symbol. */
 const MARKS = { high: "!!!", medium: "!!", low: "!" };
 const AROUND_S = 15;
-const STRIP_HEIGHT = 190;
 const BEATS_TOLD = 8;
 
 /** @typedef {{id: string, source: string, session: string, time: string, active: boolean,
@@ -22,9 +23,13 @@ const BEATS_TOLD = 8;
  *   acknowledged: string[], latched: string[], others: Alarm[]}} Board */
 
 export class AlarmBoard {
-  /** @param {(alarm: Alarm) => {rate: number, lead: number, beats: import("./source.js").Beat[]}} about */
-  constructor(about) {
+  /**
+   * @param {(alarm: Alarm) => {rate: number, lead: number, beats: import("./source.js").Beat[]}} about
+   * @param {(source: string, at: number) => void} openBeat
+   */
+  constructor(about, openBeat) {
     this.about = about;
+    this.openBeat = openBeat;
     /** @type {Map<string, Alarm>} newest last */
     this.alarms = new Map();
     /** @type {string | null} */
@@ -92,6 +97,20 @@ export class AlarmBoard {
       if (one.source === source && one.session !== session && one.active) this.alarms.set(id, { ...one, active: false });
     }
     this.draw();
+  }
+
+  /** The most urgent alarm that holds, above a view without the list. @param {boolean} wanted */
+  showLine(wanted) {
+    const order = ["low", "medium", "high"];
+    const holding = [...this.alarms.values()].filter((one) => one.active)
+      .sort((a, b) => order.indexOf(b.alarm.priority) - order.indexOf(a.alarm.priority));
+    const line = byId("alarm-line");
+    line.hidden = !wanted || !holding.length;
+    if (line.hidden) return;
+    const { alarm, source } = holding[0];
+    const text = `${MARKS[alarm.priority]} ${say("alarm_line", { t: alarm.text, s: source, n: holding.length })}`;
+    if (line.textContent !== text) line.textContent = text;
+    line.className = alarm.priority;
   }
 
   draw() {
@@ -162,11 +181,19 @@ export class AlarmBoard {
     const paper = make("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": say("strip_label") });
     body.replaceChildren(
       make("h3", {}, text), make("p", { class: "sentence" }, explanation.sentence), paper, rows,
+      reviewPanel({ session: one.session, subject: "alarm", target: one.alarm.alarm }, this.otherRules(rule)),
       make("h3", {}, say("values")), values, make("h3", {}, say("scores")), this.scores(one),
       make("p", { class: "age" }, say("no_map")),
     );
     paper.append(await this.strip(one));
     paper.scrollLeft = AROUND_S * PX_PER_S - paper.clientWidth / 2;
+  }
+
+  /** Rules that have raised alarms here: what this one could have been. @param {string} rule */
+  otherRules(rule) {
+    const rules = new Set([...this.alarms.values()].map((one) => one.alarm.rule));
+    rules.delete(rule);
+    return [...rules].sort();
   }
 
   /** @param {Alarm} one */
@@ -176,27 +203,31 @@ export class AlarmBoard {
     const names = Object.keys(near[near.length - 1].scores);
     const head = make("tr", {}, ...[say("time"), say("beats"), ...names].map((name) => make("th", { scope: "col" }, name)));
     const rows = near.map((beat) =>
-      make("tr", {}, ...[clock(beat.time), beat.label, ...names.map((name) => (beat.scores[name] ?? 0).toFixed(2))].map((text) => make("td", {}, text))));
+      make("tr", {}, ...[clock(beat.time), this.beatButton(one.source, beat), ...names.map((name) => (beat.scores[name] ?? 0).toFixed(2))].map((cell) => make("td", {}, cell))));
     return make("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": say("scores") }, make("table", {}, head, ...rows));
+  }
+
+  /** @param {string} source @param {import("./source.js").Beat} beat */
+  beatButton(source, beat) {
+    const name = say("open_beat", { l: beat.label, t: clock(beat.time) });
+    const button = make("button", { type: "button", class: `open-beat ${beat.label}`, "aria-label": name }, beat.label);
+    button.addEventListener("click", () => this.openBeat(source, beat.at));
+    return button;
   }
 
   /** @param {Alarm} one */
   async strip(one) {
     const { rate: now, lead } = this.about(one);
-    const { samples, first, rate } = (await kept(one, lead)) ?? (await inMemory(one, now, lead));
-    if (!samples.some((value) => value !== null)) return make("p", {}, say("strip_gone"));
-    const canvas = /** @type {HTMLCanvasElement} */ (make("canvas", { role: "img", "aria-label": say("strip_label") }));
-    canvas.style.width = `${(samples.length / rate) * PX_PER_S}px`;
-    canvas.style.height = `${STRIP_HEIGHT}px`;
-    requestAnimationFrame(() => draw(canvas, samples, rate, one.alarm.at - first));
-    return canvas;
+    const first = Math.max(0, Math.round(one.alarm.at - AROUND_S * now));
+    const length = Math.round(one.alarm.at + AROUND_S * now) - first;
+    const piece = (await kept(one, lead)) ?? (await inMemory(one.source, one.session, first, length, now, lead));
+    if (!piece.samples.some((value) => value !== null)) return make("p", {}, say("strip_gone"));
+    return stripCanvas(piece, one.alarm.at, say("strip_label"));
   }
 }
 
-/** @typedef {{samples: (number | null)[], first: number, rate: number}} Piece millivolts */
-
 /** The strip that the store keeps, once it is complete. @param {Alarm} one @param {number} lead
- * @returns {Promise<Piece | null>} */
+ * @returns {Promise<import("./strip.js").Piece | null>} */
 async function kept(one, lead) {
   const { trace, alarm } = one.alarm;
   if (!trace) return null;
@@ -204,51 +235,6 @@ async function kept(one, lead) {
   if (!answer.ok) return null;
   const strip = await answer.json();
   return { samples: strip.samples[lead] ?? strip.samples[0], first: strip.first, rate: strip.rate_hz };
-}
-
-/** What there is so far. @param {Alarm} one @param {number} rate @param {number} lead
- * @returns {Promise<Piece>} */
-async function inMemory(one, rate, lead) {
-  const first = Math.max(0, Math.round(one.alarm.at - AROUND_S * rate));
-  const length = Math.round(one.alarm.at + AROUND_S * rate) - first;
-  const answer = await fetch(`api/v1/sources/${encodeURIComponent(one.source)}/strip?first=${first}&length=${length}`);
-  const strip = answer.ok ? await answer.json() : null;
-  const samples = strip && strip.session === one.session ? strip.samples[lead] ?? strip.samples[0] : [];
-  return { samples, first, rate };
-}
-
-/**
- * @param {HTMLCanvasElement} canvas
- * @param {(number | null)[]} samples millivolts
- * @param {number} rate
- * @param {number} at of the alarm
- */
-function draw(canvas, samples, rate, at) {
-  const { context, width, height } = sharp(canvas);
-  drawGrid(context, width, height);
-  const offset = median(samples.map((value) => (value === null ? NONE : value * 1000)));
-  const x = (/** @type {number} */ n) => (n / rate) * PX_PER_S;
-  context.strokeStyle = colour("high");
-  context.setLineDash([6, 4]);
-  context.beginPath();
-  context.moveTo(x(at), 0);
-  context.lineTo(x(at), height);
-  context.stroke();
-  context.setLineDash([]);
-  context.strokeStyle = colour("trace");
-  context.lineWidth = 1.4;
-  context.beginPath();
-  let pen = false;
-  samples.forEach((value, n) => {
-    if (value === null) pen = false;
-    else {
-      const y = height / 2 - (value * 1000 - offset) * PX_PER_UV;
-      if (pen) context.lineTo(x(n), y);
-      else context.moveTo(x(n), y);
-      pen = true;
-    }
-  });
-  context.stroke();
 }
 
 /** @param {Alarm} one */

@@ -2,7 +2,9 @@
 /** The page: one live stream in, everything that is shown out. */
 
 import { AlarmBoard } from "./alarms.js";
+import { BeatPanel } from "./beats.js";
 import { byId, clock, describe, make } from "./dom.js";
+import { prepareHolter, showHolter } from "./holter.js";
 import { prepareLogin, showWho } from "./login.js";
 import { showModels } from "./models.js";
 import { showRecordings } from "./recordings.js";
@@ -10,6 +12,7 @@ import { Sound } from "./sound.js";
 import { LOST_S, OLD_S, Source } from "./source.js";
 import { Sweep } from "./sweep.js";
 import { drawTrend } from "./trend.js";
+import { currentView, onView, showView } from "./views.js";
 import { preferred, say, sayQuality, speak } from "./words.js";
 
 const REOPEN_AFTER_S = 15;
@@ -29,7 +32,11 @@ const sweep = new Sweep(byId("grid"), byId("sweep"));
 const board = new AlarmBoard((alarm) => {
   const source = sources.get(alarm.source);
   return { rate: source?.status?.rate_hz ?? 250, lead: source?.lead ?? 0, beats: [...(source?.beats.values() ?? [])] };
+}, (name, at) => {
+  choose(name);
+  beatPanel.open(at);
 });
+const beatPanel = new BeatPanel(() => (chosen ? sources.get(chosen) : undefined));
 const sound = new Sound(showSound);
 
 function open() {
@@ -76,6 +83,7 @@ function choose(name) {
   showSources();
   showVitals();
   refreshTrend();
+  beatPanel.draw();
 }
 
 function showLeads() {
@@ -153,6 +161,7 @@ function watch() {
   }
   if (banner.textContent !== text) banner.textContent = text;
   banner.hidden = !text;
+  board.showLine(currentView() !== "live");
   document.title = text ? `${say("not_monitoring")} – ecg-edge` : "ecg-edge";
   const age = Math.max(silent, (chosen && sources.get(chosen)?.age) || 0);
   byId("live").classList.toggle("stale", age > OLD_S);
@@ -173,7 +182,7 @@ function describeSweep() {
 }
 
 async function refreshTrend() {
-  if (!chosen) return;
+  if (!chosen || currentView() !== "live") return;
   try {
     const answer = await fetch(`api/v1/sources/${encodeURIComponent(chosen)}/trend`);
     if (answer.ok) drawTrend((await answer.json()).points);
@@ -198,9 +207,11 @@ function showAll() {
   board.draw();
   board.showDesk();
   board.tell();
+  beatPanel.draw();
   refreshTrend();
   showRecordings();
   showModels();
+  showView();
 }
 
 /** @param {string} id @param {string} stored @param {(value: string) => void} apply */
@@ -231,7 +242,14 @@ showSound();
 document.addEventListener("who", () => {
   board.draw();
   board.showDesk();
+  board.tell();
+  beatPanel.draw();
 });
+byId("sweep").addEventListener("click", (event) => beatPanel.open(sweep.indexAt(event.offsetX)));
+onView("live", () => refreshTrend());
+onView("holter", showHolter);
+prepareHolter();
+showView();
 prepareLogin(() => chosen);
 showRecordings();
 open();
@@ -245,4 +263,4 @@ requestAnimationFrame(function next(now) {
 });
 
 /** For the browser's own tools and the tests: what is shown, not what to do. */
-Object.assign(window, { ecgEdge: { sources, sweep, board, sound } });
+Object.assign(window, { ecgEdge: { sources, sweep, board, beatPanel, sound } });

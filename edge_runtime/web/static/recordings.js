@@ -7,7 +7,7 @@ import { say } from "./words.js";
 
 const SHOWN = 10;
 const LONGEST_S = 300;
-const ENDINGS = { pdf: "pdf", edf: "edf", csv: "csv", "fhir-r4": "json", "fhir-r5": "json" };
+const ENDINGS = { pdf: "pdf", holter: "holter.pdf", edf: "edf", csv: "csv", "fhir-r4": "json", "fhir-r5": "json" };
 
 /** @typedef {{session: string, source: string, started: string, ended: string | null}} Stored */
 
@@ -28,22 +28,26 @@ export async function showRecordings() {
 function row(one) {
   const when = new Date(one.started).toLocaleString();
   const button = make("button", { type: "button", "aria-label": say("export_of", { t: when }) }, say("export"));
-  button.addEventListener("click", () => save(one));
+  button.addEventListener("click", () => {
+    const format = /** @type {keyof typeof ENDINGS} */ (/** @type {HTMLSelectElement} */ (byId("export-format")).value);
+    save(one.session, { format, to_s: LONGEST_S }, byId("export-answer"));
+  });
+  const holter = make("a", { href: `#holter/${encodeURIComponent(one.session)}`, "aria-label": say("holter_of", { t: when }) }, "Holter");
   const state = one.ended ? "" : ` · ${say("running")}`;
-  return make("li", {}, make("span", { class: "when" }, `${when} · ${one.source}${state}`), button);
+  return make("li", {}, make("span", { class: "when" }, `${when} · ${one.source}${state}`), holter, button);
 }
 
-/** @param {Stored} one */
-async function save(one) {
-  const kind = /** @type {keyof typeof ENDINGS} */ (/** @type {HTMLSelectElement} */ (byId("export-format")).value);
-  const told = byId("export-answer");
+/** Save a file that the daemon makes. @param {string} session
+ * @param {{format: keyof typeof ENDINGS} & Record<string, string | number>} order
+ * @param {HTMLElement} told where to say how it went */
+export async function save(session, order, told) {
   told.textContent = say("exporting");
-  const answer = await post(`sessions/${encodeURIComponent(one.session)}/export`, { format: kind, to_s: LONGEST_S });
+  const answer = await post(`sessions/${encodeURIComponent(session)}/export`, order);
   if (!answer.ok) {
     told.textContent = (await answer.json()).error;
     return;
   }
-  const name = `${one.session}.${ENDINGS[kind]}`;
+  const name = `${session}.${ENDINGS[order.format]}`;
   const link = /** @type {HTMLAnchorElement} */ (make("a", { download: name }));
   link.href = URL.createObjectURL(await answer.blob());
   link.click();

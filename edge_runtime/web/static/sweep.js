@@ -67,12 +67,19 @@ export class Sweep {
   redraw() {
     this.context?.clearRect(0, 0, this.width, this.height);
     const signal = this.signal;
-    if (!signal || signal.end === null) return;
+    if (!signal || signal.end === null || !this.width) return;
     const target = Math.max(signal.begin, Math.floor(signal.end - BEHIND_S * signal.rate));
     this.head = Math.max(signal.begin, Math.ceil(target - this.span + (WIPED_PX / this.width) * this.span));
     this.settle(target);
     this.draw(target);
     for (const [at, label] of this.labels) this.write(at, label);
+  }
+
+  /** Which sample is drawn at `x`. @param {number} x CSS pixels from the left */
+  indexAt(x) {
+    const place = (x / PX_PER_S) * (this.signal?.rate ?? 1);
+    const back = (((this.head - place) % this.span) + this.span) % this.span;
+    return Math.round(this.head - back);
   }
 
   /** Where the paper's middle lies: chosen once for each run, so that a run is true to scale.
@@ -93,7 +100,7 @@ export class Sweep {
     const elapsed = Math.min(1, (now - this.lastTime) / 1000);
     this.lastTime = now;
     const signal = this.signal;
-    if (!signal || signal.end === null) return;
+    if (!signal || signal.end === null || !this.width) return; // another view is shown
     this.frames++;
     const late = (signal.end - BEHIND_S * signal.rate - this.head) / signal.rate;
     // The first instants of a stream say little about where its middle lies: look again soon.

@@ -37,6 +37,33 @@ const WORDS = {
     export_hint: "The first five minutes of a recording at most; the command line exports all of it. Needs a login.",
     exporting: "Exporting …", exported: "Saved as {f}.", export_of: "Export the recording of {t}",
     trend_empty: "No minute with beats yet.",
+    views: "Views", holter: "Holter", recording: "Recording", all_day: "all", lowest: "Lowest", highest: "Highest",
+    couplets: "Couplets", runs: "Runs",
+    holter_report: "Report (PDF)", holter_of: "Holter summary of {t}", holter_min: "Analysed min",
+    holter_counting: "Counting …", holter_none: "Nothing is recorded yet.",
+    holter_note: "Counted by the program, reviewed by nobody. Supraventricular beats cannot be relied on yet.",
+    holter_plot: "Heart rate and ectopic beats by the hour", holter_moments: "Worth a look",
+    holter_by_hour: "By the hour", holter_strip: "Strip (PDF)",
+    holter_analysed: "Analysed", holter_hours: "{h} h, lost {l} h", holter_rate: "{a} to {b} /min, mean {m}",
+    holter_ectopy: "{n} ({r}/h), {c} couplets, {u} runs", holter_pauses: "Pauses",
+    holter_pause: "{n} above 2 s, longest RR {s} s", holter_af: "Atrial fibrillation",
+    holter_af_unknown: "not looked for", holter_af_for: "{m} min, {p} % of the time",
+    lowest_bpm: "lowest rate, {v} /min", highest_bpm: "highest rate, {v} /min",
+    longest_pause_s: "longest pause, {v} s", af_onset_s: "longest atrial fibrillation, {v} s",
+    single_ventricular: "first single V", single_supraventricular: "first single S",
+    longest_ventricular_run_beats: "longest run of V, {v} beats",
+    longest_ventricular_couplet_beats: "first couplet of V",
+    longest_supraventricular_run_beats: "longest run of S, {v} beats",
+    longest_supraventricular_couplet_beats: "first couplet of S",
+    alarm_line: "{t} ({s}) · alarms that hold: {n}",
+    review: "Review", not_reviewed: "Nobody has reviewed it.", comment: "Comment", reviewed: "Written down.",
+    review_needs_login: "Who may acknowledge can review it after logging in.",
+    review_confirmed: "Confirm", review_false: "False", review_reclassified: "Reclassify",
+    review_as: "What it was instead",
+    verdict_confirmed: "confirmed", verdict_false: "false", verdict_reclassified: "reclassified as",
+    beat_detail: "Beat", beat_review: "Look at beats", beat_before: "Before", beat_after: "After", close: "Close",
+    beat_strip: "ECG 2.5 s before to 2.5 s after the beat", open_beat: "Look at beat {l} of {t}",
+    beat_strip_gone: "The signal around this beat is no longer in memory; the recording has it.",
   },
   zh: {
     skip: "跳到内容", disclaimer: "非医疗器械，不可用于急救",
@@ -72,6 +99,33 @@ const WORDS = {
     export_hint: "最多导出录制的前五分钟；命令行可导出全部。需要登录。",
     exporting: "正在导出…", exported: "已保存为 {f}。", export_of: "导出 {t} 的录制",
     trend_empty: "尚无含心搏的分钟。",
+    views: "视图", holter: "动态心电", recording: "录制", all_day: "全天", lowest: "最低", highest: "最高",
+    couplets: "成对", runs: "连发",
+    holter_report: "报告 (PDF)", holter_of: "{t} 的动态心电摘要", holter_min: "分析 分钟",
+    holter_counting: "正在统计…", holter_none: "尚无录制。",
+    holter_note: "由程序统计，未经人工审核。室上性搏动目前尚不可靠。",
+    holter_plot: "每小时心率与异位搏动", holter_moments: "值得查看之处",
+    holter_by_hour: "按小时", holter_strip: "心电图 (PDF)",
+    holter_analysed: "已分析", holter_hours: "{h} 小时，缺失 {l} 小时", holter_rate: "{a} 至 {b} 次/分，平均 {m}",
+    holter_ectopy: "{n} 次（每小时 {r}），成对 {c}，连发 {u}", holter_pauses: "停搏",
+    holter_pause: "超过 2 秒 {n} 次，最长 RR {s} 秒", holter_af: "心房颤动",
+    holter_af_unknown: "未检测", holter_af_for: "{m} 分钟，占 {p} %",
+    lowest_bpm: "最低心率 {v} 次/分", highest_bpm: "最高心率 {v} 次/分",
+    longest_pause_s: "最长停搏 {v} 秒", af_onset_s: "最长心房颤动 {v} 秒",
+    single_ventricular: "首个单发室性搏动", single_supraventricular: "首个单发室上性搏动",
+    longest_ventricular_run_beats: "最长室性连发 {v} 次",
+    longest_ventricular_couplet_beats: "首个成对室性搏动",
+    longest_supraventricular_run_beats: "最长室上性连发 {v} 次",
+    longest_supraventricular_couplet_beats: "首个成对室上性搏动",
+    alarm_line: "{t}（{s}）· 共 {n} 条报警进行中",
+    review: "审核", not_reviewed: "尚无人审核。", comment: "备注", reviewed: "已记录。",
+    review_needs_login: "有确认权限者登录后可审核。",
+    review_confirmed: "属实", review_false: "误报", review_reclassified: "改判",
+    review_as: "实际为",
+    verdict_confirmed: "属实", verdict_false: "误报", verdict_reclassified: "改判为",
+    beat_detail: "心搏", beat_review: "查看心搏", beat_before: "前一个", beat_after: "后一个", close: "关闭",
+    beat_strip: "心搏前后各 2.5 秒的心电图", open_beat: "查看 {t} 的心搏 {l}",
+    beat_strip_gone: "此心搏前后的信号已不在内存中；录制文件中仍有保存。",
   },
 };
 
@@ -110,6 +164,10 @@ export function say(key, filled = {}) {
 export function sayQuality(level) {
   const zh = /** @type {Record<string, string>} */ (QUALITY_ZH);
   return language === "zh" ? (zh[level] ?? level) : level;
+}
+
+export function spoken() {
+  return language;
 }
 
 /** The browser's language, where it is one of ours. */
