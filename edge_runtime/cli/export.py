@@ -22,7 +22,7 @@ from edge_runtime.exports.fhir import Release, fhir_bundle
 from edge_runtime.exports.holter_report import holter_pdf
 from edge_runtime.exports.recording import Recording, stored_recording
 from edge_runtime.exports.report_words import Language
-from edge_runtime.exports.strip import strip_pdf
+from edge_runtime.exports.strip import ROW_S, strip_pdf
 from edge_runtime.exports.wfdb_record import write_wfdb
 from edge_runtime.store.holter_reading import stored_holter
 from edge_runtime.store.reading import read_only, session_row
@@ -151,7 +151,7 @@ def _holter(
         ahead = own if offset_min is None else timedelta(minutes=offset_min)
         found = stored_holter(connection, session, timezone(ahead))
     try:
-        number = _lead(read(), lead)
+        number = _lead(read(0.0, ROW_S), lead)
     except StoreError:
         number = 0  # there is no signal, so no lead of it is shown
     return holter_pdf(found, read, language, number)

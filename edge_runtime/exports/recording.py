@@ -87,9 +87,7 @@ def stored_recording(
                 f"session {session} has {float(played.n_frames / rate_hz):.1f} s of signal; "
                 "nothing of it lies within these times"
             )
-        events = tuple(
-            one for one in events_of(connection, session) if first <= one.event.at < last
-        )
+        events = tuple(events_of(connection, session, span=(first, last)))
         wearer = session_row(connection, session).wearer if with_wearer else None
     return Recording(
         session, place.started_utc_ns, record, played.signal, first, last, events, wearer

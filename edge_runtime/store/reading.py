@@ -20,16 +20,19 @@ from edge_runtime.store.raw import RawPlace, signals_of
 from edge_runtime.store.schema import checked_version
 from firmware_bridge.stream import SignalKind
 
+EVERYWHERE: Final = (-(2**63), 2**63 - 1)
+"""Any sample index: what SQLite counts with."""
 _EVENTS = """SELECT * FROM (
     SELECT detected_number AS number, detected_utc_ms, 'detected', at, detected_decided,
            lead, rr_s, heart_rate_bpm
-        FROM beat WHERE session = ?1 AND detected_number IS NOT NULL
+        FROM beat WHERE session = ?1 AND at >= ?4 AND at < ?5 AND detected_number IS NOT NULL
     UNION ALL
     SELECT classified_number, classified_utc_ms, 'classified', at, classified_decided,
            label, scores, reason
-        FROM beat WHERE session = ?1 AND classified_number IS NOT NULL
+        FROM beat WHERE session = ?1 AND at >= ?4 AND at < ?5 AND classified_number IS NOT NULL
     UNION ALL
-    SELECT number, utc_ms, 'event', at, 0, payload, NULL, NULL FROM event WHERE session = ?1
+    SELECT number, utc_ms, 'event', at, 0, payload, NULL, NULL
+        FROM event WHERE session = ?1 AND at >= ?4 AND at < ?5
 ) WHERE number > ?2 ORDER BY number LIMIT ?3
 """
 
@@ -118,19 +121,24 @@ def reference_place(connection: sqlite3.Connection, session: str, raw_folder: Pa
 
 
 def events_of(
-    connection: sqlite3.Connection, session: str, *, after: int = 0, limit: int = -1
+    connection: sqlite3.Connection,
+    session: str,
+    *,
+    after: int = 0,
+    limit: int = -1,
+    span: tuple[int, int] = EVERYWHERE,
 ) -> Iterator[Published]:
     """The events of `session` in order of their number, as they were published.
 
-    Those numbered above `after`; at most `limit`, where that is not negative. Raises StoreError
-    for an unknown session.
+    Those numbered above `after`, of samples [first, end) of `span`; at most `limit`, where that is
+    not negative. Raises StoreError for an unknown session.
     """
     query = "SELECT id, source FROM session WHERE name = ? AND NOT going"
     row = connection.execute(query, (session,)).fetchone()
     if row is None:
         raise unknown_session(connection, session)
     session_id, source = row
-    rows = connection.execute(_EVENTS, (session_id, after, limit))
+    rows = connection.execute(_EVENTS, (session_id, after, limit, *span))
     for number, utc_ms, kind, at, decided, *values in rows:
         yield Published(
             id=f"{session}/{number}",

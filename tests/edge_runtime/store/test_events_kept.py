@@ -50,6 +50,16 @@ def test_every_event_comes_back_as_it_was_published(tmp_path: Path) -> None:
     assert stored(tmp_path, run.session) == published
 
 
+def test_the_events_of_a_stretch_are_those_that_happened_in_it(tmp_path: Path) -> None:
+    recording = Recording(tmp_path)
+    recording.events(*every_event())
+    recording.store.close()
+    with closing(read_only(tmp_path)) as connection:
+        found = events_of(connection, recording.session.id, span=(300, 900))
+        told = [one.event for one in found]
+    assert told == [event for event in every_event() if 300 <= event.at < 900]
+
+
 def test_an_event_keeps_the_time_it_was_published_with(tmp_path: Path) -> None:
     run = Recording(tmp_path)
     published = run.session.publish(beat(1000)[0])
