@@ -64,7 +64,7 @@ def played(
 START = bytes.fromhex("04823a5000")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(st.sampled_from(["serial", "bluetooth"]), faults, breaks, breaks, st.integers(0, 10_000))
 def test_received_is_delivered_and_the_rest_is_a_marked_gap(
     over: str, faults: Faults, lost_at: list[int], reboots_at: list[int], seed: int

@@ -116,6 +116,7 @@ def test_the_own_sensor_sends_eight_leads_at_500_hz_and_loses_none() -> None:
     assert commands == [own_service.command(kind) for kind in (IDENTIFY, START, STOP)]
 
 
+@pytest.mark.slow
 def test_the_own_sensor_over_a_bad_link_and_a_reboot_is_samples_and_marked_gaps() -> None:
     faults = Faults(drop=0.05, duplicate=0.1, unplugs=((2.0, 0.5),))
 
