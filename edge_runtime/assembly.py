@@ -25,7 +25,7 @@ from edge_runtime.keeping import Keeping
 from edge_runtime.loans import Loans
 from edge_runtime.recording_engine import RecordingEngine
 from edge_runtime.reload import Reloader
-from edge_runtime.rules.requirements import NOT_IN_FORCE
+from edge_runtime.rules.requirements import not_in_force
 from edge_runtime.sinks.audible import AlsaSounder
 from edge_runtime.site_rules import SiteBook
 from edge_runtime.store.database import Provenance
@@ -106,7 +106,8 @@ def build(
     views = (*views, *others)
     if chosen.bundles.delineation is None:
         log.info("intervals are not measured: the bundle set has no bundle for delineation")
-    for rule, needs in NOT_IN_FORCE:
+    has_rhythm = chosen.bundles.rhythm is not None
+    for rule, needs in not_in_force(rhythm=has_rhythm):
         log.info("rule %s is not in force: it needs %s", rule, needs)
 
     def make_engine(bundles: BundleSet, opened: StreamOpened) -> Engine:

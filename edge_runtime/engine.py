@@ -25,8 +25,10 @@ from edge_runtime.inference.beats import BeatClassifier
 from edge_runtime.inference.bundle import BundleSet
 from edge_runtime.inference.delineation import Delineator
 from edge_runtime.inference.pairs import PairClassifier
+from edge_runtime.inference.rhythm import RhythmReader
 from edge_runtime.narrator import Narrator
 from edge_runtime.rate_check import RateCheck
+from edge_runtime.rhythm_teller import RhythmTeller
 from edge_runtime.rules.beat_label import LabelPolicy
 from edge_runtime.rules.facts import Battery, Pace, Return, SignalClock, Silence
 from edge_runtime.rules.rulebook import RuleBook
@@ -81,6 +83,7 @@ class Parts:
     classifier: Classifier
     labels: LabelPolicy
     waves: WaveTrend | None = None
+    rhythm: RhythmTeller | None = None
 
 
 class Engine:
@@ -105,7 +108,7 @@ class Engine:
         self._classifier = parts.classifier
         clock = SignalClock(self._signal.rate_hz, path.latency, path.label_latency, path.settle)
         self._book = RuleBook(settings.rules, clock, settings.site)
-        self._narrator = Narrator(self._signal, path.lead, parts.labels, self._book)
+        self._narrator = Narrator(self._signal, path.lead, parts.labels, self._book, parts.rhythm)
         self._waves = parts.waves
         self._rate_check = RateCheck(self._signal.rate_hz)
         self._position: SampleIndex | None = None  # after the last sample or gap
@@ -139,6 +142,7 @@ class Engine:
             lead=settings.lead,
             ring_minutes=settings.ring_minutes,
             companion=paired,
+            rhythm=bundles.rhythm is not None,
         )
         path = SignalPath(opened, bundles.conditioning, config)
         delineation = bundles.delineation
@@ -149,6 +153,7 @@ class Engine:
             None
             if delineation is None
             else WaveTrend(reference, path.lead, Delineator(delineation)),
+            None if bundles.rhythm is None else RhythmTeller(RhythmReader(bundles.rhythm)),
         )
         return cls(opened, parts, settings)
 

@@ -44,6 +44,7 @@ class Rhythm(StrEnum):
     TRIGEMINY = "T"
     IRREGULAR = "IRREG"
     OTHER = "OTHER"
+    TOO_NOISY = "NOISE"
 
 
 class Phase(StrEnum):
@@ -122,6 +123,17 @@ class RhythmEpisode(_Event, frozen=True, kw_only=True, tag="rhythm_episode"):
 
     rhythm: Rhythm
     phase: Phase
+
+
+class RhythmClassified(_Event, frozen=True, kw_only=True, tag="rhythm_classified"):
+    """From `at` on the heart is in another rhythm, as the rhythm model sees it: sinus, AF, flutter,
+    other, or too noisy to tell. Decided 30 s later, with what came since.
+
+    `scores` at `at` sum to one. Episodes that rules find (`rhythm_episode`) stand beside it.
+    """
+
+    rhythm: Rhythm
+    scores: dict[str, float]
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,6 +277,7 @@ Event = (
     | BeatDetected
     | BeatClassified
     | RhythmEpisode
+    | RhythmClassified
     | AlarmRaised
     | AlarmCleared
     | AlarmStateChanged

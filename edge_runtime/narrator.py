@@ -29,7 +29,9 @@ from edge_runtime.events import (
     QualityLevel,
     SignalQuality,
 )
+from edge_runtime.inference.rhythm import RhythmStep
 from edge_runtime.link_loss import LinkLoss
+from edge_runtime.rhythm_teller import RhythmTeller
 from edge_runtime.rules.beat_label import Decision, LabelPolicy
 from edge_runtime.rules.facts import Beat, Hole, Label, LeadsOff, Readability, Waveform
 from edge_runtime.rules.heart_rate import HeartRate
@@ -44,6 +46,7 @@ from edge_runtime.signal.observations import (
     Observation,
     PeakFound,
     QualityChanged,
+    RhythmReady,
     WaveformJudged,
 )
 from edge_runtime.signal.shapes import ShapeBook
@@ -66,7 +69,16 @@ class _Scored:
     window: NDArray[np.float32]
 
 
-_Single = PeakFound | QualityChanged | WaveformJudged | GapFound | LeadChanged | Horizon | _Scored
+_Single = (
+    PeakFound
+    | QualityChanged
+    | WaveformJudged
+    | GapFound
+    | LeadChanged
+    | Horizon
+    | RhythmStep
+    | _Scored
+)
 _Told = tuple[int, int, int, _Single]
 _ORDER: Final = itemgetter(0, 1, 2)
 _PEAKS_KEPT: Final = 8
@@ -94,12 +106,20 @@ class _State(msgspec.Struct):
 class Narrator:
     """Tells the rule book in decided order and collects every event on the way."""
 
-    def __init__(self, signal: SignalInfo, lead: int, labels: LabelPolicy, book: RuleBook) -> None:
+    def __init__(
+        self,
+        signal: SignalInfo,
+        lead: int,
+        labels: LabelPolicy,
+        book: RuleBook,
+        rhythm: RhythmTeller | None = None,
+    ) -> None:
         self._signal = signal
         self._clock = book.clock
         self._labels = labels
         self._names = labels.names
         self._book = book
+        self._rhythm = rhythm
         self._heart_rate = HeartRate(signal.rate_hz)
         self._advice = Advice(signal.leads)
         self._link_loss = LinkLoss(signal.rate_hz)
@@ -136,6 +156,7 @@ class Narrator:
             "advice": self._advice.snapshot(),
             "link_loss": self._link_loss.snapshot(),
             "shapes": self._shapes.snapshot(),
+            "rhythm": None if self._rhythm is None else self._rhythm.snapshot(),
         }
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -145,6 +166,8 @@ class Narrator:
         self._advice.restore(snapshot["advice"])
         self._link_loss.restore(snapshot["link_loss"])
         self._shapes.restore(snapshot["shapes"])
+        if self._rhythm is not None:
+            self._rhythm.restore(snapshot["rhythm"])
 
     def _spread(self, one: Observation, classifier: Classifies) -> Iterator[_Told]:
         """Single things with their sort key: decided, then kind (what a later one depends on
@@ -168,6 +191,9 @@ class Narrator:
                 for at, *values in told:
                     beat = _Scored(at, *values)
                     yield beat.decided, 2, at, beat
+            case RhythmReady():
+                for step in () if self._rhythm is None else self._rhythm.steps(one):
+                    yield step.decided, 1, step.at, step
             case WaveformJudged():
                 yield one.decided, 2, one.at, one
             case GapFound():
@@ -200,6 +226,8 @@ class Narrator:
                 return self._tell_peak(what.at, what.decided)
             case _Scored():
                 return self._tell_label(what)
+            case RhythmStep():
+                return [] if self._rhythm is None else self._rhythm.tell(what, self._book)
             case QualityChanged():
                 return self._tell_quality(what)
             case WaveformJudged():
@@ -253,7 +281,8 @@ class Narrator:
 
     def _tell_label(self, beat: _Scored) -> list[Event]:
         at, decided = beat.at, beat.decided
-        decision = self._labels.decide(beat.scores)
+        fibrillates = self._rhythm is not None and self._rhythm.fibrillates
+        decision = self._labels.decide(beat.scores, fibrillates=fibrillates)
         events: list[Event] = []
         if beat.tentative:
             if not (self._labels.is_beat(beat.scores) and self._readable()):

@@ -8,7 +8,7 @@ import click
 from edge_runtime import config
 from edge_runtime.cli.failing import exit_status
 from edge_runtime.cli.options import config_option, set_option
-from edge_runtime.rules.requirements import NOT_IN_FORCE, ON_CONDITION
+from edge_runtime.rules.requirements import ON_CONDITION, not_in_force
 from edge_runtime.site_rules import load as load_rules
 
 
@@ -27,6 +27,7 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
         from edge_runtime.update.choice import chosen_set  # noqa: PLC0415 - slow import
 
         bundles = chosen_set(loaded).bundles
+        silent = not_in_force(rhythm=bundles.rhythm is not None)
         site = [] if loaded.site_rules.file is None else load_rules(loaded.site_rules.file)
     if as_json:
         click.echo(
@@ -39,7 +40,7 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
                     "fingerprint": bundles.fingerprint,
                     "bundles": list(bundles.roles),
                     "site_rules": [rule.name for rule in site],
-                    "rules_not_in_force": dict(NOT_IN_FORCE),
+                    "rules_not_in_force": dict(silent),
                     "rules_on_condition": dict(ON_CONDITION),
                 }
             )
@@ -52,7 +53,7 @@ def command(file: Path | None, settings: tuple[str, ...], as_json: bool) -> None
     )
     for own in site:
         click.echo(f"site rule:     {own.name}, {own.priority.value}: {own.when}")
-    for rule, needs in NOT_IN_FORCE:
+    for rule, needs in silent:
         click.echo(f"not in force:  {rule} needs {needs}")
     for rule, needs in ON_CONDITION:
         click.echo(f"on condition:  {rule} needs {needs}")

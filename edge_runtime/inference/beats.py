@@ -16,6 +16,7 @@ from edge_runtime.errors import BundleError
 from edge_runtime.inference.bundle import BeatBundle
 from edge_runtime.inference.interpreter import Graph, Int8Array, Quantization, Runtime
 from edge_runtime.inference.manifest import ENCODER_INPUTS, FeatureScaling, Manifest
+from edge_runtime.inference.rhythm_manifest import RhythmManifest
 
 if TYPE_CHECKING:
     from edge_runtime.signal.history import BeatBlock
@@ -60,7 +61,7 @@ class ScoreTable:
 
     __slots__ = ("_column", "_weights")
 
-    def __init__(self, manifest: Manifest, logits: Quantization) -> None:
+    def __init__(self, manifest: Manifest | RhythmManifest, logits: Quantization) -> None:
         real = logits.to_real(_BYTES).astype(float) / manifest.temperature
         # One common shift keeps exp in range without depending on the row.
         top = real.max() + max(manifest.log_bias)

@@ -6,6 +6,7 @@
     SET/beats/encoder.tflite, context.tflite, golden.npz
     SET/beats-2lead/...          the same for two leads; a set may lack it
     SET/delineation/manifest.toml, graph.tflite, golden.npz     a set may lack it
+    SET/rhythm/...               manifest, one graph, golden vectors; a set may lack it
 
 A set is released, activated and rolled back whole. Files that no manifest names are not read.
 """
@@ -32,6 +33,8 @@ from edge_runtime.inference.manifest import (
     check_manifest,
     parse_manifest,
 )
+from edge_runtime.inference.rhythm_bundle import RhythmBundle, check_rhythm_manifest
+from edge_runtime.inference.rhythm_manifest import RHYTHM, RhythmManifest
 from edge_runtime.signal.features import FEATURE_SET_VERSION, FEATURES
 from edge_runtime.signal.spec import ConditioningSpec, read_spec
 
@@ -114,6 +117,7 @@ class BundleSet:
     def delineation(self) -> GraphBundle | None:
         """Where the waves of a beat begin and end; None where the set cannot say."""
         return self.graph_bundles.get(DELINEATION)
+    rhythm: RhythmBundle | None = None
 
     def for_leads(self, n_leads: int) -> BeatBundle:
         """The bundle that a source of so many leads is classified with."""
@@ -128,7 +132,8 @@ class BundleSet:
     @property
     def roles(self) -> tuple[str, ...]:
         """Roles of every bundle of the set."""
-        return *self.bundles, *self.graph_bundles
+        rhythm = () if self.rhythm is None else (RHYTHM,)
+        return *self.bundles, *self.graph_bundles, *rhythm
 
 
 def load_bundle_set(path: Path | str | None = None) -> BundleSet:
@@ -143,7 +148,7 @@ def load_bundle_set(path: Path | str | None = None) -> BundleSet:
     described = parse_manifest(text, SetManifest, str(folder / "set.toml"))
     _verified(folder, described.conditioning, described.files)
     conditioning = read_spec(folder / described.conditioning)
-    known = {*LEADS_OF_ROLE, *GRAPH_ROLES}
+    known = {*LEADS_OF_ROLE, *GRAPH_ROLES, RHYTHM}
     if BEATS not in described.bundles or not set(described.bundles) <= known:
         others = ", ".join(sorted(known - {BEATS}))
         raise BundleError(
@@ -160,7 +165,11 @@ def load_bundle_set(path: Path | str | None = None) -> BundleSet:
         for role, name in described.bundles.items()
         if role in GRAPH_ROLES
     }
-    everything: list[BeatBundle | GraphBundle] = [*bundles.values(), *graphs.values()]
+    rhythm = None
+    if RHYTHM in described.bundles:
+        rhythm = _load_rhythm(folder, described.bundles[RHYTHM], described.files)
+    everything: list[BeatBundle | GraphBundle | RhythmBundle]
+    everything = [*bundles.values(), *graphs.values(), *([] if rhythm is None else [rhythm])]
     for bundle in everything:
         if bundle.manifest.conditioning != conditioning.sha256:
             raise BundleError(
@@ -176,6 +185,7 @@ def load_bundle_set(path: Path | str | None = None) -> BundleSet:
         where=folder,
         paired_beats=bundles.get(PAIRED_BEATS),
         graph_bundles=graphs,
+        rhythm=rhythm,
     )
 
 
@@ -209,6 +219,23 @@ def _load_graph(folder: Path, name: str, hashes: dict[str, str], role: str) -> G
     for other in manifest.files:
         _verified(where, other, manifest.files)
     return GraphBundle(
+        manifest=manifest,
+        fingerprint=sha256(text),
+        graph=_read(where / manifest.graph.file),
+        golden=_read(where / manifest.golden.file),
+        where=where,
+    )
+
+
+def _load_rhythm(folder: Path, name: str, hashes: dict[str, str]) -> RhythmBundle:
+    text = _verified(folder, f"{name}/manifest.toml", hashes)
+    where = folder / name
+    what = str(where / "manifest.toml")
+    manifest = parse_manifest(text, RhythmManifest, what)
+    check_rhythm_manifest(manifest, what)
+    for other in manifest.files:
+        _verified(where, other, manifest.files)
+    return RhythmBundle(
         manifest=manifest,
         fingerprint=sha256(text),
         graph=_read(where / manifest.graph.file),

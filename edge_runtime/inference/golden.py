@@ -27,6 +27,11 @@ from edge_runtime.inference import graph_golden
 from edge_runtime.inference.beats import FeatureScaler, encoder_steps
 from edge_runtime.inference.bundle import BeatBundle, BundleSet, load_bundle_set
 from edge_runtime.inference.excerpt import Excerpt
+from edge_runtime.inference.golden_rhythm import (
+    check_rhythm_graph,
+    check_rhythms,
+    read_rhythm_golden,
+)
 from edge_runtime.inference.interpreter import Graph, Runtime, find_runtime
 from edge_runtime.inference.manifest import (
     BEATS,
@@ -35,6 +40,7 @@ from edge_runtime.inference.manifest import (
     ENCODER_INPUTS,
     ENCODER_OUTPUTS,
 )
+from edge_runtime.inference.rhythm_manifest import RHYTHM
 from edge_runtime.signal.conditioner import Conditioner
 from edge_runtime.signal.history import BeatBlock
 from edge_runtime.signal.spec import ConditioningSpec
@@ -134,8 +140,31 @@ def check_bundle_set(
             TierResult(tier, Status.PASSED if passed else Status.FAILED, detail, role)
             for role, graph in loaded.graph_bundles.items()
             for tier, passed, detail in graph_golden.check(graph, runtime)
-        ),
+        )
+        + _check_rhythm(loaded, run_engine, runtime),
     )
+
+
+def _check_rhythm(
+    loaded: BundleSet, run_engine: RunEngine | None, runtime: Runtime
+) -> tuple[TierResult, ...]:
+    bundle = loaded.rhythm
+    if bundle is None:
+        return ()
+    stored = read_rhythm_golden(bundle)
+    passed, detail = check_rhythm_graph(bundle, stored, runtime)
+    graph = TierResult("b", _status(passed), detail, RHYTHM)
+    if run_engine is None or "rhythms" not in stored:
+        return graph, TierResult("c", Status.NOT_RUN, "no engine was given, or no events", RHYTHM)
+    run = run_engine
+    passed, detail = check_rhythms(
+        bundle, stored, lambda excerpt: run(loaded, excerpt.items(), excerpt.mains_hz), runtime
+    )
+    return graph, TierResult("c", _status(passed), detail, RHYTHM)
+
+
+def _status(passed: bool) -> Status:
+    return Status.PASSED if passed else Status.FAILED
 
 
 def _check_bundle(

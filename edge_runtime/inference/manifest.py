@@ -139,12 +139,12 @@ class SetManifest:
     conditioning: str
     """File name of the conditioning spec."""
     bundles: dict[str, str]
-    """Role (of `LEADS_OF_ROLE`, `GRAPH_ROLES`) to folder."""
+    """Role (of `LEADS_OF_ROLE`, `GRAPH_ROLES`, or `RHYTHM`) to folder."""
     files: dict[str, str]
     """SHA-256 of the conditioning file and of each bundle's manifest, by relative path."""
 
 
-Form = TypeVar("Form", Manifest, GraphBundleManifest, SetManifest)
+Form = TypeVar("Form")
 
 
 @cache

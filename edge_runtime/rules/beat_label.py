@@ -4,6 +4,9 @@ F, which even cardiologists call with hesitation, is emitted only at or above th
 threshold for it, and a peak is called an artefact only at or above the threshold for that; below,
 the best of the other classes is taken. A beat whose best score is below that class's threshold,
 that has no scores because its window cannot be read, or that is called an artefact is refused: Q.
+
+While the heart fibrillates no beat is supraventricular: each comes when chance has it, and one that
+looks premature is what the others are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +21,7 @@ ARTEFACT: Final = "X"
 TENTATIVE: Final = "tentative"
 """Among the thresholds: the least joint score of all classes of beats that makes a tentative peak
 one, beside the best score being theirs."""
+_FIBRILLATES: Final = "looks premature, but in atrial fibrillation nothing is"
 _HESITANT: Final = (BeatClass.FUSION.value, ARTEFACT)
 
 
@@ -43,11 +47,15 @@ class LabelPolicy:
         self._thresholds = tuple(thresholds.get(name, 0.0) for name in classes)
         self._accepted = {name: Decision(label, label, "") for name, label in self._classes.items()}
 
-    def decide(self, scores: Sequence[float]) -> Decision:
+    def decide(self, scores: Sequence[float], *, fibrillates: bool = False) -> Decision:
         """One row of scores, one per class; NaN means that the beat was not looked at."""
         if isnan(scores[0]):
             return Decision(BeatClass.UNKNOWN, None, "the beat's window cannot be read")
         best = self._best(scores)
+        if fibrillates and self.names[best] == BeatClass.SUPRAVENTRICULAR:
+            others = [0.0 if k == best else score for k, score in enumerate(scores)]
+            told = self.decide(others)
+            return Decision(told.label, told.best, told.reason or _FIBRILLATES)
         name, score = self.names[best], scores[best]
         if name == ARTEFACT:
             return Decision(BeatClass.UNKNOWN, None, f"artefact scores {score:.2f}")

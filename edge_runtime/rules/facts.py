@@ -84,6 +84,20 @@ class Waveform:
 
 
 @dataclass(frozen=True, slots=True)
+class RhythmSeen:
+    """Whether the heart fibrillates at `at`, seen once a second from 30 s later.
+
+    `chance` of AF there, `irregular` the share of the RR changes above 6 % that were seen with it.
+    """
+
+    at: int
+    decided: int
+    fibrillates: bool
+    chance: float
+    irregular: float
+
+
+@dataclass(frozen=True, slots=True)
 class Pace:
     """The device saw a pacemaker's pulse at `at`."""
 
@@ -148,7 +162,19 @@ class Return:
     decided: int
 
 
-Fact = Beat | Label | Waveform | Pace | Battery | Hole | LeadsOff | Readability | Silence | Return
+Fact = (
+    Beat
+    | Label
+    | Waveform
+    | RhythmSeen
+    | Pace
+    | Battery
+    | Hole
+    | LeadsOff
+    | Readability
+    | Silence
+    | Return
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,17 @@ class Missing(NamedTuple):
 
 _RHYTHM: Final = "a rhythm bundle, which this set does not hold"
 
-NOT_IN_FORCE: Final = (
-    Missing("af_start", _RHYTHM),
-    Missing("af_end", _RHYTHM),
-)
-"""`irregular_rhythm` speaks as long as nothing claims AF."""
-
 ON_CONDITION: Final = (
     Missing("pacer_not_capturing", "a device that sends pace marks; rests until the first"),
     Missing("pacer_not_pacing", "a device that sends pace marks; rests until the first"),
     Missing("battery_low", "a device that tells its charge"),
 )
 """In force once the device sends what they need."""
+
+
+def not_in_force(*, rhythm: bool) -> tuple[Missing, ...]:
+    """What a bundle set with or without a rhythm bundle leaves silent.
+
+    `irregular_rhythm` speaks as long as nothing claims AF.
+    """
+    return () if rhythm else (Missing("atrial_fibrillation", _RHYTHM),)

@@ -25,6 +25,7 @@ from edge_runtime.rules.facts import (
     Pace,
     Readability,
     Return,
+    RhythmSeen,
     Silence,
     Waveform,
 )
@@ -108,6 +109,10 @@ class Rule:
 
     def on_waveform(self, waveform: Waveform) -> Findings:
         """A window of signal was judged."""
+        return NOTHING
+
+    def on_rhythm(self, seen: RhythmSeen) -> Findings:
+        """The rhythm half a minute ago was judged."""
         return NOTHING
 
     def on_pace(self, pace: Pace) -> Findings:

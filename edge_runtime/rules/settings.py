@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from edge_runtime.rules.asystole import Asystole, AsystoleSettings
+from edge_runtime.rules.atrial_fibrillation import (
+    AtrialFibrillation,
+    AtrialFibrillationSettings,
+)
 from edge_runtime.rules.ectopy import (
     Couplet,
     CoupletSettings,
@@ -94,6 +98,9 @@ class RuleSettings:
     tachycardia: FastRateSettings = field(default_factory=FastRateSettings)
     missed_beat: MissedBeatSettings = field(default_factory=MissedBeatSettings)
     pauses_per_minute: PauseRateSettings = field(default_factory=PauseRateSettings)
+    atrial_fibrillation: AtrialFibrillationSettings = field(
+        default_factory=AtrialFibrillationSettings
+    )
     irregular_rhythm: IrregularSettings = field(default_factory=IrregularSettings)
     pacer_not_capturing: NotCapturingSettings = field(default_factory=NotCapturingSettings)
     pacer_not_pacing: NotPacingSettings = field(default_factory=NotPacingSettings)
@@ -133,6 +140,10 @@ def make_rules(settings: RuleSettings, clock: SignalClock) -> tuple[Rule, ...]:
         (settings.bradycardia, lambda: Bradycardia(settings.bradycardia, clock)),
         (settings.tachycardia, lambda: Tachycardia(settings.tachycardia, clock, fast_bpm)),
         (settings.missed_beat, lambda: MissedBeat(settings.missed_beat, clock)),
+        (
+            settings.atrial_fibrillation,
+            lambda: AtrialFibrillation(settings.atrial_fibrillation, clock),
+        ),
         (settings.irregular_rhythm, lambda: Irregular(settings.irregular_rhythm, clock)),
         (settings.lead_off, lambda: LeadOff(settings.lead_off)),
         (settings.unreadable, lambda: Unreadable(settings.unreadable, clock)),

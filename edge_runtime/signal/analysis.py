@@ -16,8 +16,15 @@ from edge_runtime.signal.conditioner import Conditioner
 from edge_runtime.signal.fibrillation import WINDOW as WAVEFORM
 from edge_runtime.signal.fibrillation import FibrillationMeter
 from edge_runtime.signal.history import BeatHistory
-from edge_runtime.signal.observations import BeatsReady, Observation, PeakFound, WaveformJudged
+from edge_runtime.signal.observations import (
+    BeatsReady,
+    Observation,
+    PeakFound,
+    RhythmReady,
+    WaveformJudged,
+)
 from edge_runtime.signal.qrs import Peaks
+from edge_runtime.signal.rhythm import JUDGED_S, RhythmMeter
 from edge_runtime.signal.spec import CONTRACT_RATE_HZ, ConditioningSpec
 from edge_runtime.signal.windows import WINDOW, WINDOW_AFTER, cut_windows
 
@@ -61,6 +68,8 @@ class LeadAnalysis:
         rate_hz: Fraction,
         mains_hz: int | None,
         detector: Callable[[], Detector],
+        *,
+        rhythm: bool = False,
     ) -> None:
         self._rate = rate_hz
         self._conditioner = Conditioner(spec, rate_hz, 1, mains_hz)
@@ -70,6 +79,7 @@ class LeadAnalysis:
         self.history = BeatHistory()
         self._waveform = FibrillationMeter()
         self._fibrillating = False
+        self._rhythm = RhythmMeter() if rhythm else None
         self._in_segment = False
         self._segment_at = 0  # source index of the segment's first sample
         self._fresh = True  # the detector has seen nothing yet
@@ -112,8 +122,11 @@ class LeadAnalysis:
             out += self._tell(found)
         out += self._judge(y)
         ready = int(np.searchsorted(self._pending, self._contract - WINDOW_AFTER, side="right"))
-        if ready:
-            out.append(self._observe(ready))
+        beats = self._observe(ready) if ready else None
+        if beats is not None:
+            out.append(beats)
+        if self._rhythm is not None:
+            out += self._hops(self._rhythm, y, beats)
         self._kept = self._kept[-self.keep :]
         return out
 
@@ -124,7 +137,10 @@ class LeadAnalysis:
         # Without this a link that loses a packet a second would lose a beat in four.
         out: list[Observation] = self._tell(self._detector.finish(), decided)
         if len(self._pending):
-            out.append(self._observe(len(self._pending), decided))
+            beats = self._observe(len(self._pending), decided)
+            out.append(beats)
+            if self._rhythm is not None:
+                self._rhythm.cut_off(beats.block)
         if not self._torn:
             self.history.break_at(self._contract)
             self._torn = True
@@ -137,6 +153,8 @@ class LeadAnalysis:
         # What the detector has learnt of one lead's size and shape is wrong for another.
         self._detector = self._make_detector()
         self._waveform = FibrillationMeter()
+        if self._rhythm is not None:
+            self._rhythm = RhythmMeter()
         self._fresh = True
 
     def horizon(self, position: int) -> int:
@@ -153,6 +171,7 @@ class LeadAnalysis:
             "detector": self._detector.snapshot(),
             "history": self.history.snapshot(),
             "waveform": self._waveform.snapshot(),
+            "rhythm": None if self._rhythm is None else self._rhythm.snapshot(),
             "flags": [self._in_segment, self._fresh, self._torn, self._fibrillating],
             "place": [self._segment_at, self._origin, self._contract],
             "kept": self._kept.copy(),
@@ -167,6 +186,8 @@ class LeadAnalysis:
         self._detector.restore(state["detector"])
         self.history.restore(state["history"])
         self._waveform.restore(state["waveform"])
+        if self._rhythm is not None:
+            self._rhythm.restore(state["rhythm"])
         self._in_segment, self._fresh, self._torn, self._fibrillating = state["flags"]
         self._segment_at, self._origin, self._contract = state["place"]
         self._kept = np.array(state["kept"], dtype=np.float64)
@@ -181,6 +202,8 @@ class LeadAnalysis:
         else:
             self._detector.skip(start - self._contract)
         self._waveform.start(start)
+        if self._rhythm is not None:
+            self._rhythm.start(start)
         self._contract = start
         self._segment_at = at
         self._in_segment = True
@@ -197,6 +220,17 @@ class LeadAnalysis:
                 decided = int(self.timeline.decided_indices(window)[-1])
                 out.append(WaveformJudged(at, decided, end, judged.measures))
         return out
+
+    def _hops(
+        self, meter: RhythmMeter, y: NDArray[np.float64], beats: BeatsReady | None
+    ) -> list[Observation]:
+        """The hops of the rhythm within the conditioned samples `y` (n,)."""
+        block = meter.process(y, None if beats is None else beats.block)
+        if block is None:
+            return []
+        judged = self.timeline.source_indices(block.at - JUDGED_S * CONTRACT_RATE_HZ)
+        decided = self.timeline.decided_indices(block.at - 1)
+        return [RhythmReady(np.maximum(judged, 0), decided, block)]
 
     def _tell(self, found: Peaks, cut_at: int | None = None) -> list[Observation]:
         """New peaks, which wait for their windows; `cut_at`: no more samples will follow.

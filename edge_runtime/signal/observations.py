@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edge_runtime.events import QualityLevel
 from edge_runtime.signal.fibrillation import Measures
 from edge_runtime.signal.history import BeatBlock
+from edge_runtime.signal.rhythm import RhythmBlock
 from firmware_bridge.stream import GapReason
 
 
@@ -111,6 +112,25 @@ class WaveformJudged:
     measures: Measures | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RhythmReady:
+    """k hops of the analysis lead's rhythm, in order, a second apart, where the path is asked.
+
+    `at` (k,) is the source index whose rhythm each one judges.
+    """
+
+    at: NDArray[np.int64]
+    decided: NDArray[np.int64]
+    block: RhythmBlock
+
+
 Observation = (
-    PeakFound | BeatsReady | QualityChanged | WaveformJudged | LeadChanged | GapFound | Horizon
+    PeakFound
+    | BeatsReady
+    | RhythmReady
+    | QualityChanged
+    | WaveformJudged
+    | LeadChanged
+    | GapFound
+    | Horizon
 )

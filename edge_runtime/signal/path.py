@@ -29,6 +29,7 @@ from edge_runtime.signal.observations import (
     LeadChanged,
     Observation,
     QualityChanged,
+    RhythmReady,
 )
 from edge_runtime.signal.polarity import INVERTED, UPRIGHT_LEADS, PolarityWatch
 from edge_runtime.signal.qrs import QrsDetector
@@ -50,7 +51,7 @@ _MV_PER_UNIT: Final = {"V": 1e3, "mV": 1.0, "uV": 1e-3, "µV": 1e-3, "μV": 1e-3
 class PathConfig:
     """`mains_hz`: notch, None for none. `lead`: a name, a number, or "auto" (or None) for the best
     by quality. `batch_s`: `feed` collects shorter chunks to this length; no result depends on it.
-    `companion`: look at a second lead too, where there is one.
+    `companion`: look at a second lead too, where there is one. `rhythm`: measure the rhythm.
     """
 
     mains_hz: int | None = 50
@@ -58,6 +59,7 @@ class PathConfig:
     ring_minutes: float = 10.0
     batch_s: float = 0.1
     companion: bool = False
+    rhythm: bool = False
 
 
 class SignalPath:
@@ -82,7 +84,9 @@ class SignalPath:
         self.signal = signal
         self._scale = _MV_PER_UNIT[signal.unit]
         self._batch = max(1, round(config.batch_s * signal.rate_hz))
-        self._analysis = LeadAnalysis(spec, signal.rate_hz, config.mains_hz, detector)
+        self._analysis = LeadAnalysis(
+            spec, signal.rate_hz, config.mains_hz, detector, rhythm=config.rhythm
+        )
         self.timeline = self._analysis.timeline
         self._choice = LeadChoice(signal.leads, wanted, signal.rate_hz, paired=config.companion)
         steps = tuple(abs(self._scale / gain) if gain else 0.0 for gain in signal.counts_per_unit)
@@ -377,6 +381,6 @@ def _runs(state: NDArray[np.int_] | NDArray[np.bool_]) -> list[tuple[int, int]]:
 
 
 def _first_decided(observation: Observation) -> int:
-    if isinstance(observation, BeatsReady):
+    if isinstance(observation, BeatsReady | RhythmReady):
         return int(observation.decided[0])
     return observation.decided

@@ -15,6 +15,7 @@ from edge_runtime.events import (
     Event,
     Phase,
     Rhythm,
+    RhythmClassified,
     RhythmEpisode,
 )
 from firmware_bridge.errors import RecordError
@@ -25,6 +26,7 @@ _RHYTHM_NAMES = {
     Rhythm.VENTRICULAR_FIBRILLATION: "(VF",
     Rhythm.VENTRICULAR_RUN: "(VT",
     Rhythm.OTHER: "(N",
+    Rhythm.TOO_NOISY: "(N",
 }
 """WFDB's names where they differ from ours; a rhythm it has no name for keeps its own."""
 
@@ -39,14 +41,14 @@ class AnnotationWriter:
     def __init__(self, first: int = 0, per_frame: int = 1) -> None:
         self._first, self._per_frame = first, per_frame
         self._rows: list[tuple[int, str, str]] = []
-        self._episodes: list[RhythmEpisode] = []
+        self._episodes: list[RhythmEpisode | RhythmClassified] = []
 
     def see(self, event: Event) -> None:
         """Keep `event` if an annotation file has a place for it."""
         match event:
             case BeatClassified():
                 self._rows.append((event.at, event.label.value, ""))
-            case RhythmEpisode():
+            case RhythmEpisode() | RhythmClassified():
                 self._episodes.append(event)
             case AlarmRaised():
                 text = f"ALARM {event.priority.value} {event.rule}: {event.text}"
@@ -92,18 +94,30 @@ def writable(directory: Path, record: str, annotator: str) -> Path:
     return file
 
 
-def _rhythm_rows(episodes: list[RhythmEpisode]) -> Iterator[tuple[int, str, str]]:
-    """A row wherever the rhythm changes: to the episode begun last that still holds, else sinus."""
+def _rhythm_rows(
+    changes: list[RhythmEpisode | RhythmClassified],
+) -> Iterator[tuple[int, str, str]]:
+    """A row wherever the rhythm changes: to the episode begun last that still holds, else to what
+    the rhythm model sees, else sinus."""
     holding: list[Rhythm] = []
+    beneath = Rhythm.SINUS
     names: dict[int, str] = {}
-    for episode in sorted(episodes, key=lambda e: (e.at, e.phase is Phase.ONSET)):
-        if episode.phase is Phase.ONSET:
-            holding.append(episode.rhythm)
-        elif episode.rhythm in holding:
-            holding.remove(episode.rhythm)
-        names[episode.at] = _rhythm_name(holding[-1]) if holding else "(N"
+    for change in sorted(changes, key=_in_time):
+        match change:
+            case RhythmClassified():
+                beneath = change.rhythm
+            case RhythmEpisode(phase=Phase.ONSET):
+                holding.append(change.rhythm)
+            case RhythmEpisode():
+                if change.rhythm in holding:
+                    holding.remove(change.rhythm)
+        names[change.at] = _rhythm_name(holding[-1] if holding else beneath)
     for at, name in names.items():
         yield at, "+", name
+
+
+def _in_time(change: RhythmEpisode | RhythmClassified) -> tuple[int, bool]:
+    return change.at, isinstance(change, RhythmEpisode) and change.phase is Phase.ONSET
 
 
 def _rhythm_name(rhythm: Rhythm) -> str:

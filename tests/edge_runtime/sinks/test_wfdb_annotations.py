@@ -18,6 +18,7 @@ from edge_runtime.events import (
     Phase,
     Priority,
     Rhythm,
+    RhythmClassified,
     RhythmEpisode,
 )
 from edge_runtime.sinks.wfdb_annotations import AnnotationWriter
@@ -106,6 +107,22 @@ def test_the_end_of_an_inner_rhythm_returns_to_the_outer_one(tmp_path: Path) -> 
     )
     notes = [note.rstrip("\0") for note in read.aux_note]
     assert notes == ["(BRADY", "(PAUSE", "(BRADY", "(N"]
+
+
+def test_what_the_rhythm_model_sees_lies_beneath_episodes(tmp_path: Path) -> None:
+    def seen(at: int, kind: Rhythm) -> RhythmClassified:
+        return RhythmClassified(at=at, decided=at + 9000, rhythm=kind, scores={})
+
+    found = read_back(
+        tmp_path,
+        rhythm(400, Rhythm.VENTRICULAR_TACHYCARDIA, Phase.ONSET),
+        rhythm(500, Rhythm.VENTRICULAR_TACHYCARDIA, Phase.END),
+        seen(0, Rhythm.SINUS),
+        seen(300, Rhythm.ATRIAL_FIBRILLATION),
+        seen(900, Rhythm.TOO_NOISY),
+    )
+    assert found.sample.tolist() == [0, 300, 400, 500, 900]
+    assert [note.rstrip("\0") for note in found.aux_note] == ["(N", "(AFIB", "(VT", "(AFIB", "(N"]
 
 
 def test_every_rhythm_has_a_name(tmp_path: Path) -> None:
