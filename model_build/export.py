@@ -44,6 +44,7 @@ from edge_runtime.inference.manifest import (
     SetManifest,
     Training,
 )
+from edge_runtime.inference.rhythm_manifest import RHYTHM
 from edge_runtime.signal.features import FEATURE_SET_VERSION, FEATURES
 from edge_runtime.signal.history import BeatBlock
 from edge_runtime.signal.spec import read_spec
@@ -163,7 +164,7 @@ def _keep_others(out: Path, folder: Path, role: str, run_engine: RunEngine | Non
                 "of one lead first"
             ) from error
         return
-    for other in (*old.bundles, *old.graph_bundles):
+    for other in old.roles:
         if other == role:
             continue
         if other == BEATS or _holds(out, other, run_engine):
@@ -245,7 +246,7 @@ def _write_set(
     (beats / "manifest.toml").write_text(to_toml(cattrs.unstructure(hashed)))
     roles = [
         role
-        for role in (*LEADS_OF_ROLE, *GRAPH_ROLES)
+        for role in (*LEADS_OF_ROLE, *GRAPH_ROLES, RHYTHM)
         if (folder / role / "manifest.toml").is_file()
     ]
     described = SetManifest(

@@ -117,6 +117,7 @@ class BundleSet:
     def delineation(self) -> GraphBundle | None:
         """Where the waves of a beat begin and end; None where the set cannot say."""
         return self.graph_bundles.get(DELINEATION)
+
     rhythm: RhythmBundle | None = None
 
     def for_leads(self, n_leads: int) -> BeatBundle:

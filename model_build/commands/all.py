@@ -52,6 +52,8 @@ def command(
 ) -> None:
     """Remake everything that ships of a recipe: prepare, train, prune, quantize, measure, export.
 
+    A recipe of kind `rhythm` has stages of its own: prepare, five folds, student, measure, export.
+
     Each stage's outputs lie in WORK/stages in a folder named by everything they depend on: recipe,
     code, data, the stages before. What is there is not made again, and an interrupted stage goes
     on where it stood: with --stop-after the command ends (exit status 3) after the
@@ -77,6 +79,8 @@ def command(
     from model_build.pipeline.stages import stages_of  # noqa: PLC0415
     from model_build.recipe import calibration_path, recipe_path  # noqa: PLC0415
     from model_build.recipe_kind import kind_of  # noqa: PLC0415
+    from model_build.rhythm.recipe import KIND as RHYTHM  # noqa: PLC0415
+    from model_build.rhythm.stages import rhythm_jobs  # noqa: PLC0415
     from model_build.student_files import student_folder  # noqa: PLC0415
 
     deadline = None if stop_after_s is None else time.monotonic() + stop_after_s
@@ -84,6 +88,13 @@ def command(
     if kind_of(recipe_name) == DELINEATION:
         planned = delineation_jobs(recipe_name, data_directory(data), work, version, into)
         with display(f"all {recipe_name}", len(planned), sum(j.is_done for j in planned)) as shown:
+            run_all(planned, jobs, deadline, shown)
+        _tell(install(planned[-1].folder / "set", into), planned, as_json=as_json)
+        return
+    if kind_of(recipe_name) == RHYTHM:
+        file = recipe_path(recipe_name).resolve()
+        planned = rhythm_jobs(file, data_directory(data), work, into, version)
+        with display("all rhythm", len(planned), sum(job.is_done for job in planned)) as shown:
             run_all(planned, jobs, deadline, shown)
         _tell(install(planned[-1].folder / "set", into), planned, as_json=as_json)
         return

@@ -47,7 +47,10 @@ class Database:
         return tuple(record + suffix for suffix in self.suffixes)
 
 
-_GROUPS = {"all": "records", "normal": "normal", "atrial_fibrillation": "atrial_fibrillation"}
+_GROUPS = {
+    "all": "records", "normal": "normal", "atrial_fibrillation": "atrial_fibrillation",
+    "other": "other", "noisy": "noisy",
+}  # fmt: skip
 
 
 def _database(name: str, entry: dict[str, Any]) -> Database:

@@ -16,11 +16,10 @@ _GROUPS = {"normal": Group.NORMAL_RECORD, "atrial_fibrillation": Group.AF_RECORD
 
 def training(directory: Path) -> list[Recording]:
     """Pinned records labelled N or A (the 17 relabelled ones are not pinned)."""
-    folder = ensure(directory, "cinc2017")
+    groups = database("cinc2017").groups
+    folder = ensure(directory, "cinc2017", [r for group in _GROUPS for r in groups[group]])
     return [
-        Recording(
-            "cinc2017", r, subject("cinc2017", r), folder / r, _GROUPS[group], None, Target.NOT_S
-        )
-        for group, records in database("cinc2017").groups.items()
-        for r in records
+        Recording("cinc2017", r, subject("cinc2017", r), folder / r, kind, None, Target.NOT_S)
+        for group, kind in _GROUPS.items()
+        for r in groups[group]
     ]

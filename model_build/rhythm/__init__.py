@@ -1,0 +1,1 @@
+"""Rhythm of ten seconds and more: recordings, tensors, training, evaluation and export."""
