@@ -45,9 +45,9 @@ def command(
 ) -> None:
     """Cross-validate a rhythm recipe over five folds of people, and score the shipped bundle.
 
-    Three ways side by side: the network that ships, before INT8, the boosted trees that teach it, and
-    such trees on RR intervals alone. Folds are jobs of `model-build all --recipe rhythm`: what that
-    has made is not made again. DS2 opens on a committed recipe only (see `evaluate`).
+    Three ways side by side: the network that ships, before INT8, the boosted trees that teach it,
+    and such trees on RR intervals alone. Folds are jobs of `model-build all --recipe rhythm`: what
+    that has made is not made again. DS2 opens on a committed recipe only (see `evaluate`).
     """
     from edge_runtime.inference.bundle import load_bundle_set  # noqa: PLC0415 - quick help
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
