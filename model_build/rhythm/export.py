@@ -19,7 +19,6 @@ from edge_runtime.inference.golden import check_bundle_set, require_golden
 from edge_runtime.inference.golden_rhythm import record_rhythms, replay_rhythm_graph
 from edge_runtime.inference.interpreter import find_runtime
 from edge_runtime.inference.manifest import (
-    LEADS_OF_ROLE,
     RUNTIME,
     SCHEMA,
     FeatureScaling,
@@ -178,7 +177,7 @@ def _write(folder: Path, manifest: RhythmManifest, vectors: dict[str, Any]) -> B
     (where / "manifest.toml").write_text(to_toml(cattrs.unstructure(hashed)))
     text = (folder / "set.toml").read_bytes()
     described = parse_manifest(text, SetManifest, str(folder / "set.toml"))
-    roles = [*(role for role in LEADS_OF_ROLE if role in described.bundles), RHYTHM]
+    roles = [*(role for role in described.bundles if role != RHYTHM), RHYTHM]
     files = {
         name: sha256((folder / name).read_bytes())
         for name in ("conditioning.toml", *(f"{role}/manifest.toml" for role in roles))

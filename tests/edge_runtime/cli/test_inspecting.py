@@ -50,7 +50,7 @@ def test_check_says_what_is_configured(tmp_path: Path) -> None:
     assert answer["ok"] is True
     assert answer["sources"] == ["chest"]
     assert len(answer["fingerprint"]) == 64
-    assert answer["bundles"] == ["beats", "rhythm"]
+    assert answer["bundles"] == ["beats", "delineation", "rhythm"]
     assert answer["rules_not_in_force"] == {}
     assert "pace marks" in answer["rules_on_condition"]["pacer_not_pacing"]
 
@@ -96,7 +96,8 @@ def test_doctor_replays_the_golden_vectors(tmp_path: Path) -> None:
         assert found[subject][0] == "good", found[subject]
     tiers = [subject for subject in found if subject.startswith("golden vectors")]
     assert [subject.removeprefix("golden vectors ") for subject in tiers] == [
-        "(a)", "(b)", "(c)", "(delineation b)", "(delineation c)",
+        "(a)", "(b)", "(c)", "(delineation b)", "(delineation c)", "(rhythm b)",
+        "(rhythm c)",
     ]  # fmt: skip
     assert found["sources"][0] == "warning"
 

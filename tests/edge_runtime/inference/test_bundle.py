@@ -26,9 +26,12 @@ def test_the_shipped_set_loads(shipped):
         "delineation/golden.npz",
         "delineation/graph.tflite",
         "delineation/manifest.toml",
+        "rhythm/golden.npz",
+        "rhythm/manifest.toml",
+        "rhythm/rhythm.tflite",
         "set.toml",
     ]
-    assert shipped.roles == ("beats", "delineation")
+    assert shipped.roles == ("beats", "delineation", "rhythm")
     assert shipped.delineation is not None
     assert len(shipped.delineation.graph) <= 65_536
     assert (default_set() / "delineation" / CARDS).is_file()

@@ -173,8 +173,8 @@ def test_the_engine_gets_the_excerpt_with_its_gap(copy, told):
     items = []
 
     def engine(_set, stream, mains_hz):
-        items.extend(stream)
-        assert mains_hz == 60
+        if mains_hz == 60:  # the beats' excerpt; the rhythm's is of another grid
+            items.extend(stream)
         return events(scores)
 
     check_bundle_set(folder, engine)
