@@ -30,7 +30,7 @@ def statuses(report):
 
 def test_the_shipped_set_reproduces_its_vectors():
     report = check_bundle_set(run_engine=golden_engine.run_engine)
-    tiers = (*"abc", "delineation b", "delineation c")
+    tiers = (*"abc", "delineation b", "delineation c", "rhythm b", "rhythm c")
     assert statuses(report) == dict.fromkeys(tiers, Status.PASSED)
     assert report.passed
     require_golden(report)
