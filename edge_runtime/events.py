@@ -110,12 +110,14 @@ class BeatClassified(_Event, frozen=True, kw_only=True, tag="beat_classified"):
     """The class of the beat at `at`: once, never revised. `scores` sum to one over the classes.
 
     `leads`: those that the scores were taken from; absent where one lead is all that is looked at.
+    `disputed`: why the rules doubt that a beat is ventricular; absent where they do not.
     """
 
     label: BeatClass
     scores: dict[str, float]
     reason: str = ""
     leads: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    disputed: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class RhythmEpisode(_Event, frozen=True, kw_only=True, tag="rhythm_episode"):
@@ -146,11 +148,12 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TracedBeat(msgspec.Struct, frozen=True, kw_only=True):
-    """A beat before an alarm, as it was classified."""
+    """A beat before an alarm, as it was classified, and why the rules doubt it if they do."""
 
     at: int
     label: BeatClass
     scores: dict[str, float]
+    disputed: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Trace(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,6 +36,8 @@ from edge_runtime.rules.beat_label import Decision, LabelPolicy
 from edge_runtime.rules.facts import Beat, Hole, Label, LeadsOff, Readability, Waveform
 from edge_runtime.rules.heart_rate import HeartRate
 from edge_runtime.rules.rulebook import RuleBook
+from edge_runtime.rules.second_opinion import EVIDENCE, objection
+from edge_runtime.signal.features import FEATURES
 from edge_runtime.signal.history import BeatBlock
 from edge_runtime.signal.observations import (
     BeatsReady,
@@ -67,6 +69,7 @@ class _Scored:
     tentative: bool
     leads: tuple[str, ...] | msgspec.UnsetType
     window: NDArray[np.float32]
+    evidence: NDArray[np.float32]
 
 
 _Single = (
@@ -84,6 +87,7 @@ _ORDER: Final = itemgetter(0, 1, 2)
 _PEAKS_KEPT: Final = 8
 """More than fit between a tentative peak and its class: 0.6 s, 200 ms apart."""
 _READABLE: Final = (QualityLevel.GOOD, QualityLevel.USABLE)
+_EVIDENCE: Final = [[spec.name for spec in FEATURES].index(name) for name in EVIDENCE]
 
 
 class Classifies(Protocol):
@@ -186,6 +190,7 @@ class Narrator:
                     one.block.tentative.tolist(),
                     self._leads_of(one),
                     one.block.window,
+                    one.block.features[:, _EVIDENCE],
                     strict=True,
                 )
                 for at, *values in told:
@@ -294,6 +299,8 @@ class Narrator:
             best = None if self._is_off() else decision.best
             decision = Decision(BeatClass.UNKNOWN, best, decision.reason or reason)
         known = not isnan(beat.scores[0])
+        is_v = decision.label is BeatClass.VENTRICULAR
+        disputed = _objection(beat.evidence) if is_v else ""
         classified = BeatClassified(
             at=at,
             decided=decided,
@@ -301,10 +308,12 @@ class Narrator:
             scores=dict(zip(self._names, beat.scores, strict=True)) if known else {},
             reason=decision.reason,
             leads=beat.leads,
+            disputed=disputed or msgspec.UNSET,
         )
-        is_v = decision.label is BeatClass.VENTRICULAR
         shape = self._shapes.number(beat.window) if is_v else None
-        label = Label(at, decided, decision.label, decision.best, classified.scores, shape)
+        label = Label(
+            at, decided, decision.label, decision.best, classified.scores, shape, disputed
+        )
         told = self._book.tell(label)
         return events + _before(classified, told)
 
@@ -392,3 +401,7 @@ def _before(event: Event, told: list[Event]) -> list[Event]:
         return [event]
     place = sum(other.decided < event.decided for other in told)
     return [*told[:place], event, *told[place:]]
+
+
+def _objection(evidence: NDArray[np.float32]) -> str:
+    return objection(dict(zip(EVIDENCE, evidence.tolist(), strict=True)))

@@ -138,7 +138,14 @@ class _Reader:
                 rr = None if event.rr_s is None else round(event.rr_s * self.rate_hz)
                 yield Beat(event.at, event.decided, rr)
             case BeatClassified():
-                yield Label(event.at, event.decided, event.label, _best(event), event.scores)
+                yield Label(
+                    event.at,
+                    event.decided,
+                    event.label,
+                    _best(event),
+                    event.scores,
+                    disputed=event.disputed or "",
+                )
             case GapRecorded():
                 yield Hole(event.at, event.decided, event.at + event.n_missing)
             case AnalysisLeadChanged():

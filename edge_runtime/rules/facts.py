@@ -58,7 +58,8 @@ class Label:
     `label` is what is emitted (Q: refused). `best` is the class of the highest score whether
     refused or not, None where the beat was given no score: high-priority rules go by it, because
     poor quality must not silence them. `scores` are for an alarm's trace alone. `shape` numbers the
-    look of a ventricular beat, None for others.
+    look of a ventricular beat, None for others. `disputed` says why the rules doubt that a beat is
+    ventricular (`second_opinion.py`), empty if they do not.
     """
 
     at: int
@@ -67,6 +68,7 @@ class Label:
     best: BeatClass | None
     scores: dict[str, float] = field(default_factory=dict)
     shape: int | None = None
+    disputed: str = ""
 
 
 @dataclass(frozen=True, slots=True)

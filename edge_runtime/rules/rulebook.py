@@ -31,6 +31,7 @@ from edge_runtime.rules.facts import (
     Waveform,
 )
 from edge_runtime.rules.rule import NEVER, End, Finding, Findings, Rule
+from edge_runtime.rules.second_opinion import weighed
 from edge_runtime.rules.settings import RuleSettings, make_rules
 from edge_runtime.rules.site import SiteRules, SiteSource
 from edge_runtime.rules.trace import Tracer
@@ -81,6 +82,7 @@ class RuleBook:
 
     def _make_rules(self, settings: RuleSettings) -> None:
         self._rules = make_rules(settings, self.clock)
+        self._second_opinion = settings.second_opinion
         if self._site is not None:
             self._rules += (SiteRules(self._site, self.clock),)
         self._listeners: dict[type, tuple[Callable[[Any], Findings], ...]] = {
@@ -106,6 +108,8 @@ class RuleBook:
         if fact.decided > self._now and not isinstance(fact, Silence):
             self._now = fact.decided
         self._tracer.see(fact)
+        if isinstance(fact, Label):
+            fact = weighed(fact, self._second_opinion)
         kind = type(fact)
         if kind in _STANDING:
             self._standing[kind] = fact

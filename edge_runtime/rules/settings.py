@@ -49,6 +49,7 @@ from edge_runtime.rules.rate import (
     TachycardiaSettings,
 )
 from edge_runtime.rules.rule import Rule
+from edge_runtime.rules.second_opinion import SecondOpinionSettings
 from edge_runtime.rules.supraventricular import Supraventricular, SupraventricularSettings
 from edge_runtime.rules.technical import (
     BatteryLow,
@@ -81,6 +82,7 @@ class RuleSettings:
     Asystole, fibrillation and signal lost have no `enabled`: they cannot be switched off."""
 
     profile: Profile = "bed"
+    second_opinion: SecondOpinionSettings = field(default_factory=SecondOpinionSettings)
     asystole: AsystoleSettings = field(default_factory=AsystoleSettings)
     ventricular_fibrillation: FibrillationSettings = field(default_factory=FibrillationSettings)
     pause: PauseSettings = field(default_factory=PauseSettings)

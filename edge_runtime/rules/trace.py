@@ -30,7 +30,9 @@ class Tracer:
         """Take a fact before the rules do."""
         state = self._state
         if isinstance(fact, Label):
-            state.beats.append(TracedBeat(at=fact.at, label=fact.label, scores=fact.scores))
+            disputed = fact.disputed or msgspec.UNSET
+            beat = TracedBeat(at=fact.at, label=fact.label, scores=fact.scores, disputed=disputed)
+            state.beats.append(beat)
             del state.beats[:-_BEATS]
         elif isinstance(fact, Readability):
             state.quality, state.reason = fact.level, fact.reason

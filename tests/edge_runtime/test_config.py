@@ -216,7 +216,7 @@ def test_every_bound_of_every_rule_can_be_set_and_is_kept(name: str, kind: Any) 
     for setting in fields(kind):
         limits = bounds(setting)
         if limits is None:
-            assert setting.name == "enabled"
+            assert setting.name in ("enabled", "policy")
             continue
         for value in limits:
             whole = int(value) if get_type_hints(kind)[setting.name] is int else value
