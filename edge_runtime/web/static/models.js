@@ -26,3 +26,5 @@ export async function showModels() {
 }
 
 setInterval(showModels, EVERY_MS);
+
+showModels();
