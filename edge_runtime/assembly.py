@@ -18,7 +18,7 @@ from edge_runtime.dropped import Dropped
 from edge_runtime.engine import Engine, EngineSettings
 from edge_runtime.errands import Errands
 from edge_runtime.errors import ConfigError
-from edge_runtime.events import AlarmKind
+from edge_runtime.events import AlarmKind, Rhythm
 from edge_runtime.inference.bundle import BundleSet
 from edge_runtime.integrations.assembly import integrations, phones
 from edge_runtime.keeping import Keeping
@@ -98,7 +98,7 @@ def build(
         )
         now.follow.append(web.keep)
         views = (*views, web)
-    store = _store(config, provenance(config, chosen.bundles.fingerprint), now.wearers)
+    store = _store(config, provenance(config, chosen.bundles), now.wearers)
     dropped.watch(store.dropped)
     errands.are_for(store)
     others = (*integrations(config, desk, dropped), *told_phones)
@@ -125,7 +125,7 @@ def build(
         return compare(old, new, config.store.directory, settings, longest_s=longest_s)
 
     def taken(bundles: BundleSet) -> None:
-        store.made_with(provenance(now.config, bundles.fingerprint))
+        store.made_with(provenance(now.config, bundles))
 
     models = ModelKeeper(
         Shelf(config.store.directory),
@@ -156,7 +156,7 @@ def build_recording(config: Config, views: tuple[View, ...], why: str) -> Parts:
     drivers = {source.name: _driver(source) for source in config.source}
     desk = _desk(config, Audit(config.store.directory))
     desk.trouble("safe_mode", why, lasts_s=None)
-    store = _store(config, provenance(config, ""), _InForce(config).wearers)
+    store = _store(config, provenance(config, None), _InForce(config).wearers)
     return Parts(
         drivers=drivers,
         make_engine=RecordingEngine,
@@ -255,13 +255,15 @@ def engine_settings(config: Config, lead: str | int, leads: int = 2) -> EngineSe
     )
 
 
-def provenance(config: Config, bundle_set: str) -> Provenance:
-    """What a session was made with, as hashes that tell two set-ups apart; `bundle_set` is its
-    fingerprint, empty in safe mode."""
+def provenance(config: Config, bundles: BundleSet | None) -> Provenance:
+    """What a session was made with, as hashes that tell two set-ups apart, and the rhythms that are
+    looked for; `bundles` are None in safe mode."""
+    hears = bundles is not None and bundles.rhythm is not None
     return Provenance(
-        bundle_set=bundle_set,
+        bundle_set=bundles.fingerprint if bundles else "",
         configuration=_hash(config),
         rules=_hash(config.rules),
+        rhythms=(Rhythm.ATRIAL_FIBRILLATION.value,) if hears else (),
     )
 
 

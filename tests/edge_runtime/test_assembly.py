@@ -1,6 +1,7 @@
 """From `[[source]]` to drivers."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,12 @@ def test_an_extra_that_is_missing_is_named_before_anything_is_opened(
     with pytest.raises(ConfigError, match=rf"missing; pip install 'ecg-edge\[{extra}\]'"):
         assembly.build(config, chosen_set(config), ())
     assert not (tmp_path / "store").exists()
+
+
+def test_a_session_knows_which_rhythms_were_looked_for(tmp_path: Path) -> None:
+    config = structure({"source": [SENSOR], "store": {"directory": str(tmp_path)}})
+    shipped = chosen_set(config).bundles
+    assert assembly.provenance(config, shipped).rhythms == ("AFIB",)
+    assert assembly.provenance(config, replace(shipped, rhythm=None)).rhythms == ()
+    safe = assembly.provenance(config, None)
+    assert (safe.rhythms, safe.bundle_set) == ((), "")
