@@ -179,6 +179,7 @@ def test_a_marked_lead_through_the_path_keeps_its_places(data_dir):
 
 @pytest.mark.slow
 @pytest.mark.tensorflow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_network_becomes_a_graph_for_an_edge_tpu_that_says_the_same(tmp_path):
     keras = pytest.importorskip("keras")
     from model_build.delineation.graph import open_graph, write_graph
