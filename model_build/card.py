@@ -44,7 +44,10 @@ def write_card(
     """
     path = bundles.for_leads(recipe.n_leads).where / CARD
     judged = {bundles.fingerprint, fingerprint_of_beats(bundles)}
-    opened = [one for one in openings() if one["bundle_set"] in judged]
+    # Other bundles of a set open the test for other scores.
+    opened = [
+        one for one in openings() if one["bundle_set"] in judged and one["recipe"] == recipe.name
+    ]
     document = compose(bundles, recipe, out_of_fold, model, opened[-1] if opened else None)
     path.write_text(to_markdown(document), encoding="utf-8")
     return path
