@@ -10,6 +10,8 @@
 #   make report-alarms           docs/alarms.md measured anew (archives; some minutes)
 #   make fuzz                    a million made-up frames for each parser (atheris; an hour and more)
 #   make test-slow               what takes minutes: full archives, long fuzzing, Python 3.13
+#   make deb                     the Debian package: SUITE=bookworm|trixie ARCHITECTURE=amd64|arm64
+#   make test-deb                as root: install, upgrade, purge it in clean bookworm and trixie
 #   make test-arm                golden vectors on emulated aarch64
 #   make sbom                    dist/: what is shipped, as CycloneDX, and everybody's licence
 #   make lint-page               types of the page's JavaScript (needs node)
@@ -26,6 +28,10 @@ SCENARIO ?= tour
 JSON ?=
 SOURCE ?= sensor
 PAGE ?= 8137
+SUITE ?= bookworm
+ARCHITECTURE ?= amd64
+
+DEVICE_EXTRAS := litert serial web lan mqtt webhooks phone ble site-rules flash update demo
 
 RUN := .venv
 SHIPPED := .venv-shipped
@@ -34,7 +40,7 @@ DEV := .venv-dev
 TFLITE := .venv-tflite
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run test fuzz report-alarms test-slow test-arm test-313 lint bench lock clean browser lint-page sbom report-font
+.PHONY: run test fuzz report-alarms test-slow test-arm test-313 lint bench lock clean browser lint-page sbom report-font deb test-deb
 
 run: $(RUN)/ready $(if $(filter sensor,$(SOURCE)),,$(RUN)/ready-ble)
 	@$(RUN)/bin/edge-runtime demo --device $(SOURCE) --scenario $(SCENARIO) --page $(PAGE) $(if $(JSON),--json)
@@ -44,6 +50,12 @@ test: $(DEV)/ready $(TFLITE)/ready
 
 test-slow: $(DEV)/ready $(TFLITE)/ready test-313
 	$(DEV)/bin/python -m pytest -m slow $(PYTEST_ARGS)
+
+deb: $(DEV)/ready
+	$(DEV)/bin/python deploy/debian/build_package.py --suite $(SUITE) --architecture $(ARCHITECTURE)
+
+test-deb: $(DEV)/ready
+	PYTHON=$(DEV)/bin/python tests/debian/run.sh
 
 test-arm: $(DEV)/ready
 	tests/arm/run.sh
@@ -91,11 +103,20 @@ report-font: $(DEV)/ready
 	apt-get install -y fonts-droid-fallback
 	$(DEV)/bin/python -m deploy.report_font /usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf
 
-# Hashes of everything that CI installs, for Python 3.11 on x86-64 Linux.
+# Hashes of everything that CI installs, for Python 3.11 on x86-64 Linux; then of what the Debian
+# packages bring, in the same versions, for each suite's Python (the same on every architecture).
 lock: $(DEV)/ready
 	$(DEV)/bin/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	    --no-header --extra all --no-emit-package ecg-edge \
 	    --output-file .ci/requirements.lock pyproject.toml
+	sed -nE 's/^([A-Za-z0-9._-]+==[^ ]+) .*/\1/p' .ci/requirements.lock | grep -v '^ai-edge-litert' > build-constraints.txt
+	for python in 3.11 3.13; do \
+	    $(DEV)/bin/uv pip compile --quiet --generate-hashes --no-header --no-annotate \
+	        --python-version $$python --python-platform aarch64-manylinux_2_28 \
+	        --only-binary :all: --no-binary crcmod --constraint build-constraints.txt \
+	        $(addprefix --extra ,$(DEVICE_EXTRAS)) --no-emit-package ecg-edge \
+	        --output-file deploy/debian/python$$python.lock pyproject.toml || exit 1; \
+	done; rm -f build-constraints.txt
 
 $(RUN)/ready: pyproject.toml
 	@deploy/preflight.sh $(PYTHON)

@@ -2,4 +2,4 @@
 
 from edge_runtime.cli import main
 
-main()
+main(prog_name="edge-runtime")

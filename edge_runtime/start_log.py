@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from edge_runtime.errors import StoreError
+from edge_runtime.release_trial import ReleaseTrial
 from edge_runtime.rules.bounds import bounded, check_bounds
 from edge_runtime.store.disk import make_directory
 from firmware_bridge.errors import RecordError
@@ -47,14 +48,20 @@ class _State(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class StartLog:
-    """The starts in `directory` (made if it is not there). `utc_s` is the wall clock."""
+    """The starts in `directory` (made if it is not there). `utc_s` is the wall clock; `trial` hears
+    what becomes of this one."""
 
     def __init__(
-        self, directory: Path, settings: SafeModeConfig, utc_s: Callable[[], float] = time.time
+        self,
+        directory: Path,
+        settings: SafeModeConfig,
+        utc_s: Callable[[], float] = time.time,
+        trial: ReleaseTrial = ReleaseTrial(),  # noqa: B008 - frozen
     ) -> None:
         self._file = directory / FILE_NAME
         self._settings = settings
         self._utc_s = utc_s
+        self._trial = trial
         self._started = utc_s()
 
     def begin(self) -> int:
@@ -77,12 +84,14 @@ class StartLog:
     def stable(self) -> None:
         """This run is sound: what was before counts no more."""
         self._write(_State([self._started]))
+        self._trial.sound()
 
     def ended(self) -> None:
         """This run came to an end that was wanted."""
         state = self._read()
         state.starts = [at for at in state.starts if at != self._started]
         self._write(state)
+        self._trial.ended()
 
     def _read(self) -> _State:
         try:

@@ -2,4 +2,4 @@
 
 from firmware_bridge.cli import main
 
-main()
+main(prog_name="firmware-bridge")

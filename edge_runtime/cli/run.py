@@ -22,6 +22,7 @@ from edge_runtime.cli.views import JsonView, LogView, SummaryView
 from edge_runtime.config import Config
 from edge_runtime.dropped import Dropped
 from edge_runtime.errors import ConfigError, StoreError
+from edge_runtime.release_trial import ReleaseTrial
 from edge_runtime.start_log import StartLog, SteadyView
 from edge_runtime.supervisor import Parts, Supervisor, View
 from edge_runtime.update.choice import first_set, require_signed
@@ -139,7 +140,8 @@ def _run_counted(
     dropped: Dropped,
 ) -> None:
     """Run as a service does: a crash loop ends in the safe mode, and that in another try."""
-    starts = StartLog(loaded.store.directory, loaded.safe_mode)
+    trial = ReleaseTrial.of_environment()
+    starts = StartLog(loaded.store.directory, loaded.safe_mode, trial=trial)
     try:
         crashes = starts.begin()
         if crashes:
