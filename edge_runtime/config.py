@@ -1,9 +1,9 @@
 """What a person can set, where each value came from, and every mistake at once.
 
-Layers, later ones win: defaults, the configuration file (a person's, never written by us),
-`--set KEY=VALUE`. The straps that were paired (a file that `pair` writes beside the recordings) are
-further sources behind those. Unknown keys are refused with their path and a suggestion
-(`edge_runtime.config_problems` finds the words).
+Layers, later ones win: defaults, the configuration file (a person's, never written by us), what
+`edge-runtime setup` saved beside the recordings, `--set KEY=VALUE`. The straps that were paired (a
+file that `pair` writes beside the recordings) are further sources behind those. Unknown keys are
+refused with their path and a suggestion (`edge_runtime.config_problems` finds the words).
 """
 
 import socket
@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 
 from cattrs import ClassValidationError, IterableValidationError
 
+from edge_runtime import saved_settings
 from edge_runtime.alarms.signals import AlarmSettings
 from edge_runtime.config_effects import Effect, takes_effect
 from edge_runtime.config_problems import make_converter, problems
@@ -212,8 +213,11 @@ class Layer:
     table: dict[str, Any]
 
 
-def load(file: Path | None, settings: Sequence[str] = ()) -> tuple[Config, tuple[Layer, ...]]:
-    """The configuration out of `file` (None: the system's, if there is one) and `--set` strings.
+def load(
+    file: Path | None, settings: Sequence[str] = (), saved: dict[str, Any] | None = None
+) -> tuple[Config, tuple[Layer, ...]]:
+    """The configuration out of `file` (None: the system's, if there is one) and `--set` strings;
+    as it would be with `saved` in place of what setup saved, where that is given.
 
     Raises ConfigError that lists every problem with its path.
     """
@@ -222,7 +226,9 @@ def load(file: Path | None, settings: Sequence[str] = ()) -> tuple[Config, tuple
         layers.append(Layer(str(file), _read_toml(file)))
     elif SYSTEM_FILE.exists():
         layers.append(Layer(str(SYSTEM_FILE), _read_toml(SYSTEM_FILE)))
-    layers += [Layer(f"--set {text}", _parse_setting(text)) for text in settings]
+    told = [Layer(f"--set {text}", _parse_setting(text)) for text in settings]
+    layers += _saved(_merged(layers), _merged([*layers, *told]), saved)
+    layers += told
     layers += _paired(_merged(layers))
     return structure(_merged(layers)), tuple(layers)
 
@@ -234,13 +240,30 @@ def _merged(layers: Sequence[Layer]) -> dict[str, Any]:
     return merged
 
 
+def _saved(
+    by_hand: dict[str, Any], table: dict[str, Any], saved: dict[str, Any] | None
+) -> Iterator[Layer]:
+    """What `edge-runtime setup` chose, over the file `by_hand`; `table` says where the store is."""
+    directory = _store_directory(table)
+    if saved is None and directory is not None:
+        saved = saved_settings.read(directory)
+    if directory is not None and saved:
+        yield Layer(str(directory / saved_settings.FILE_NAME), saved_settings.over(by_hand, saved))
+
+
+def _store_directory(table: dict[str, Any]) -> Path | None:
+    """Where recordings go; None where the table is not in order, which `structure` says."""
+    store = table.get("store", {})
+    directory = store.get("directory", StoreConfig().directory) if isinstance(store, dict) else ""
+    return Path(directory) if directory and isinstance(directory, str | Path) else None
+
+
 def _paired(table: dict[str, Any]) -> Iterator[Layer]:
     """The straps that are remembered and not configured in `table`, behind its sources."""
-    configured, store = table.get("source", []), table.get("store", {})
-    directory = store.get("directory", StoreConfig().directory) if isinstance(store, dict) else ""
-    if not isinstance(configured, list) or not isinstance(directory, str | Path):
+    configured, directory = table.get("source", []), _store_directory(table)
+    if not isinstance(configured, list) or directory is None:
         return  # `structure` says what is wrong
-    file = Path(directory) / FILE_NAME
+    file = directory / FILE_NAME
     try:
         known = read_known(file)
     except UsageError as error:

@@ -17,6 +17,7 @@ Made by `python -m edge_runtime.config_docs`; change the dataclasses, not this p
 
 A TOML file, named with `--config` or found at `{SYSTEM_FILE}`; `--set KEY=VALUE` changes
 single values, as in `--set store.durability_s=2` or `--set source.0.port=/dev/ttyUSB0`.
+What `edge-runtime setup` saved in the store.directory lies between the two.
 `edge-runtime config` prints every value with its origin, `edge-runtime check` all mistakes.
 
 A running daemon reads it again on SIGHUP (`systemctl reload ecg-edge`) and `edge-runtime reload`;

@@ -6,12 +6,21 @@ from typing import Any
 
 from firmware_bridge.capture_command import driver_of
 from firmware_bridge.driver import Driver
+from firmware_bridge.errors import LinkError
 from firmware_bridge.stream import CounterLoss, LossDetection, StampLoss, StreamOpened
 
 
-def examine(device: str, driver: str | None, baud: int | None) -> dict[str, Any]:
-    """What the device is, once its samples come. Raises BridgeError."""
-    opened = asyncio.run(_opened(driver_of(device, driver=driver, baud=baud)))
+def examine(
+    device: str, driver: str | None, baud: int | None, within_s: float | None = None
+) -> dict[str, Any]:
+    """What the device is, once its samples come; at most `within_s` is waited. Raises
+    BridgeError."""
+    asked = driver_of(device, driver=driver, baud=baud)
+    try:
+        opened = asyncio.run(asyncio.wait_for(_opened(asked), within_s))
+    except TimeoutError:
+        what = f"nothing that {driver or 'serial'} would send came within {within_s} s"
+        raise LinkError(f"{device}: {what}") from None
     signal = opened.reference
     return {
         "model": opened.model,

@@ -9,6 +9,7 @@ from typing import Final
 import click
 
 _COMMANDS: Final = {
+    "setup": "edge_runtime.cli.setup",
     "run": "edge_runtime.cli.run",
     "demo": "edge_runtime.cli.demo",
     "replay": "edge_runtime.cli.replay",
