@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
 from operator import itemgetter
-from typing import Any, Final, Protocol, assert_never
+from typing import Any, Final, assert_never
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.advice import Advice
+from edge_runtime.engine_stages import Classifier
 from edge_runtime.events import (
     AnalysisLeadChanged,
     BeatClass,
@@ -38,10 +39,8 @@ from edge_runtime.rules.heart_rate import HeartRate
 from edge_runtime.rules.rulebook import RuleBook
 from edge_runtime.rules.second_opinion import EVIDENCE, objection
 from edge_runtime.signal.features import FEATURES
-from edge_runtime.signal.history import BeatBlock
 from edge_runtime.signal.observations import (
     BeatsReady,
-    CompanionBeats,
     GapFound,
     Horizon,
     LeadChanged,
@@ -90,14 +89,6 @@ _READABLE: Final = (QualityLevel.GOOD, QualityLevel.USABLE)
 _EVIDENCE: Final = [[spec.name for spec in FEATURES].index(name) for name in EVIDENCE]
 
 
-class Classifies(Protocol):
-    """A beat classifier, as far as it is needed here."""
-
-    def classify(self, block: BeatBlock, companion: CompanionBeats | None) -> NDArray[np.float64]:
-        """Scores (k, K); NaN in the row of a masked beat."""
-        ...
-
-
 class _State(msgspec.Struct):
     lead: int
     peaks: list[tuple[int, int | None]] = []  # the last ones told, in order: where, and their RR
@@ -130,7 +121,7 @@ class Narrator:
         self._shapes = ShapeBook()
         self._state = _State(lead, off=[False] * len(signal.leads))
 
-    def tell_all(self, observed: Sequence[Observation], classifier: Classifies) -> list[Event]:
+    def tell_all(self, observed: Sequence[Observation], classifier: Classifier) -> list[Event]:
         """Observations of one call, in any order, to events in decided order."""
         told = [told for one in observed for told in self._spread(one, classifier)]
         told.sort(key=_ORDER)
@@ -173,7 +164,7 @@ class Narrator:
         if self._rhythm is not None:
             self._rhythm.restore(snapshot["rhythm"])
 
-    def _spread(self, one: Observation, classifier: Classifies) -> Iterator[_Told]:
+    def _spread(self, one: Observation, classifier: Classifier) -> Iterator[_Told]:
         """Single things with their sort key: decided, then kind (what a later one depends on
         comes first), then onset."""
         match one:
