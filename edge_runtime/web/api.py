@@ -124,7 +124,7 @@ def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
         Endpoint(
             "GET",
             "/sources/{source}/trend",
-            "Heart rate and ectopic beats by the minute",
+            "Heart rate and ectopic beats by the minute, and rhythms",
             api.trend,
             Trend,
             refusals=(404,),
@@ -272,10 +272,10 @@ class _Api:
 
     async def trend(self, request: Request) -> Response:
         name = request.path_params["source"]
-        points = self._feed.trend(name)
-        if points is None:
+        trend = self._feed.trend(name)
+        if trend is None:
             raise RefusedError(404, f"no source {name!r}")
-        return answer(Trend(source=name, points=points))
+        return answer(trend)
 
     async def strip(self, request: Request) -> Response:
         first, length = number(request, _FIRST), number(request, _LENGTH)

@@ -28,7 +28,7 @@ from edge_runtime.web.shapes import (
     LiveSource,
     SourceStatus,
     Strip,
-    TrendPoint,
+    Trend,
 )
 
 FRAMES_PER_S: Final = 10
@@ -209,11 +209,13 @@ class LiveFeed:
             alarm=one.raised,
         )
 
-    def trend(self, source: str) -> list[TrendPoint] | None:
-        """Minutes of `source`, oldest first; None: no such source."""
+    def trend(self, source: str) -> Trend | None:
+        """Minutes and rhythms of `source`, oldest first; None: no such source."""
         with self._lock:
             one = self._sources.get(source)
-            return one.trend.points() if one else None
+            if one is None:
+                return None
+            return Trend(source=source, points=one.trend.points(), rhythms=one.trend.rhythms())
 
     def strip(self, source: str, first: int, end: int) -> Strip | None:
         """Raw samples [first, end) that are still held; None: no such source, or no stream yet."""

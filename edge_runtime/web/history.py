@@ -33,6 +33,7 @@ def stored_sessions(directory: Path, limit: int) -> StoredSessions:
                 started=utc_text(row.started_utc_ns),
                 ended=None if row.ended_utc_ns is None else utc_text(row.ended_utc_ns),
                 end_reason=row.end_reason,
+                rhythms=list(row.judged),
             )
             for row in rows
         ]

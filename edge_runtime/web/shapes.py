@@ -10,7 +10,7 @@ import msgspec
 
 from edge_runtime.availability import Availability
 from edge_runtime.dropped import Drop
-from edge_runtime.events import AlarmRaised, Priority
+from edge_runtime.events import AlarmRaised, Priority, Rhythm
 from edge_runtime.exports.report_words import Language
 from edge_runtime.publication import Published
 from edge_runtime.update.shelf import Origin
@@ -144,11 +144,23 @@ class TrendPoint(_Shape, frozen=True, kw_only=True):
     ventricular: int
 
 
+class RhythmSpan(_Shape, frozen=True, kw_only=True):
+    """An episode of a rhythm, as a rule found it, or (`modelled`) as the rhythm model sees it;
+    `ended` is None while it lasts."""
+
+    rhythm: Rhythm
+    modelled: bool
+    began: str
+    ended: str | None
+
+
 class Trend(_Shape, frozen=True, kw_only=True):
-    """Up to 24 hours of minutes, oldest first. Minutes without a beat are absent."""
+    """Up to 24 hours of minutes, oldest first; minutes without a beat are absent. `rhythms` are the
+    last 500 episodes of any, oldest first: what rules tell, and a rhythm model where one runs."""
 
     source: str
     points: list[TrendPoint]
+    rhythms: list[RhythmSpan]
 
 
 class Strip(_Shape, frozen=True, kw_only=True):
@@ -177,7 +189,8 @@ class StoredStrip(_Shape, frozen=True, kw_only=True):
 
 
 class StoredSession(_Shape, frozen=True, kw_only=True):
-    """A session in the store. `ended` is None while it runs; `wearer` is a pseudonym."""
+    """A session in the store. `ended` is None while it runs; `wearer` is a pseudonym; `rhythms`
+    are those that a model looked for."""
 
     session: str
     source: str
@@ -185,6 +198,7 @@ class StoredSession(_Shape, frozen=True, kw_only=True):
     started: str
     ended: str | None
     end_reason: str | None
+    rhythms: list[str]
 
 
 class StoredSessions(_Shape, frozen=True, kw_only=True):

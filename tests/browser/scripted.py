@@ -19,7 +19,16 @@ from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.audit import Audit
 from edge_runtime.config import WebConfig
 from edge_runtime.errands import Errands
-from edge_runtime.events import BeatClass, BeatClassified, BeatDetected, Event, SignalQuality
+from edge_runtime.events import (
+    BeatClass,
+    BeatClassified,
+    BeatDetected,
+    Event,
+    Phase,
+    Rhythm,
+    RhythmEpisode,
+    SignalQuality,
+)
 from edge_runtime.events import QualityLevel as Level
 from edge_runtime.keeping import Keeping
 from edge_runtime.publication import Session
@@ -76,6 +85,10 @@ class Sensor:
         seen = BeatDetected(at=at, decided=self._end, lead="II", rr_s=1.0, heart_rate_bpm=60.0)
         told = BeatClassified(at=at, decided=self._end, label=label, scores=scores)
         self._happen(seen, told)
+        if phase := {1: Phase.ONSET, 4: Phase.END}.get(at // RATE):
+            self._happen(
+                RhythmEpisode(at=at, decided=self._end, rhythm=Rhythm.BIGEMINY, phase=phase)
+            )
 
     def _happen(self, *events: Event) -> None:
         chunk = SampleChunk("ecg", SampleIndex(self._end), np.zeros((0, 1), np.float32))

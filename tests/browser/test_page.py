@@ -258,15 +258,24 @@ def test_an_alarm_is_reviewed_by_who_may(page: Page, daemon: ScriptedDaemon) -> 
 def test_a_beat_of_the_strip_is_reviewed(page: Page) -> None:
     log_in(page, "nurse")
     wait_until(page, "ecgEdge.sources.get('chest').beats.size > 4")
-    beats = "[...ecgEdge.sources.get('chest').beats.keys()]"
-    at = page.evaluate(f"{beats}[1]")
-    x = page.evaluate(f"({at} % ecgEdge.sweep.span) / {RATE} * 25 * {PX_PER_MM}")
-    page.locator("#sweep").click(position={"x": x + 5, "y": 100})
-    assert page.evaluate("ecgEdge.beatPanel.beat.at") == at
+    # In one go: the sweep does not wait for a slow test.
+    at, opened = page.evaluate(
+        """([rate, perMm]) => {
+            const { sweep, beatPanel, sources } = ecgEdge;
+            const at = [...sources.get("chest").beats.keys()].at(-2);
+            const { left, top } = sweep.canvas.getBoundingClientRect();
+            const x = left + ((at % sweep.span) / rate) * 25 * perMm;
+            const there = {clientX: x + 5, clientY: top + 50};
+            sweep.canvas.dispatchEvent(new MouseEvent("click", there));
+            return [at, beatPanel.beat.at];
+        }""",
+        [RATE, PX_PER_MM],
+    )
+    assert opened == at
     panel = page.locator("#beat")
     expect(panel.locator("canvas")).to_be_visible()
     panel.locator("#beat-after").click()
-    assert page.evaluate("ecgEdge.beatPanel.beat.at") == page.evaluate(f"{beats}[2]")
+    assert page.evaluate("ecgEdge.beatPanel.beat.at") == at + RATE
     panel.locator(".other select").select_option("S")
     panel.locator("[data-verdict=reclassified]").click()
     expect(panel.locator(".reviews li").first).to_contain_text("reclassified as S")
@@ -310,6 +319,11 @@ def test_axe_finds_nothing_serious_in_the_holter_view(
         found: list[dict[str, Any]] = Axe().run(page).response["violations"]
         assert [one for one in found if one["impact"] in ("serious", "critical")] == []
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_rhythms_are_told_and_that_no_model_looks_for_any(page: Page) -> None:
+    expect(page.locator("#rhythm-list")).to_contain_text("bigeminy (rule)")
+    expect(page.locator("#no-rhythm-model")).to_be_visible()
 
 
 def test_everything_can_be_reached_with_the_keyboard(page: Page, daemon: ScriptedDaemon) -> None:

@@ -83,6 +83,7 @@ function choose(name) {
   showSources();
   showVitals();
   refreshTrend();
+  describeSweep();
   beatPanel.draw();
 }
 
@@ -185,7 +186,10 @@ async function refreshTrend() {
   if (!chosen || currentView() !== "live") return;
   try {
     const answer = await fetch(`api/v1/sources/${encodeURIComponent(chosen)}/trend`);
-    if (answer.ok) drawTrend((await answer.json()).points);
+    if (answer.ok) {
+      const { points, rhythms } = await answer.json();
+      drawTrend(points, rhythms);
+    }
   } catch {
     // The banner says that the daemon is gone; the trend stays as it was.
   }

@@ -9,7 +9,7 @@ const SHOWN = 10;
 const LONGEST_S = 300;
 const ENDINGS = { pdf: "pdf", holter: "holter.pdf", edf: "edf", csv: "csv", "fhir-r4": "json", "fhir-r5": "json" };
 
-/** @typedef {{session: string, source: string, started: string, ended: string | null}} Stored */
+/** @typedef {{session: string, source: string, started: string, ended: string | null, rhythms: string[]}} Stored */
 
 export async function showRecordings() {
   let answer;
@@ -21,6 +21,8 @@ export async function showRecordings() {
   if (!answer.ok) return;
   /** @type {{sessions: Stored[]}} */
   const { sessions } = await answer.json();
+  const newest = sessions.find((one) => !one.ended);
+  byId("no-rhythm-model").hidden = !newest || newest.rhythms.length > 0;
   byId("session-list").replaceChildren(...sessions.map(row));
 }
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** Heart rate and ectopic beats by the minute, over hours. */
+/** Heart rate, ectopic beats by the minute, and rhythms, over hours. */
 
 import { byId, clock, make } from "./dom.js";
 import { colour, sharp } from "./paper.js";
@@ -8,13 +8,20 @@ import { say } from "./words.js";
 /** @typedef {{time: string, mean_bpm: number | null, lowest_bpm: number | null,
  *   highest_bpm: number | null, beats: number, supraventricular: number, ventricular: number}} Point */
 
+/** @typedef {{rhythm: string, modelled: boolean, began: string, ended: string | null}} Span */
+
+/** Of which colour a rhythm is; the others are in the accent's. */
+const URGENT = ["VFIB", "VT", "ASYS"];
+const QUIET = ["N", "NOISE"];
+const LISTED = 5;
 const LEFT = 34;
 const BOTTOM = 20;
 const ECTOPY = 46;
+const RHYTHMS = 22;
 const SHORTEST_MS = 30 * 60_000;
 
-/** @param {Point[]} points oldest first */
-export function drawTrend(points) {
+/** @param {Point[]} points oldest first @param {Span[]} spans oldest first */
+export function drawTrend(points, spans) {
   const canvas = byId("trend-plot");
   const { context, width, height } = sharp(/** @type {HTMLCanvasElement} */ (canvas));
   context.clearRect(0, 0, width, height);
@@ -22,6 +29,7 @@ export function drawTrend(points) {
   context.fillStyle = colour("quiet");
   canvas.setAttribute("aria-label", `${say("trend")}. ${points.length ? "" : say("trend_empty")}`);
   table(points);
+  listRhythms(spans);
   if (!points.length) {
     context.fillText(say("trend_empty"), LEFT, height / 2);
     return;
@@ -29,8 +37,16 @@ export function drawTrend(points) {
   const end = Date.parse(points[points.length - 1].time) + 60_000;
   const begin = Math.min(Date.parse(points[0].time), end - SHORTEST_MS);
   const x = (/** @type {string} */ time) => LEFT + ((Date.parse(time) - begin) / (end - begin)) * (width - LEFT);
-  rate(context, points, x, width, height - BOTTOM - ECTOPY);
-  ectopy(context, points, x, width, height - BOTTOM);
+  rate(context, points, x, width, height - BOTTOM - RHYTHMS - ECTOPY);
+  ectopy(context, points, x, width, height - BOTTOM - RHYTHMS);
+  for (const span of spans) {
+    const from = Math.max(LEFT, x(span.began));
+    const to = span.ended === null ? width : x(span.ended);
+    if (to < LEFT) continue;
+    const top = height - BOTTOM - RHYTHMS + (span.modelled ? 4 : 13);
+    context.fillStyle = colour(URGENT.includes(span.rhythm) ? "high" : QUIET.includes(span.rhythm) ? "line" : "accent");
+    context.fillRect(from, top, Math.max(3, to - from), 7);
+  }
   context.fillStyle = colour("quiet");
   context.textAlign = "left";
   context.fillText(clock(begin).slice(0, 5), LEFT, height - 5);
@@ -95,6 +111,14 @@ function ectopy(context, points, x, width, base) {
   context.moveTo(LEFT, base);
   context.lineTo(width, base);
   context.stroke();
+}
+
+/** The newest episodes in words, newest first: the bar tells them by place and length alone.
+ * @param {Span[]} spans */
+function listRhythms(spans) {
+  const lines = [...spans].reverse().slice(0, LISTED).map((one) =>
+    `${say(`rhythm_${one.rhythm}`)} (${say(one.modelled ? "by_model" : "by_rule")}) ${clock(one.began)} – ${one.ended === null ? say("now") : clock(one.ended)}`);
+  byId("rhythm-list").replaceChildren(...(lines.length ? lines : [say("no_rhythms")]).map((text) => make("li", {}, text)));
 }
 
 /** @param {Point[]} points */
