@@ -14,7 +14,7 @@ class Patience:
 
     hello_within_s: float = 3.0
     ask_again_s: float = 1.0
-    reopen_after_s: float = 8.0
+    reopen_after_s: float = 3.0
 
 
 class Conversation(Protocol):
