@@ -12,7 +12,7 @@
 #   make test-slow               what takes minutes: full archives, long fuzzing, Python 3.13
 #   make deb                     the Debian package: SUITE=bookworm|trixie ARCHITECTURE=amd64|arm64
 #   make test-deb                as root: install, upgrade, purge it in clean bookworm and trixie
-#   make test-arm                golden vectors on emulated aarch64
+#   make test-arm                the arm64 package on emulated aarch64
 #   make sbom                    dist/: what is shipped, as CycloneDX, and everybody's licence
 #   make lint-page               types of the page's JavaScript (needs node)
 #   make report-font             as root: the Chinese characters that printed reports embed
@@ -58,7 +58,7 @@ test-deb: $(DEV)/ready
 	PYTHON=$(DEV)/bin/python tests/debian/run.sh
 
 test-arm: $(DEV)/ready
-	tests/arm/run.sh
+	PYTHON=$(DEV)/bin/python tests/arm/run.sh
 
 # The default suite on the newest supported Python.
 test-313:

@@ -1,21 +1,20 @@
 #!/bin/sh
-# Replay the shipped bundle set's golden vectors, all three tiers, on an emulated Cortex-A72.
+# The Debian package for arm64 on an emulated Cortex-A72: the shipped models' golden vectors, all three
+# tiers, and beats of a simulated sensor, by the interpreter and libraries that the package brings.
 #
 #     tests/arm/run.sh [ROOT]        ROOT: where the arm64 root is made and kept (default build/arm)
 #
 # Nothing of the host is changed except, as root, the packages below if they are missing. The root
-# is made once: Debian's own arm64 packages unpacked, never configured, and the aarch64 wheels of
-# this project's device side. qemu's user mode runs it without chroot or binfmt. It proves that the
-# results are exact on ARM; it says nothing about speed.
+# is made once: Debian's own arm64 packages unpacked, never configured; the package of this tree is
+# built and unpacked into it each time. qemu's user mode runs it without chroot or binfmt, so the
+# package's scripts are left to `make test-deb`. It proves that the results are exact on ARM; it
+# says nothing about speed.
 set -eu
 
 HOST_PACKAGES="debootstrap qemu-user-static"
 SUITE=bookworm
 ARM_PACKAGES="python3.11,libstdc++6,libgcc-s1"
-# The versions that the results were first checked with.
-WHEELS="ai-edge-litert==1.2.0 numpy==2.4.6 scipy==1.17.1 msgspec==0.22.0
-        cattrs==26.2.1 attrs==26.1.0 typing_extensions==4.16.0"
-PYTHON=${PYTHON:-python3}
+PYTHON=${PYTHON:-"$(cd "$(dirname "$0")/../.." && pwd)/.venv-dev/bin/python"}
 
 here=$(cd "$(dirname "$0")/../.." && pwd)
 root=${1:-"$here/build/arm"}
@@ -46,8 +45,8 @@ make_root() {
         dpkg -x "$package" "$root.new"
     done
     rm -rf "$root.new/var/cache/apt/archives"
+    rm -rf "$root.new/dev" # the machine's own pseudo terminals are meant
     give_it_an_arm_processor "$root.new"
-    fetch_wheels "$root.new"
     mv "$root.new" "$root"
 }
 
@@ -62,23 +61,42 @@ give_it_an_arm_processor() {
     done >"$1/proc/cpuinfo"
 }
 
-fetch_wheels() {
-    mkdir -p "$1/wheels" "$1/opt/device"
-    # shellcheck disable=SC2086
-    "$PYTHON" -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: \
-        --python-version 3.11 --implementation cp --abi cp311 --abi abi3 --abi none \
-        --platform manylinux_2_28_aarch64 --platform manylinux_2_27_aarch64 \
-        --platform manylinux2014_aarch64 --platform manylinux_2_17_aarch64 \
-        -d "$1/wheels" $WHEELS
-    for wheel in "$1"/wheels/*.whl; do
-        "$PYTHON" -m zipfile -e "$wheel" "$1/opt/device"
-    done
+unpack_package() {
+    say "building the package for arm64"
+    rm -rf "$root/package" "$root/usr/lib/ecg-edge"
+    "$PYTHON" "$here/deploy/debian/build_package.py" --fast --suite "$SUITE" \
+        --architecture arm64 --out "$root/package" >/dev/null
+    dpkg -x "$root"/package/*.deb "$root"
+}
+
+# qemu's default processor gave wrong INT8 results. The package's interpreter is a link into its own
+# system; here that system is $root.
+arm_python() {
+    QEMU_CPU=cortex-a72 QEMU_LD_PREFIX="$root" PYTHONHOME="$root/usr" \
+        PYTHONPATH=$(echo "$root"/usr/lib/ecg-edge/packaged/lib/python*/site-packages) \
+        PYTHONDONTWRITEBYTECODE=1 \
+        qemu-aarch64-static "$root/usr/bin/python3.11" -P "$@"
+}
+
+monitor_simulated_sensor() {
+    run=$(mktemp -d)
+    arm_python -m firmware_bridge simulate --link "$run/sensor" --scenario none --json \
+        >"$run/played" &
+    sensor=$!
+    while [ ! -L "$run/sensor" ] && kill -0 $sensor; do sleep 0.2; done
+    arm_python -m edge_runtime run --json --for 60 --set source.0.port="$run/sensor" \
+        --set store.directory="$run/store" >"$run/events"
+    kill $sensor
+    wait $sensor || true
+    classified=$(grep -c '"type":"beat_classified"' "$run/events" || true)
+    rm -rf "$run"
+    say "$classified beats of a simulated sensor classified in 60 s"
+    [ "$classified" -gt 20 ]
 }
 
 need_host_packages
 [ -d "$root" ] || make_root
+unpack_package
 say "replaying on an emulated Cortex-A72"
-# qemu's default processor gave wrong INT8 results.
-QEMU_CPU=cortex-a72 QEMU_LD_PREFIX="$root" PYTHONHOME="$root/usr" \
-    PYTHONPATH="$root/opt/device:$here" PYTHONDONTWRITEBYTECODE=1 \
-    qemu-aarch64-static "$root/usr/bin/python3.11" -m edge_runtime.golden_engine
+arm_python -m edge_runtime.golden_engine
+monitor_simulated_sensor
