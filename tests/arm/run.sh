@@ -81,7 +81,7 @@ arm_python() {
 monitor_simulated_sensor() {
     run=$(mktemp -d)
     arm_python -m firmware_bridge simulate --link "$run/sensor" --scenario none --json \
-        >"$run/played" &
+        --with-parent >"$run/played" &
     sensor=$!
     while [ ! -L "$run/sensor" ] && kill -0 $sensor; do sleep 0.2; done
     arm_python -m edge_runtime run --json --for 60 --set source.0.port="$run/sensor" \
