@@ -316,6 +316,10 @@ def test_a_bundle_with_a_flipped_bit_refuses_to_start_and_leaves_the_store(
     assert result.exit_code == status
     assert f"{name} does not match its hash: the set is damaged or was edited" in result.stderr
     assert "install it again" in result.stderr
+    # That it was started is counted: a set that stays damaged ends in the safe mode.
+    starts = store / "starts.json"
+    assert starts not in before
+    starts.unlink()
     assert {f: f.read_bytes() for f in store.rglob("*") if f.is_file()} == before
     assert kept.beats >= 9
 

@@ -28,7 +28,7 @@ def test_a_crash_loop_ends_in_a_recording(tmp_path: Path) -> None:
         """
     file.write_text(good + f'[bundles]\ndirectory = "{tmp_path / "damaged"}"\n')
     simulate = ("simulate", "--link", "sensor", "--record", record, "--scenario", "none", "--json")
-    run = ("run", "--json", "--config", file)
+    run = ("run", "--json", "--unsigned", "--config", file)
     with running("firmware_bridge", *simulate, cwd=tmp_path) as sensor:
         sensor.wait_for("title")
         for _ in range(2):

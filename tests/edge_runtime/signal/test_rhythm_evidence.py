@@ -23,7 +23,8 @@ def beats(at: np.ndarray, *, tentative: np.ndarray | None = None, gap_at: int = 
     features[[0, max(gap_at, 0)], COLUMN["rr_known"]] = 0.0
     shapes = np.zeros((len(at), LENGTH), np.float32)
     doubt = np.zeros(len(at), np.bool_) if tentative is None else tentative
-    return BeatBlock(at, shapes, shapes.copy(), features, np.ones(len(at), np.bool_), doubt)
+    valid, unit_mv = np.ones(len(at), np.bool_), np.ones(len(at), np.float32)
+    return BeatBlock(at, shapes, shapes.copy(), features, valid, doubt, unit_mv)
 
 
 def told(rr_s: list[float], span: str = "minute") -> dict[str, float]:
