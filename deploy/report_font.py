@@ -29,6 +29,8 @@ def main(full: Path) -> None:
     missing = wanted - set(by_glyph.values())
     if missing:
         sys.exit(f"{full} has no glyph for {''.join(sorted(missing))}")
+    # The flag in the original forbids what its licence (Apache-2.0) allows.
+    font["OS/2"].fsType = 0
     FONT_FILE.parent.mkdir(exist_ok=True)
     subset.save_font(font, str(FONT_FILE), options)
     listed = "".join(by_glyph.get(n, PART) for n in range(1, len(order)))
