@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,13 @@ class Person:
         os.write(self._terminal, f"{text}\n".encode())
 
     def leave(self, question: str) -> None:
-        """By Ctrl-C."""
+        """By Ctrl-C, again and again: one that falls between the question and the reading of its
+        answer is lost."""
         self._wait_for(question)
-        self.program.send_signal(signal.SIGINT)
+        while self.program.poll() is None:
+            self.program.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self.program.wait(1.0)
 
     def finish(self) -> int:
         """The exit status, and all that was shown in `seen`."""

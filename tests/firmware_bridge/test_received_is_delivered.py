@@ -45,6 +45,7 @@ def played(
         if tenth in reboots_at:
             boot, zero = boot + 1, tenth
             sensor = SimulatedSensor(RECORDING, boot)
+            line.begin_anew()  # what it had not sent yet is forgotten
             items += session.feed(b"".join(sensor.receive(START)), host_ns)
             continue
         if tenth in lost_at:
