@@ -4,7 +4,6 @@
 /etc/edge-runtime/config.toml, which no program ever writes. It is written whole or not at all.
 """
 
-import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any, Final
 from edge_runtime.errors import ConfigError
 from edge_runtime.store.disk import make_private_directory
 from firmware_bridge.records.writing import replace_file
+from firmware_bridge.toml_value import toml_value
 
 FILE_NAME: Final = "settings.toml"
 _HEAD: Final = "# Written by `edge-runtime setup`; run it again to change an answer.\n"
@@ -72,7 +72,7 @@ def give_to_owner(directory: Path, *files: Path) -> None:
 
 def _lines(table: Mapping[str, Any], path: Sequence[str]) -> Iterator[str]:
     plain = {k: v for k, v in table.items() if not isinstance(v, dict | list)}
-    yield from (f"{key} = {_value(value)}" for key, value in plain.items())
+    yield from (f"{key} = {toml_value(value)}" for key, value in plain.items())
     for key, value in table.items():
         name = ".".join((*path, key))
         for one in value if isinstance(value, list) else ():
@@ -81,8 +81,3 @@ def _lines(table: Mapping[str, Any], path: Sequence[str]) -> Iterator[str]:
             yield from ("", f"[{name}]", *_lines(value, (*path, key)))
     if not path:
         yield ""
-
-
-def _value(value: str | float) -> str:
-    """A JSON string, number or truth is a TOML one, but for pairs of surrogates and the DEL."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -4,13 +4,13 @@ The file is written by programs (`edge-runtime pair`, `firmware-bridge pair`), w
 a person may read it and delete from it.
 """
 
-import json
 import tomllib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
 
 from firmware_bridge.errors import RecordError, UsageError
+from firmware_bridge.toml_value import toml_value
 
 FILE_NAME: Final = "devices.toml"
 SYSTEM_FILE: Final = Path("/var/lib/edge-runtime") / FILE_NAME
@@ -63,9 +63,8 @@ def forget(file: Path, name: str) -> KnownDevice:
 def _write(file: Path, devices: list[KnownDevice]) -> None:
     blocks = [_HEAD]
     for device in devices:
-        # A JSON string is a TOML basic string.
         values = asdict(device)
-        lines = [f"{f.name} = {json.dumps(values[f.name])}" for f in fields(device)]
+        lines = [f"{f.name} = {toml_value(values[f.name])}" for f in fields(device)]
         blocks.append("\n".join(["[[device]]", *lines, ""]))
     fresh = file.with_name(f"{file.name}.part")
     try:

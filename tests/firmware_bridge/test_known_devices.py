@@ -8,7 +8,7 @@ from firmware_bridge.errors import RecordError, UsageError
 from firmware_bridge.known_devices import KnownDevice, forget, read_known, remember
 
 H10 = KnownDevice("chest", "C4:A1:B2:C3:D4:E5", "polar", "A1B2", "H10")
-OTHER = KnownDevice('odd "name"\\', "C4:00", "heart-rate", "", "Größe 1")
+OTHER = KnownDevice('odd "name"\\', "C4:00", "heart-rate", "", "Größe 1 \U0001fac0\x7f")
 
 
 def test_what_is_remembered_is_read_back_and_forgotten(tmp_path: Path) -> None:
