@@ -96,9 +96,12 @@ def compare(
     settings: EngineSettings,
     *,
     longest_s: float = COMPARED_S,
-    clock: Callable[[], float] = time.process_time,
+    clock: Callable[[], float] = time.thread_time,
 ) -> Agreement | None:
-    """Both sets on the newest stored signal; None where there is none that can be read."""
+    """Both sets on the newest stored signal; None where there is none that can be read.
+
+    `clock` is that of this thread: a daemon's other threads go on monitoring beside it.
+    """
     parts = [
         _pair(old, new, stretch, settings, clock) for stretch in newest_signal(directory, longest_s)
     ]

@@ -218,7 +218,8 @@ def test_tflite_runtime_reproduces_the_vectors_within_five_steps():
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["runtime"].startswith("tflite-runtime 2.14")
-    assert [tier["status"] for tier in report["tiers"]] == ["passed"] * 3
+    assert {tier["status"] for tier in report["tiers"]} == {"passed"}
+    assert {tier["bundle"] for tier in report["tiers"]} >= {"beats", "delineation", "rhythm"}
     assert "(allowed 5)" in report["tiers"][1]["detail"]
 
 
