@@ -12,10 +12,10 @@ A set is released, activated and rolled back whole. Files that no manifest names
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from edge_runtime.errors import BundleError
 from edge_runtime.inference.interpreter import Graph, Runtime
@@ -37,6 +37,8 @@ from edge_runtime.inference.rhythm_bundle import RhythmBundle, check_rhythm_mani
 from edge_runtime.inference.rhythm_manifest import RHYTHM, RhythmManifest
 from edge_runtime.signal.features import FEATURE_SET_VERSION, FEATURES
 from edge_runtime.signal.spec import ConditioningSpec, read_spec
+
+_AnyManifest = TypeVar("_AnyManifest", Manifest, GraphBundleManifest, RhythmManifest)
 
 _REINSTALL: Final = (
     "the set is damaged or was edited; install it again "
@@ -191,19 +193,18 @@ def load_bundle_set(path: Path | str | None = None) -> BundleSet:
 
 
 def _load_beats(folder: Path, name: str, hashes: dict[str, str], role: str) -> BeatBundle:
-    text = _verified(folder, f"{name}/manifest.toml", hashes)
-    where = folder / name
-    what = str(where / "manifest.toml")
-    manifest = parse_manifest(text, Manifest, what)
-    check_manifest(manifest, what)
-    _check_features(manifest, what)
-    if manifest.leads != LEADS_OF_ROLE[role]:
-        raise BundleError(f"{what} takes {manifest.leads} leads, which is not what {role} is for")
-    for other in manifest.files:
-        _verified(where, other, manifest.files)
+    def check(manifest: Manifest, what: str) -> None:
+        check_manifest(manifest, what)
+        _check_features(manifest, what)
+        if manifest.leads != LEADS_OF_ROLE[role]:
+            raise BundleError(
+                f"{what} takes {manifest.leads} leads, which is not what {role} is for"
+            )
+
+    manifest, fingerprint, where = _verified_bundle(folder, name, hashes, Manifest, check)
     return BeatBundle(
         manifest=manifest,
-        fingerprint=sha256(text),
+        fingerprint=fingerprint,
         encoder=_read(where / manifest.encoder.file),
         context=_read(where / manifest.context.file),
         golden=_read(where / manifest.golden.file),
@@ -212,16 +213,15 @@ def _load_beats(folder: Path, name: str, hashes: dict[str, str], role: str) -> B
 
 
 def _load_graph(folder: Path, name: str, hashes: dict[str, str], role: str) -> GraphBundle:
-    text = _verified(folder, f"{name}/manifest.toml", hashes)
-    where = folder / name
-    what = str(where / "manifest.toml")
-    manifest = parse_manifest(text, GraphBundleManifest, what)
-    check_graph_manifest(manifest, role, what)
-    for other in manifest.files:
-        _verified(where, other, manifest.files)
+    def check(manifest: GraphBundleManifest, what: str) -> None:
+        check_graph_manifest(manifest, role, what)
+
+    manifest, fingerprint, where = _verified_bundle(
+        folder, name, hashes, GraphBundleManifest, check
+    )
     return GraphBundle(
         manifest=manifest,
-        fingerprint=sha256(text),
+        fingerprint=fingerprint,
         graph=_read(where / manifest.graph.file),
         golden=_read(where / manifest.golden.file),
         where=where,
@@ -229,20 +229,34 @@ def _load_graph(folder: Path, name: str, hashes: dict[str, str], role: str) -> G
 
 
 def _load_rhythm(folder: Path, name: str, hashes: dict[str, str]) -> RhythmBundle:
-    text = _verified(folder, f"{name}/manifest.toml", hashes)
-    where = folder / name
-    what = str(where / "manifest.toml")
-    manifest = parse_manifest(text, RhythmManifest, what)
-    check_rhythm_manifest(manifest, what)
-    for other in manifest.files:
-        _verified(where, other, manifest.files)
+    manifest, fingerprint, where = _verified_bundle(
+        folder, name, hashes, RhythmManifest, check_rhythm_manifest
+    )
     return RhythmBundle(
         manifest=manifest,
-        fingerprint=sha256(text),
+        fingerprint=fingerprint,
         graph=_read(where / manifest.graph.file),
         golden=_read(where / manifest.golden.file),
         where=where,
     )
+
+
+def _verified_bundle(
+    folder: Path,
+    name: str,
+    hashes: dict[str, str],
+    kind: type[_AnyManifest],
+    check: Callable[[_AnyManifest, str], None],
+) -> tuple[_AnyManifest, str, Path]:
+    """The checked manifest, its fingerprint, and the bundle's folder: its files are as it says."""
+    text = _verified(folder, f"{name}/manifest.toml", hashes)
+    where = folder / name
+    what = str(where / "manifest.toml")
+    manifest = parse_manifest(text, kind, what)
+    check(manifest, what)
+    for other in manifest.files:
+        _verified(where, other, manifest.files)
+    return manifest, sha256(text), where
 
 
 def _check_features(manifest: Manifest, what: str) -> None:

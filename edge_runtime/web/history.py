@@ -9,6 +9,7 @@ from edge_runtime.alarms.strips import FOLDER as STRIPS
 from edge_runtime.alarms.strips import strip_name
 from edge_runtime.errors import StoreError
 from edge_runtime.publication import utc_text
+from edge_runtime.store.reading import KeptSession as KeptRow
 from edge_runtime.store.reading import events_of, read_only, session_rows
 from edge_runtime.web.endpoints import SESSION_NAME, RefusedError
 from edge_runtime.web.followed import listed
@@ -24,19 +25,19 @@ def stored_sessions(directory: Path, limit: int) -> StoredSessions:
     """The newest sessions. Raises StoreError."""
     with closing(read_only(directory)) as connection:
         rows = list(session_rows(connection, limit))
-    return StoredSessions(
-        sessions=[
-            StoredSession(
-                session=row.name,
-                source=row.source,
-                wearer=row.wearer,
-                started=utc_text(row.started_utc_ns),
-                ended=None if row.ended_utc_ns is None else utc_text(row.ended_utc_ns),
-                end_reason=row.end_reason,
-                rhythms=list(row.judged),
-            )
-            for row in rows
-        ]
+    return StoredSessions(sessions=[session_shown(row) for row in rows])
+
+
+def session_shown(row: KeptRow) -> StoredSession:
+    """A session's row as the API has it."""
+    return StoredSession(
+        session=row.name,
+        source=row.source,
+        wearer=row.wearer,
+        started=utc_text(row.started_utc_ns),
+        ended=None if row.ended_utc_ns is None else utc_text(row.ended_utc_ns),
+        end_reason=row.end_reason,
+        rhythms=list(row.judged),
     )
 
 

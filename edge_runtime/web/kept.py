@@ -8,6 +8,7 @@ from datetime import timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Final, TypeVar
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,7 +16,6 @@ from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.errors import ConfigError, StoreError
 from edge_runtime.holter import Holter
 from edge_runtime.keeping import Keeping
-from edge_runtime.publication import utc_text
 from edge_runtime.store.backups import backups_with
 from edge_runtime.store.holter_reading import stored_holter
 from edge_runtime.store.overview import session_overview
@@ -26,6 +26,7 @@ from edge_runtime.web.bodies import taken
 from edge_runtime.web.endpoints import SESSION_NAME, Endpoint, Parameter, RefusedError, number
 from edge_runtime.web.feed import LiveFeed
 from edge_runtime.web.guard import name_of
+from edge_runtime.web.history import session_shown
 from edge_runtime.web.kept_shapes import Deleted, KeptSession, ReviewOrder, Reviews, Wearer
 from edge_runtime.web.roles import Role
 from edge_runtime.web.shapes import Done
@@ -201,15 +202,8 @@ def _summed(directory: Path, session: str, zone: tzinfo) -> Holter:
 def _shown(directory: Path, session: str) -> KeptSession:
     with closing(read_only(directory)) as connection:
         found = session_overview(connection, directory, session)
-    row = found.session
     return KeptSession(
-        session=row.name,
-        source=row.source,
-        wearer=row.wearer,
-        started=utc_text(row.started_utc_ns),
-        ended=None if row.ended_utc_ns is None else utc_text(row.ended_utc_ns),
-        end_reason=row.end_reason,
-        rhythms=list(row.judged),
+        **msgspec.structs.asdict(session_shown(found.session)),
         beats=found.beats,
         alarms=found.alarms,
         gaps=found.gaps,

@@ -7,19 +7,13 @@ import msgspec
 from edge_runtime.store.overview import DiaryEntry
 from edge_runtime.store.reviews import LONGEST_COMMENT, Review, Verdict
 from edge_runtime.wearers import LONGEST
+from edge_runtime.web.shapes import StoredSession
 
 
-class KeptSession(msgspec.Struct, frozen=True, kw_only=True):
+class KeptSession(StoredSession, frozen=True, kw_only=True):
     """A session in numbers. `ended` is None while it runs; `rules` counts alarms; `rhythms` are
     those that were looked for."""
 
-    session: str
-    source: str
-    wearer: str | None
-    started: str
-    ended: str | None
-    end_reason: str | None
-    rhythms: list[str]
     beats: int
     alarms: int
     gaps: int

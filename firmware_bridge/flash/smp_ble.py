@@ -11,12 +11,12 @@ from typing import Final
 from smpclient.transport import SMPTransport, SMPTransportDisconnected
 
 from firmware_bridge.errors import LinkError
+from firmware_bridge.flash.smp_answers import answer_to
 from firmware_bridge.links.bleak_radio import BleakConnection, BleakRadio
 from firmware_bridge.links.gatt import SMP_CHARACTERISTIC
 
 _HEADER_BYTES: Final = 8
 _LENGTH_AT: Final = slice(2, 4)
-_SEQUENCE_AT: Final = 6
 
 
 class BleTransport(SMPTransport):
@@ -73,11 +73,7 @@ class BleTransport(SMPTransport):
 
     async def send_and_receive(self, data: bytes) -> bytes:
         """Send a request; the answer that has its sequence number."""
-        await self.send(data)
-        while True:
-            answer = await self.receive()
-            if answer[_SEQUENCE_AT] == data[_SEQUENCE_AT]:
-                return answer
+        return await answer_to(self, data)
 
     @property
     def mtu(self) -> int:

@@ -1,10 +1,8 @@
 """SMP over UDP: smpclient's transport, with what a network does to datagrams in mind."""
 
-from typing import Final
-
 from smpclient.transport.udp import SMPUDPTransport
 
-_SEQUENCE_AT: Final = 6
+from firmware_bridge.flash.smp_answers import answer_to
 
 
 class UdpTransport(SMPUDPTransport):
@@ -22,11 +20,7 @@ class UdpTransport(SMPUDPTransport):
 
     async def send_and_receive(self, data: bytes) -> bytes:
         """Send a request; the answer that has its sequence number."""
-        await self.send(data)
-        while True:
-            answer = await self.receive()
-            if answer[_SEQUENCE_AT] == data[_SEQUENCE_AT]:
-                return answer
+        return await answer_to(self, data)
 
     @property
     def max_unencoded_size(self) -> int:

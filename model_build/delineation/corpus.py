@@ -30,6 +30,7 @@ from model_build.datasets.subjects import subject
 from model_build.datasets.waves import UNMARKED, Kind, Waves, read_waves
 from model_build.errors import RecipeError
 from model_build.prepare import code_digest, whole
+from model_build.pretraining.stored import load_fields, save_fields
 from model_build.pretraining.targets import PWave, p_of_peaks, p_of_waves, sample_classes
 from model_build.tap import tap
 
@@ -96,18 +97,12 @@ class MarkedBeats:
 
     def save(self, path: Path) -> None:
         """Write to `path` (.npz), whole or not at all."""
-        part = path.with_name(f"{path.stem}.part.npz")
-        np.savez_compressed(part, **{name: getattr(self, name) for name in self.__slots__})
-        part.replace(path)
+        save_fields(self, path)
 
     @classmethod
     def load(cls, path: Path) -> "MarkedBeats":
         """Read what `save` wrote."""
-        with np.load(path) as stored:
-            fields = {name: stored[name] for name in cls.__slots__}
-        for name in ("keys", "subjects"):
-            fields[name] = tuple(fields[name].tolist())
-        return cls(**fields)
+        return cls(**load_fields(path, cls.__slots__))
 
 
 def waves_of_lead(lead: Lead) -> Waves:
