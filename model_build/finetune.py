@@ -9,10 +9,10 @@ from types import MappingProxyType
 import keras
 import numpy as np
 
-from model_build.crossval import Advice
 from model_build.distil import cleaned, distillation, soft_labels
 from model_build.models.student import StudentModels
 from model_build.recipe import Recipe
+from model_build.teacher.predict import Advice
 from model_build.training.beats import PreparedBeats, pool
 from model_build.training.loop import Report, train
 from model_build.training.scaling import Scaling

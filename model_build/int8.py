@@ -11,13 +11,14 @@ from keras import layers
 from numpy.typing import NDArray
 
 from model_build.bias_correction import correct_biases
-from model_build.crossval import Advice, Fitted
+from model_build.crossval import Fitted
 from model_build.finetune import finetune, shortened
 from model_build.head import HeadFit, folded_into_head
 from model_build.models.student import StudentModels, assemble
 from model_build.quantize import QuantizedStudent, quantize_student
 from model_build.recipe import Recipe
 from model_build.simulate import Simulated, simulate, write_graphs
+from model_build.teacher.predict import Advice
 from model_build.training.beats import PreparedBeats
 from model_build.training.loop import Report
 

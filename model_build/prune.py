@@ -18,11 +18,12 @@ from keras import layers
 from numpy.typing import NDArray
 
 from model_build.channels import gates, narrowed, payload_bytes, widths
-from model_build.crossval import Advice, Fitted
+from model_build.crossval import Fitted
 from model_build.finetune import finetune, shortened
 from model_build.models.student import StudentConfig, StudentModels, assemble
 from model_build.models.wiring import copied, rebuilt
 from model_build.recipe import Prune, Recipe
+from model_build.teacher.predict import Advice
 from model_build.training.beats import Pool, PreparedBeats, pool
 from model_build.training.loop import Report
 from model_build.training.losses import class_weights, set_cross_entropy

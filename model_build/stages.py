@@ -18,12 +18,13 @@ from ai_edge_litert.interpreter import Interpreter
 
 from model_build.calibrate import calibration_items
 from model_build.calibration import CalibrationBeat
-from model_build.crossval import Advise, Fitted, fit, score_logits, unadvised
+from model_build.crossval import Advise, Fitted, fit, unadvised
 from model_build.datasets.recording import Recording
 from model_build.datasets.splits import fold_of
 from model_build.evaluate.ec57 import BeatMatrix, class_table
 from model_build.evaluate.ec57.beats import LEARNING_S, WINDOW_S
 from model_build.evaluate.fibrillation import AfErrors
+from model_build.evaluate.fold_scores import score_logits
 from model_build.evaluate.out_of_fold import CrossValidation, join
 from model_build.int8 import post_training, trained_on
 from model_build.models.student import StudentModels, multiply_adds

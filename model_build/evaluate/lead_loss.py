@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware_bridge.records import read_header
-from model_build.crossval import Advise, fit_fold, score_logits, unadvised
+from model_build.crossval import Advise, fit_fold, unadvised
 from model_build.datasets.recording import Recording
 from model_build.datasets.splits import FOLDS, fold_of
 from model_build.errors import RecipeError
+from model_build.evaluate.fold_scores import score_logits
 from model_build.evaluate.out_of_fold import CrossValidation, FoldScores, join
 from model_build.prepare import prepare
 from model_build.pretraining.prior import NOTHING, Prior

@@ -13,20 +13,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
-import tensorflow as tf
 from keras import layers, ops
 
 from model_build.models.normalization import FusedNormalization
+from model_build.models.recurrence import BothWays
 
 Tensor = Any
 """A Keras tensor; Keras ships no type for it."""
 
 _MOMENTUM = 0.98
 """Statistics over thousands of beats a step settle in a few hundred steps."""
-
-_CLOSED = -100.0
-"""Before its sigmoid: a gate that lets nothing through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,72 +96,26 @@ class BeatEncoder(layers.Layer):  # type: ignore[misc] # keras ships no types
     def _stages(self) -> list[list[layers.Layer]]:
         return [self._stem, self._middle, [self._top]]
 
-    def call(self, inputs: list[Tensor], training: bool = False) -> Tensor:
-        """Vectors (R, representation), not negative."""
+    def call(self, inputs: list[Tensor], training: bool = False, real: Tensor = None) -> Tensor:
+        """Vectors (R, representation), not negative.
+
+        `real` (R,), bool, says which rows are beats; None: all. Others sway no statistics.
+        """
         x, features = inputs
         for stage, norm in zip(self._stages(), self._norms, strict=True):
             x = ops.concatenate([convolution(x) for convolution in stage], axis=-1)
-            x = ops.relu(norm(x, training=training))
+            x = ops.relu(norm(x, training=training, mask=_everywhere(real, x)))
         where = ops.softmax(self._look(x), axis=1)
         seen = ops.einsum("rth,rtc->rhc", where, x)
         pooled = ops.reshape(seen, (-1, seen.shape[1] * seen.shape[2]))
         joined = ops.concatenate([pooled, self._features(features)], axis=-1)
         joined = self._join(self._drop(joined, training=training))
-        return ops.relu(self._join_norm(joined, training=training))
+        return ops.relu(self._join_norm(joined, training=training, mask=real))
 
 
-@keras.saving.register_keras_serializable("model_build")
-class BothWays(layers.Layer):  # type: ignore[misc] # keras ships no types
-    """An LSTM in each direction, its state zero wherever there is no beat.
-
-    TensorFlow's kernel for whole sequences: three times as fast as Keras's loop over steps, and
-    traced in a tenth of the time. It knows no mask, so an input of its own, one where there is no
-    beat, closes the gates of input and memory.
-    """
-
-    def __init__(self, units: int, **options: Any) -> None:
-        super().__init__(**options)
-        self._units = units
-
-    def build(self, shape: tuple[int | None, ...]) -> None:
-        """Make the weights for (B, n, channels); gates in the order input, memory, cell, output."""
-        units = self._units
-        closed = np.repeat(np.array([_CLOSED, _CLOSED, 0.0, 0.0], np.float32), units)
-        self._closing = closed[None]
-        remembering = np.repeat(np.array([0.0, 1.0, 0.0, 0.0], np.float32), units)
-        self._ways = []
-        for way in ("forward", "backward"):
-            kernel = self.add_weight(shape=(shape[-1], 4 * units), name=f"{way}_kernel")
-            recurrent = self.add_weight(
-                shape=(units, 4 * units), initializer="orthogonal", name=f"{way}_recurrent"
-            )
-            bias = self.add_weight(
-                shape=(4 * units,), initializer=lambda *_, **__: remembering, name="bias"
-            )
-            self._ways.append((kernel, recurrent, bias))
-        self.built = True
-
-    def call(self, x: Tensor, inside: Tensor) -> Tensor:
-        """(B, n, channels) and (B, n), 1 where there is a beat, to (B, n, 2 units)."""
-        steps = tf.transpose(tf.concat([x, 1.0 - inside[..., None]], axis=-1), (1, 0, 2))
-        forward = self._run(steps, *self._ways[0])
-        backward = tf.reverse(self._run(tf.reverse(steps, [0]), *self._ways[1]), [0])
-        return tf.transpose(tf.concat([forward, backward], axis=-1), (1, 0, 2))
-
-    def _run(self, steps: Tensor, kernel: Tensor, recurrent: Tensor, bias: Tensor) -> Tensor:
-        n, batch = tf.shape(steps)[0], tf.shape(steps)[1]
-        rest, none = tf.zeros((batch, self._units)), tf.zeros(self._units)
-        return tf.raw_ops.BlockLSTMV2(
-            seq_len_max=tf.cast(n, tf.int64),
-            x=steps,
-            cs_prev=rest,
-            h_prev=rest,
-            w=tf.concat([kernel, self._closing, recurrent], axis=0),
-            wci=none,
-            wcf=none,
-            wco=none,
-            b=tf.convert_to_tensor(bias),
-        ).h
+def _everywhere(real: Tensor, x: Tensor) -> Tensor:
+    """(R,) as (R, length) of the maps `x`; None stays None."""
+    return None if real is None else ops.broadcast_to(real[:, None], ops.shape(x)[:2])
 
 
 @keras.saving.register_keras_serializable("model_build")
@@ -199,8 +149,59 @@ class Neighbours(layers.Layer):  # type: ignore[misc] # keras ships no types
 
 
 @keras.saving.register_keras_serializable("model_build")
+class Reader(layers.Layer):  # type: ignore[misc] # keras ships no types
+    """What the encoder says of beats on leads, read as sequences of beats: logits of each."""
+
+    def __init__(self, config: TeacherConfig, **options: Any) -> None:
+        super().__init__(**options)
+        self._config = config
+        self._lead = layers.Dense(1)
+        self._evidence = layers.Dense(config.n_classes)
+        self._sequence = [BothWays(config.lstm_units) for _ in range(2)]
+        self._drop = [layers.Dropout(config.dropout) for _ in range(3)]
+        self._neighbours = Neighbours(config.neighbour_units, config.reach)
+        self._head = layers.Dense(config.n_classes)
+
+    def build(self, shapes: list[tuple[int | None, ...]]) -> None:
+        """Make the weights for rows (R, representation)."""
+        config = self._config
+        seen = (None, None, config.representation)
+        both = (None, None, 2 * config.lstm_units)
+        self._lead.build(seen)
+        self._evidence.build(seen)
+        self._sequence[0].build((None, None, config.representation + 1))
+        self._sequence[1].build(both)
+        self._neighbours.build(both)
+        width = 2 * config.lstm_units + config.neighbour_units + config.representation
+        self._head.build((None, None, width))
+        self.built = True
+
+    def call(self, inputs: list[Tensor], training: bool = False) -> dict[str, Tensor]:
+        """Of rows (R, representation), `index` and `inside`, the outputs of `Teacher`."""
+        rows, index, inside = inputs
+        seen, there = self._beats(rows, index)
+        x = ops.concatenate([seen, there], axis=-1)
+        for lstm, drop in zip(self._sequence, self._drop, strict=False):
+            x = lstm(drop(x, training=training), inside)
+        x = ops.concatenate([x, self._neighbours(x, inside), seen], axis=-1)
+        return {
+            "logits": self._head(self._drop[-1](x, training=training)),
+            "evidence": self._evidence(seen),
+            "representation": seen,
+        }
+
+    def _beats(self, rows: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Representations (B, n, D), and the share of the leads that show the beat (B, n, 1)."""
+        rows = ops.concatenate([ops.zeros_like(rows[:1]), rows], axis=0)
+        leads = ops.take(rows, index + 1, axis=0)
+        there = ops.cast(index >= 0, leads.dtype)[..., None]
+        weights = ops.softmax(self._lead(leads) - 1e9 * (1.0 - there), axis=2) * there
+        return ops.sum(weights * leads, axis=2), ops.mean(there, axis=2)
+
+
+@keras.saving.register_keras_serializable("model_build")
 class Teacher(keras.Model):  # type: ignore[misc] # keras ships no types
-    """Segments of beats to logits of every beat.
+    """Segments of beats to logits of every beat: an encoder of beats, a reader of sequences.
 
     Inputs: `beats` (R, window, channels) and `features` (R, F) of the R pairs of beat and lead
     that are there; `index` int32 (B, n, leads), the row of each, -1 where there is none; `inside`
@@ -213,38 +214,15 @@ class Teacher(keras.Model):  # type: ignore[misc] # keras ships no types
     def __init__(self, config: TeacherConfig, **options: Any) -> None:
         super().__init__(**options)
         self.config = config
-        self._encoder = BeatEncoder(config)
-        self._lead = layers.Dense(1)
-        self._evidence = layers.Dense(config.n_classes)
-        self._sequence = [BothWays(config.lstm_units) for _ in range(2)]
-        self._drop = [layers.Dropout(config.dropout) for _ in range(3)]
-        self._neighbours = Neighbours(config.neighbour_units, config.reach)
-        self._head = layers.Dense(config.n_classes)
+        self.encoder = BeatEncoder(config)
+        self.reader = Reader(config)
 
     def call(self, inputs: list[Tensor], training: bool = False) -> dict[str, Tensor]:
         """As the class says."""
         beats, features, index, inside = inputs
-        seen, there = self._beats(beats, features, index, training)
-        x = ops.concatenate([seen, there], axis=-1)
-        for lstm, drop in zip(self._sequence, self._drop, strict=False):
-            x = lstm(drop(x, training=training), inside)
-        x = ops.concatenate([x, self._neighbours(x, inside), seen], axis=-1)
-        return {
-            "logits": self._head(self._drop[-1](x, training=training)),
-            "evidence": self._evidence(seen),
-            "representation": seen,
-        }
-
-    def _beats(
-        self, beats: Tensor, features: Tensor, index: Tensor, training: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Representations (B, n, D), and the share of the leads that show the beat (B, n, 1)."""
-        rows = self._encoder([beats, features], training=training)
-        rows = ops.concatenate([ops.zeros_like(rows[:1]), rows], axis=0)
-        leads = ops.take(rows, index + 1, axis=0)
-        there = ops.cast(index >= 0, leads.dtype)[..., None]
-        weights = ops.softmax(self._lead(leads) - 1e9 * (1.0 - there), axis=2) * there
-        return ops.sum(weights * leads, axis=2), ops.mean(there, axis=2)
+        rows = self.encoder([beats, features], training=training)
+        read: dict[str, Tensor] = self.reader([rows, index, inside], training=training)
+        return read
 
 
 def build_teacher(config: TeacherConfig, leads: int) -> Teacher:

@@ -11,13 +11,13 @@ import numpy as np
 
 from edge_runtime.rules.beat_label import LabelPolicy
 from firmware_bridge.records import read_header
-from model_build.crossval import af_errors, score_recording
 from model_build.datasets.recording import CLASSES, Recording
 from model_build.datasets.splits import fold_of
 from model_build.errors import RecipeError
 from model_build.evaluate.ec57 import BeatMatrix
 from model_build.evaluate.ec57.classes import class_table
 from model_build.evaluate.fibrillation import AfErrors
+from model_build.evaluate.fold_scores import af_errors, score_recording
 from model_build.evaluate.labels import device_labels
 from model_build.evaluate.out_of_fold import CrossValidation
 from model_build.peers.beats import PeerBeats, peer_beats

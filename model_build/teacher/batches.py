@@ -1,6 +1,6 @@
 """Tensors of the teacher's segments: every pair of beat and lead once, and where it belongs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -106,20 +106,20 @@ def _kept_leads(
     return kept | alone
 
 
-def weightless(batch: TeacherBatch, size: int) -> TeacherBatch:
-    """Filled up with empty segments to `size`."""
-    missing = size - len(batch.inside)
-    if missing <= 0:
-        return batch
+def weightless(batch: TeacherBatch, size: int, rows: int | None = None) -> TeacherBatch:
+    """Filled up with empty segments to `size`, and to `rows` rows that nothing points at."""
+    segments = max(0, size - len(batch.inside))
+    spare = 0 if rows is None else rows - len(batch.beats)
 
-    def full(array: NDArray[Any], value: int = 0) -> NDArray[Any]:
+    def full(array: NDArray[Any], missing: int, value: int = 0) -> NDArray[Any]:
         shape = [(0, missing)] + [(0, 0)] * (array.ndim - 1)
         return np.pad(array, shape, constant_values=value)
 
-    return replace(
-        batch,
-        index=full(batch.index, -1),
-        inside=full(batch.inside),
-        target=full(batch.target),
-        weight=full(batch.weight),
+    return TeacherBatch(
+        beats=full(batch.beats, spare),
+        features=full(batch.features, spare),
+        index=full(batch.index, segments, -1),
+        inside=full(batch.inside, segments),
+        target=full(batch.target, segments),
+        weight=full(batch.weight, segments),
     )

@@ -7,36 +7,31 @@ on and how they were prepared. The same question finds the same file again.
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from model_build.datasets.catalogue import checksums
 from model_build.datasets.recording import CLASSES, Recording
-from model_build.datasets.splits import fold_of, require_separate
+from model_build.datasets.splits import fold_of
 from model_build.errors import BuildError, RecipeError
 from model_build.models.teacher import Teacher, TeacherConfig, build_teacher
 from model_build.prepare import code_digest, views_of
 from model_build.recipe import Recipe, sizes
 from model_build.recipe import Teacher as Rule
-from model_build.teacher.batches import training_batch, weightless
-from model_build.teacher.beats import LEADS, TeacherPool, WholeBeats, teacher_pool
-from model_build.teacher.predict import Opinion, TeacherPredictor, signature
+from model_build.teacher.beats import LEADS, WholeBeats
+from model_build.teacher.predict import Opinion, TeacherPredictor
 from model_build.training.beats import PreparedBeats
-from model_build.training.loop import Lesson, Report, hard_loss, run_name, train_lesson
-from model_build.training.scaling import Scaling, fit_scaling
-from model_build.training.segments import plan_epoch
+from model_build.training.scaling import Scaling
 
 Roll = Sequence[tuple[str, str, str]]
 """Key, subject and view of everything that a recipe trains on."""
 
-_CODE: Final = ("batches.py", "beats.py", "members.py", "record_view.py")
+_CODE: Final = ("batches.py", "beats.py", "members.py", "record_view.py", "training.py")
 _TEACHER_FILE: Final = "teacher.npz"
-_LABELS: Final = (tf.TensorSpec((None, None), tf.uint8), tf.TensorSpec((None, None), tf.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +97,7 @@ def code_of_members() -> bytes:
     """
     here = Path(__file__).parent
     models = here.parent / "models"
-    of_model = [models / f"{name}.py" for name in ("teacher", "normalization")]
+    of_model = [models / f"{name}.py" for name in ("teacher", "recurrence", "normalization")]
     files = (*(here / name for name in _CODE), *of_model)
     return b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)
 
@@ -125,58 +120,6 @@ def is_trained(which: Membership, roll: Roll, work: Path) -> bool:
     return (folder_of(which, roll, work) / _TEACHER_FILE).is_file()
 
 
-def train_member(
-    which: Membership,
-    items: Sequence[WholeBeats],
-    work: Path,
-    report: Report = lambda *_: None,
-    stop_after: int | None = None,
-) -> Member | None:
-    """The member, trained on those of `items` whose fold is not left out, unless it is there.
-
-    Started again it goes on after the last whole epoch. None if `stop_after` epochs ended it early.
-    """
-    roll = roll_of_beats(item.beats for item in items)
-    folder = folder_of(which, roll, work)
-    if is_trained(which, roll, work):
-        return load_member(which, roll, work)
-    inside = [item for item in items if fold_of(item.beats.subject) not in which.without]
-    subjects = frozenset(item.beats.subject for item in inside)
-    require_separate(subjects)
-    pool = teacher_pool(inside, which.recipe.weight, which.rule.pairs)
-    scaling = fit_scaling(pool.beats.features[pool.beats.weight > 0])
-    teacher = _fresh(which, len(scaling.centre))
-    folder.mkdir(parents=True, exist_ok=True)
-    recipe = replace(which.recipe, seed=which.seed)
-    run = run_name(recipe, pool.beats, scaling, code_of_members(), str(which).encode())
-    lesson = teacher_lesson(teacher, pool, scaling, recipe)
-    trained = train_lesson(lesson, recipe, run, folder / "run.npz", report, stop_after)
-    if len(trained.losses) < recipe.optimizer.epochs:
-        return None
-    member = Member(teacher, scaling, which.rule, subjects)
-    _save(folder, member, trained.losses)
-    return member
-
-
-def teacher_lesson(teacher: Teacher, pool: TeacherPool, scaling: Scaling, recipe: Recipe) -> Lesson:
-    """Segments of whole recordings with their hard labels, for the shared loop."""
-    rule, size = rule_of(recipe), recipe.optimizer.batch_segments
-
-    def tensors(chosen, random):  # type: ignore[no-untyped-def] # as `Lesson.tensors`
-        batch = training_batch(pool, chosen, recipe, rule.lead_dropout, scaling, random)
-        batch = weightless(batch, size)
-        inputs = [tf.constant(array) for array in batch.inputs]
-        return inputs, [tf.constant(batch.target), tf.constant(batch.weight)]
-
-    return Lesson(
-        model=teacher,
-        plan=lambda random: plan_epoch(pool.beats, recipe.segments, random),
-        tensors=tensors,
-        loss=hard_loss(recipe.loss),
-        signature=(list(signature(teacher)), list(_LABELS)),
-    )
-
-
 def load_member(which: Membership, roll: Roll, work: Path) -> Member:
     """Read what `train_member` left. Raises `BuildError` saying how to train it if absent."""
     path = folder_of(which, roll, work) / _TEACHER_FILE
@@ -191,18 +134,20 @@ def load_member(which: Membership, roll: Roll, work: Path) -> Member:
         subjects = frozenset(json.loads(str(stored["trained_on"]))["subjects"])
         n = sum(name.startswith("w") for name in stored.files)
         weights = [stored[f"w{k}"] for k in range(n)]
-    teacher = _fresh(which, len(scaling.centre))
+    teacher = fresh(which, len(scaling.centre))
     teacher.set_weights(weights)
     return Member(teacher, scaling, which.rule, subjects)
 
 
-def _fresh(which: Membership, n_features: int) -> Teacher:
+def fresh(which: Membership, n_features: int) -> Teacher:
+    """The untrained teacher of the member's seed."""
     keras.utils.set_random_seed(which.seed)
     config = TeacherConfig(n_features=n_features, n_classes=len(CLASSES), **sizes(which.rule.sizes))
     return build_teacher(config, LEADS)
 
 
-def _save(folder: Path, member: Member, losses: Sequence[float]) -> None:
+def save_member(folder: Path, member: Member, losses: Sequence[float]) -> None:
+    """Write the member, whole or not at all, with the mean loss of each epoch."""
     trained_on = {"subjects": sorted(member.subjects), "losses": list(losses)}
     part = folder / "teacher.part.npz"
     np.savez(

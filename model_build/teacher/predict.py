@@ -3,17 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from model_build.models.teacher import Teacher
 from model_build.recipe import Teacher as Rule
 from model_build.recipe import Weight
+from model_build.teacher.asking import ROWS_MAY_VARY, asked
 from model_build.teacher.batches import TeacherBatch, gather, packed, weightless
-from model_build.teacher.beats import TeacherPool, WholeBeats, teacher_pool
+from model_build.teacher.beats import LEADS, TeacherPool, WholeBeats, teacher_pool
 from model_build.training.scaling import Scaling
 
 _SEGMENTS = 8
@@ -34,6 +34,9 @@ class Opinion:
 Opinions = Mapping[tuple[str, str], Opinion]
 """By key and view of the recording."""
 
+Advice = Mapping[str, Opinions]
+"""What the teachers say, by the name of their recipe."""
+
 
 class TeacherPredictor:
     """A teacher with its feature scaling, traced once."""
@@ -42,10 +45,7 @@ class TeacherPredictor:
         self._config = teacher.config
         self._scaling = scaling
         self._rule = rule
-        self._run = tf.function(
-            lambda *inputs: teacher(list(inputs), training=False),
-            input_signature=signature(teacher),
-        )
+        self._run = asked(teacher)
 
     def __call__(self, items: Sequence[WholeBeats]) -> list[Opinion]:
         """Opinions in the order of `items`. Views that `Rule.pairs` names see both leads."""
@@ -69,9 +69,9 @@ class TeacherPredictor:
         representation = np.zeros((n, self._config.representation), np.float16)
         for k in range(0, len(plan), _SEGMENTS):
             chosen = plan[k : k + _SEGMENTS]
-            outputs = self._run(*_tensors(self._batch(pool, chosen)))
-            logits = tf.nn.log_softmax(outputs["logits"]).numpy()
-            seen = outputs["representation"].numpy()
+            outputs = self._run(self._batch(pool, chosen).inputs)
+            logits = log_softmax(np.asarray(outputs["logits"]), axis=-1)
+            seen = np.asarray(outputs["representation"])
             for row, (start, span) in enumerate(chosen):
                 last = min(start + rule.predict_beats, pool.beats.spans[span, 1])
                 middle = slice(rule.overlap, rule.overlap + last - start)
@@ -83,24 +83,11 @@ class TeacherPredictor:
         rule = self._rule
         earlier = chosen - np.array([rule.overlap, 0])
         n_beats = rule.predict_beats + 2 * rule.overlap
-        return weightless(packed(*gather(pool, earlier, n_beats, self._scaling)), _SEGMENTS)
+        batch = packed(*gather(pool, earlier, n_beats, self._scaling))
+        rows = None if ROWS_MAY_VARY else _SEGMENTS * n_beats * LEADS
+        return weightless(batch, _SEGMENTS, rows)
 
 
 def code_of_predictions() -> bytes:
     """The code that turns a member into opinions, for their names."""
     return Path(__file__).read_bytes()
-
-
-def signature(teacher: Teacher) -> tuple[Any, ...]:
-    """Of the teacher's inputs, sizes unknown: one trace for all of them."""
-    config = teacher.config
-    return (
-        tf.TensorSpec((None, config.window, config.channels), tf.float32),
-        tf.TensorSpec((None, config.n_features), tf.float32),
-        tf.TensorSpec((None, None, None), tf.int32),
-        tf.TensorSpec((None, None), tf.float32),
-    )
-
-
-def _tensors(batch: TeacherBatch) -> list[Any]:
-    return [tf.constant(array) for array in batch.inputs]

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from model_build.datasets.recording import CLASSES
 from model_build.models.student import StudentModels
-from model_build.recipe import Loss, Optimizer, Recipe
+from model_build.recipe import Recipe
 from model_build.stopping import check_stop
 from model_build.training import checkpoint
 from model_build.training.beats import Pool
 from model_build.training.imbalance import Balance
 from model_build.training.lead_loss import lose_leads
 from model_build.training.logbook import log_folder, recalls, write_epoch
-from model_build.training.losses import class_hits, class_weights, focal, set_cross_entropy
+from model_build.training.losses import class_hits, hard_loss
+from model_build.training.optimizer import decay_of_average, fresh_optimizer, schedule
 from model_build.training.p_waves import p_wave_loss, p_waves_of_plan
 from model_build.training.scaling import Scaling
 from model_build.training.segments import augment, gather, plan_epoch
@@ -109,28 +110,6 @@ def _beyond(student: StudentModels, pool: Pool) -> list[bytes]:
     return weights if pool.p_wave is None else [*weights, pool.p_wave.tobytes()]
 
 
-def _schedule(recipe: Recipe, steps_per_epoch: int) -> Callable[[int], float]:
-    rule = recipe.optimizer
-    total = max(1, rule.epochs * steps_per_epoch)
-    warm = max(1, round(rule.warmup_share * total))
-
-    def rate(step: int) -> float:
-        if step < warm:
-            return rule.learning_rate * (step + 1) / warm
-        return rule.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, step / total)))
-
-    return rate
-
-
-def fresh_optimizer(rule: Optimizer) -> keras.optimizers.Optimizer:
-    """The recipe's optimizer; normalization and biases do not decay."""
-    if rule.kind == "adam":
-        return keras.optimizers.Adam(rule.learning_rate)
-    optimizer = keras.optimizers.AdamW(rule.learning_rate, weight_decay=rule.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    return optimizer
-
-
 def _train_step(
     lesson: Lesson, optimizer: keras.optimizers.Optimizer, average: list[Any]
 ) -> Callable[..., Any]:
@@ -153,24 +132,6 @@ def _train_step(
         decay = tf.TensorSpec((), tf.float32)
         traced = tf.function(step, input_signature=(*lesson.signature, decay))
     return traced
-
-
-def hard_loss(loss: Loss, weights: Any = None, gamma: float = 0.0) -> Callable[..., Any]:
-    """Weighted cross-entropy of `logits` and, less, `evidence`: of (outputs, target, weight).
-
-    `weights` (`Target` values,) are those of the recipe's classes unless given; `gamma` focuses
-    the loss of the logits on what is not yet certain (`losses.focal`).
-    """
-    if weights is None:
-        weights = tf.constant(class_weights(loss.class_weight))
-
-    def of(outputs: Any, target: Any, weight: Any) -> Any:
-        each = focal(set_cross_entropy(outputs["logits"], target), gamma)
-        each += loss.cam * set_cross_entropy(outputs["evidence"], target)
-        share = weight * tf.gather(weights, tf.cast(target, tf.int32))
-        return tf.reduce_sum(each * share) / tf.maximum(tf.reduce_sum(share), 1.0)
-
-    return of
 
 
 def student_loss(recipe: Recipe, weights: Any) -> Callable[..., Any]:
@@ -271,7 +232,7 @@ def train_lesson(
     average = [tf.Variable(a, trainable=False) for a in arrays]
     step = _train_step(lesson, optimizer, average)
     expected = len(lesson.plan(np.random.default_rng((recipe.seed, 0))))
-    rate = _schedule(recipe, max(1, math.ceil(expected / rule.batch_segments)))
+    rate = schedule(rule, max(1, math.ceil(expected / rule.batch_segments)))
     for epoch in range(progress.epoch, min(rule.epochs, stop_after or rule.epochs)):
         random = np.random.default_rng((recipe.seed, epoch))
         lesson.begin_epoch(epoch)
@@ -282,8 +243,7 @@ def train_lesson(
             inputs, labels = lesson.tensors(chosen, random)
             done = int(optimizer.iterations.numpy())
             optimizer.learning_rate.assign(rate(done))
-            # A young average must not remember the random start.
-            decay = min(rule.ema, (1.0 + done) / (10.0 + done))
+            decay = decay_of_average(rule, done)
             total, said = step(inputs, labels, tf.constant(decay, tf.float32))
             losses.append(float(total))
             hits += said.numpy()

@@ -1,13 +1,18 @@
-"""Weighted cross-entropy over sets of classes, for labels that only exclude some."""
+"""Weighted cross-entropy over sets of classes, for labels that only exclude some.
 
+On any Keras backend.
+"""
+
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
+from keras import ops
 from numpy.typing import NDArray
 
 from model_build.datasets.recording import CLASSES
 from model_build.errors import RecipeError
+from model_build.recipe import Loss
 
 
 def class_weights(by_class: dict[str, float]) -> NDArray[np.float32]:
@@ -27,14 +32,13 @@ def class_hits(logits: Any, target: Any, weight: Any) -> Any:
     Only beats with a weight and with one class alone as target.
     """
     n = len(CLASSES)
-    bits = tf.bitwise.left_shift(1, tf.range(n, dtype=tf.int32))
-    is_class = tf.cast(target, tf.int32)[..., None] == bits
-    is_class = tf.logical_and(is_class, (weight > 0)[..., None])
-    said = tf.one_hot(tf.argmax(logits, axis=-1), n, on_value=True, off_value=False)
-    hit = tf.logical_and(is_class, said)
+    bits = ops.left_shift(1, ops.arange(n, dtype="int32"))
+    is_class = ops.equal(ops.cast(target, "int32")[..., None], bits)
+    is_class = ops.logical_and(is_class, (weight > 0)[..., None])
+    said = ops.cast(ops.one_hot(ops.argmax(logits, axis=-1), n), "bool")
     axes = list(range(len(is_class.shape) - 1))
-    counts = [tf.reduce_sum(tf.cast(x, tf.int32), axis=axes) for x in (hit, is_class)]
-    return tf.stack(counts)
+    both = (ops.logical_and(is_class, said), is_class)
+    return ops.stack([ops.sum(ops.cast(x, "int32"), axis=axes) for x in both])
 
 
 def set_cross_entropy(logits: Any, target: Any) -> Any:
@@ -47,15 +51,15 @@ def set_cross_entropy(logits: Any, target: Any) -> Any:
     Returns:
         float32 (...).
     """
-    bits = tf.bitwise.right_shift(
-        tf.cast(target, tf.int32)[..., None], tf.range(len(CLASSES), dtype=tf.int32)
+    bits = ops.right_shift(
+        ops.cast(target, "int32")[..., None], ops.arange(len(CLASSES), dtype="int32")
     )
-    possible = tf.bitwise.bitwise_and(bits, 1) > 0
-    known = tf.reduce_any(possible, axis=-1)
+    possible = ops.bitwise_and(bits, 1) > 0
+    known = ops.any(possible, axis=-1)
     # Where nothing is possible everything is, whose probability is one and whose gradient is zero.
-    possible = tf.logical_or(possible, tf.logical_not(known)[..., None])
-    chosen = tf.where(possible, logits, tf.constant(-1e9, logits.dtype))
-    return tf.reduce_logsumexp(logits, axis=-1) - tf.reduce_logsumexp(chosen, axis=-1)
+    possible = ops.logical_or(possible, ops.logical_not(known)[..., None])
+    chosen = ops.where(possible, logits, -1e9)
+    return ops.logsumexp(logits, axis=-1) - ops.logsumexp(chosen, axis=-1)
 
 
 def focal(loss: Any, gamma: float) -> Any:
@@ -63,5 +67,23 @@ def focal(loss: Any, gamma: float) -> Any:
     if gamma == 0.0:
         return loss
     # Rounding may put a loss just below zero, of which there is no power.
-    missing = tf.maximum(-tf.math.expm1(-loss), 1e-7)
+    missing = ops.maximum(-ops.expm1(-loss), 1e-7)
     return loss * missing**gamma
+
+
+def hard_loss(loss: Loss, weights: Any = None, gamma: float = 0.0) -> Callable[..., Any]:
+    """Weighted cross-entropy of `logits` and, less, `evidence`: of (outputs, target, weight).
+
+    `weights` (`Target` values,) are those of the recipe's classes unless given; `gamma` focuses
+    the loss of the logits on what is not yet certain (`focal`).
+    """
+    if weights is None:
+        weights = ops.convert_to_tensor(class_weights(loss.class_weight))
+
+    def of(outputs: Any, target: Any, weight: Any) -> Any:
+        each = focal(set_cross_entropy(outputs["logits"], target), gamma)
+        each += loss.cam * set_cross_entropy(outputs["evidence"], target)
+        share = weight * ops.take(weights, ops.cast(target, "int32"))
+        return ops.sum(each * share) / ops.maximum(ops.sum(share), 1.0)
+
+    return of

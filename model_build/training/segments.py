@@ -13,7 +13,7 @@ from model_build.training.beats import LeadBeats, Pool
 from model_build.training.scaling import CLIP, Scaling
 
 _ECTOPIC: Final = (Target.S, Target.V, Target.F)
-_SIGNED: Final = [spec.name for spec in FEATURES].index("polarity_to_template")
+SIGNED: Final = [spec.name for spec in FEATURES].index("polarity_to_template")
 """The only feature that turns its sign with the lead."""
 
 
@@ -175,7 +175,7 @@ def _inverted(
     """
     sign = np.where(random.random(gain.shape) < share, -1.0, 1.0).astype(np.float32)
     turned = features.copy()
-    turned[..., _SIGNED] *= sign[..., 0]
+    turned[..., SIGNED] *= sign[..., 0]
     return turned, gain * sign
 
 

@@ -43,7 +43,7 @@ def test_rhythm_lasts_until_the_next_change():
 
 
 def test_every_s_in_a_recording_of_af_is_false(tmp_path):
-    from model_build.crossval import af_errors
+    from model_build.evaluate.fold_scores import af_errors
 
     beats = made_up("cinc2017/A00004")
     labels = ["N"] * 120

@@ -1,5 +1,9 @@
 """The teacher on beats made up here: learns, resumes, ignores cuts, and never meets its pupils."""
 
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -45,8 +49,8 @@ def items() -> list[WholeBeats]:
     return [item for number in range(5) for item in recording(number)]
 
 
-@pytest.fixture
-def recipe() -> Recipe:
+def made_up_recipe() -> Recipe:
+    """The shipped teacher's, for a small network and short records."""
     shipped = read_recipe(recipe_path("teacher"))
     assert shipped.teacher is not None
     return replace(
@@ -59,8 +63,13 @@ def recipe() -> Recipe:
     )
 
 
-def test_the_shipped_teacher_shares_its_tensors_with_the_first_student():
-    teacher, student = (read_recipe(recipe_path(name)) for name in ("teacher", "beats-first"))
+@pytest.fixture
+def recipe() -> Recipe:
+    return made_up_recipe()
+
+
+def test_the_shipped_teacher_shares_its_tensors_with_the_shipped_student():
+    teacher, student = (read_recipe(recipe_path(name)) for name in ("teacher", "beats-one-lead"))
     assert (teacher.view, teacher.seed, teacher.data) == (student.view, student.seed, student.data)
     assert student.teacher is None
     named = {name for pair in teacher.teacher.pairs for name in pair}
@@ -163,7 +172,8 @@ def test_a_lost_lead_takes_no_beat_away(items, recipe):
 
 @pytest.mark.tensorflow
 def test_an_interrupted_teacher_ends_where_an_unbroken_one_does(items, recipe, tmp_path):
-    from model_build.teacher.members import Membership, train_member
+    from model_build.teacher.members import Membership
+    from model_build.teacher.training import train_member
 
     which = Membership(recipe, frozenset({1}), 1)
     unbroken = train_member(which, items, tmp_path / "whole")
@@ -176,6 +186,35 @@ def test_an_interrupted_teacher_ends_where_an_unbroken_one_does(items, recipe, t
     pupils = [item for item in items if item.beats.subject.endswith("1")]
     for a, b in zip(resumed.opinions(pupils), found.opinions(pupils), strict=True):
         np.testing.assert_array_equal(a.log_probability, b.log_probability)
+
+
+@pytest.mark.tensorflow
+def test_members_trained_side_by_side_on_jax_are_members(items, recipe, tmp_path):
+    pytest.importorskip("jax")
+    from model_build.teacher.members import Membership, load_member, roll_of_beats
+
+    script = "tests.model_build.side_by_side_process"
+    subprocess.run(
+        [sys.executable, "-m", script, str(tmp_path)],
+        check=True,
+        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+    )
+    losses = json.loads((tmp_path / "losses.json").read_text())
+    assert losses[-1] < 0.75 * losses[0]
+    roll = roll_of_beats(item.beats for item in items)
+    recipe = replace(recipe, optimizer=replace(recipe.optimizer, epochs=6))
+    members = [
+        load_member(Membership(recipe, frozenset({1}), seed), roll, tmp_path) for seed in (1, 2)
+    ]
+    assert members[0].subjects == {f"cinc2017/A0000{number}" for number in (0, 2, 3, 4)}
+    pupils = [item for item in items if item.beats.subject.endswith("1")]
+    one, two = (member.opinions(pupils)[0].log_probability for member in members)
+    assert np.abs(one - two).max() > 0.01
+    # TensorFlow, which rounds otherwise, says of the same weights what JAX says.
+    with np.load(tmp_path / "said.npz") as said:
+        np.testing.assert_allclose(np.exp(one), np.exp(said["log_probability"]), atol=1e-4)
+    hit = (one.argmax(axis=1) == np.log2(np.maximum(pupils[0].beats.target, 1))).mean()
+    assert hit > 0.6
 
 
 @pytest.mark.tensorflow
@@ -212,7 +251,8 @@ def trained(items, tmp_path_factory):
     """Two members without folds 1 and 2, one epoch each."""
     pytest.importorskip("tensorflow")
     from model_build.teacher.crossfit import Ensembles
-    from model_build.teacher.members import Membership, roll_of_beats, train_member
+    from model_build.teacher.members import Membership, roll_of_beats
+    from model_build.teacher.training import train_member
 
     shipped = read_recipe(recipe_path("teacher"))
     small = replace(

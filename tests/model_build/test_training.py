@@ -197,7 +197,7 @@ def test_hits_are_counted_by_class():
 
 @pytest.mark.tensorflow
 def test_the_optimizer_is_a_key_of_the_recipe(recipe):
-    from model_build.training.loop import fresh_optimizer
+    from model_build.training.optimizer import fresh_optimizer
 
     plain = fresh_optimizer(replace(recipe.optimizer, kind="adam"))
     decaying = fresh_optimizer(recipe.optimizer)
