@@ -227,6 +227,6 @@ def test_a_cell_depends_on_the_teachers_it_hears(tmp_path):
         f'set = {{ "distil.teacher" = "{teacher}" }}\n'
     )
     base, taught = (cell.identity for cell in cells(read_study(path)))
-    teacher.write_text(teacher.read_text().replace("epochs = 8", "epochs = 9"))
+    teacher.write_text(teacher.read_text().replace("epochs = 24", "epochs = 25"))
     after = [cell.identity for cell in cells(read_study(path))]
     assert (after[0] == base, after[1] == taught) == (True, False)
