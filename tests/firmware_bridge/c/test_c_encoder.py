@@ -256,3 +256,11 @@ def test_it_needs_nothing_of_the_c_library_but_memcpy(tmp_path: Path) -> None:
     listed = subprocess.run([tool, "-u", unit], capture_output=True, text=True, check=True).stdout
     needed = {line.split()[-1] for line in listed.splitlines()} - {"_GLOBAL_OFFSET_TABLE_"}
     assert needed <= {"memcpy", "memset"}  # memset: compilers clear a structure with it
+
+
+def test_the_smp_server_bears_noise_and_loses_no_message(tmp_path: Path) -> None:
+    sanitized = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    sources = (HERE / "exercise_smp.c", SOURCES / "ecg_smp.c", SOURCES / "ecg_smp_serial.c")
+    program = compiled(tmp_path / "exercise_smp", *sanitized, *sources)
+    done = subprocess.run([program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
