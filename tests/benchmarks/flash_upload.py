@@ -25,6 +25,8 @@ from tests.firmware_bridge.flash.zephyr_servers import Server, emulated
 
 _ERASE_S = 40.0
 _ANSWER_S = 5.0
+_SMP_PORT = 1337
+"""Which clients that cannot be told a port use."""
 
 
 def table(folder: Path) -> Table:
@@ -69,12 +71,17 @@ def _both(
 def _smpmgr(
     on_wire: Callable[[Path, bytes], AbstractContextManager[Address]], folder: Path, path: Path
 ) -> str:
-    """Its rate over a serial port, as it comes, where it is installed."""
+    """Its rate, as it comes, where it is installed. Over UDP it knows SMP's own port only."""
+    if shutil.which("smpmgr") is None:
+        return "-"
     image = path.read_bytes()
     with on_wire(folder, image) as address:
-        if shutil.which("smpmgr") is None or not isinstance(address, SerialAddress):
-            return "-"
-        command = ["smpmgr", "--timeout", "10", "--port", address.path, "image", "upload"]
+        match address:
+            case SerialAddress(path=port):
+                where = ["--port", port]
+            case _:
+                where = ["--ip", "127.0.0.1"]
+        command = ["smpmgr", "--timeout", "10", *where, "image", "upload"]
         started = time.perf_counter()
         subprocess.run([*command, str(path)], check=True, capture_output=True)
         return f"{len(image) / 1000 / (time.perf_counter() - started):.1f}"
@@ -90,21 +97,10 @@ async def _theirs(address: Address, image: bytes) -> None:
     if isinstance(address, SerialAddress):
         transport, where = SMPSerialTransport(), address.path
     else:
-        transport, where = _UdpPort(address.port), address.host
+        transport, where = SMPUDPTransport(), address.host
     async with SMPClient(transport, where, timeout_s=_ANSWER_S) as client:
         async for _ in client.upload(image, first_timeout_s=_ERASE_S):
             pass
-
-
-class _UdpPort(SMPUDPTransport):
-    """smpclient's own, on another port than 1337."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self._port = port
-
-    async def connect(self, address: str, timeout_s: float, port: int = 0) -> None:
-        await super().connect(address, timeout_s, port or self._port)
 
 
 @contextmanager
@@ -116,7 +112,7 @@ def _board_on_pty(folder: Path, image: bytes) -> Iterator[Address]:
 
 @contextmanager
 def _board_on_udp(_: Path, image: bytes) -> Iterator[Address]:
-    board = BoardOnUdp(EmulatedBoard(image, buffer_bytes=2048), Wire())
+    board = BoardOnUdp(EmulatedBoard(image, buffer_bytes=2048), Wire(), _SMP_PORT)
     with running(board):
         yield parse_address(f"udp:127.0.0.1:{board.port}")
 

@@ -155,10 +155,10 @@ class BoardOnPty:
 class BoardOnUdp:
     """The same without a sensor, on a socket of the loopback interface."""
 
-    def __init__(self, board: EmulatedBoard, wire: Wire) -> None:
+    def __init__(self, board: EmulatedBoard, wire: Wire, port: int = 0) -> None:
         self.board, self.wire = board, wire
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.bind(("127.0.0.1", port))
         self._socket.settimeout(STEP_S)
         self.port = self._socket.getsockname()[1]
 
