@@ -13,6 +13,7 @@ from model_build.rhythm.prepare import prepare
 from model_build.rhythm.recipe import RhythmRecipe, read_rhythm_recipe
 from model_build.rhythm.recordings import training
 from model_build.rhythm.student import RhythmStudent, quantized, train_student
+from model_build.rhythm.synthetic import with_synthetic
 from model_build.rhythm.tensors import RhythmPool, pooled
 
 POOL: Final = "pool.npz"
@@ -25,9 +26,11 @@ PREPARE: Final = "rhythm-prepare"
 
 def run_prepare(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
     """Tensors of every training recording, as one table."""
-    recordings = training(Path(arguments["data"]))
+    recipe, data = read_rhythm_recipe(Path(arguments["recipe"])), Path(arguments["data"])
+    recordings = with_synthetic(training(data), recipe.synthetic, recipe.seed, data)
     found = []
-    for number, hops in enumerate(prepare(recordings, Path(arguments["work"]))):
+    prepared = prepare(recordings, Path(arguments["work"]), recipe.seed, data)
+    for number, hops in enumerate(prepared):
         found.append(hops)
         tell(recordings[number].key, number / len(recordings))
     pool = pooled(recordings, found)

@@ -18,6 +18,7 @@ from firmware_bridge.records import read_header, read_physical
 from model_build.datasets.catalogue import checksums
 from model_build.prepare import code_digest, whole
 from model_build.rhythm.recordings import RhythmRecording
+from model_build.rhythm.synthetic import altered_lead
 from model_build.tap import chunks, stream_of
 
 _SHORT_S: Final = 2 * RHYTHM_WINDOW_S
@@ -54,8 +55,11 @@ class PreparedRhythm:
             return cls(**{field.name: stored[field.name] for field in fields(cls)})
 
 
-def prepare_rhythm(recording: RhythmRecording) -> PreparedRhythm:
+def prepare_rhythm(recording: RhythmRecording, seed: int, data: Path) -> PreparedRhythm:
     """One recording through a path that knows nothing yet."""
+    if recording.view is not None:
+        lead = altered_lead(recording, seed, data)
+        return tap_rhythm(lead.x.astype(np.float32), lead.fs, recording.mains_hz)
     header = read_header(recording.path)
     fs = Fraction(header.fs_fraction)
     samples = whole(read_physical(recording.path, channels=[recording.channel])[:, 0])
@@ -86,24 +90,28 @@ def tap_rhythm(
     )
 
 
-def cache_path(work: Path, recording: RhythmRecording) -> Path:
+def cache_path(work: Path, recording: RhythmRecording, seed: int) -> Path:
     """Where the tensors of a recording lie: named by code, data and parameters."""
     here = Path(__file__).read_bytes()
+    view = () if recording.view is None else (repr(recording.view), str(seed))
     parts = (
         code_digest(), hashlib.sha256(here).hexdigest(),
         checksums()[f"{recording.database}/{recording.record}"],
-        str(recording.channel), str(recording.mains_hz),
+        str(recording.channel), str(recording.mains_hz), *view,
     )  # fmt: skip
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    name = f"{recording.database}-{recording.record}-{recording.channel}-{digest}.npz"
+    name = f"{recording.group}-{recording.record}-{recording.channel}-{digest}.npz"
     return work / "rhythm" / name
 
 
-def prepare(recordings: Iterable[RhythmRecording], work: Path) -> Iterator[PreparedRhythm]:
-    """Tensors of every recording, from the cache where they are there."""
+def prepare(
+    recordings: Iterable[RhythmRecording], work: Path, seed: int, data: Path
+) -> Iterator[PreparedRhythm]:
+    """Tensors of every recording, from the cache where they are there; `data` is the folder of
+    archives, whose noise a view may mix in, by random numbers of `seed`."""
     (work / "rhythm").mkdir(parents=True, exist_ok=True)
     for recording in recordings:
-        path = cache_path(work, recording)
+        path = cache_path(work, recording, seed)
         if not path.is_file():
-            prepare_rhythm(recording).save(path)
+            prepare_rhythm(recording, seed, data).save(path)
         yield PreparedRhythm.load(path)

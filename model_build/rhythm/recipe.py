@@ -8,6 +8,7 @@ from pathlib import Path
 import cattrs
 
 from model_build.errors import RecipeError
+from model_build.recipe import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class Smooth:
 
 @dataclass(frozen=True, slots=True)
 class RhythmRecipe:
-    """What a rhythm bundle is made by. `per_recording`: hops drawn of each recording, by archive.
+    """What a rhythm bundle is made by. `per_recording`: hops drawn of each recording, by archive;
+    "synthetic" are those in which the view `synthetic` plays rhythms, none where there is no view.
 
     `digest` is that of the file's bytes, filled in by `read_rhythm_recipe`.
     """
@@ -62,6 +64,7 @@ class RhythmRecipe:
     name: str
     seed: int = 1
     per_recording: dict[str, float] = field(default_factory=dict)
+    synthetic: View | None = None
     boosting: Boosting = field(default_factory=Boosting)
     student: Student = field(default_factory=Student)
     smoothing: Smooth = field(default_factory=Smooth)

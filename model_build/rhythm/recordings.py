@@ -23,6 +23,7 @@ from model_build.datasets.locate import ensure
 from model_build.datasets.recording import Recording
 from model_build.datasets.splits import require_separate
 from model_build.datasets.subjects import subject
+from model_build.recipe import View
 
 
 class Rhythms(IntFlag):
@@ -39,9 +40,10 @@ class Rhythms(IntFlag):
 CLASSES: Final = ("N", "AFIB", "AFL", "OTHER", "NOISE")
 """Order of the network's outputs. The first four are `events.Rhythm`; the last is too noisy."""
 
-_BEATING: Final = Rhythms.SINUS | Rhythms.OTHER
+BEATING: Final = Rhythms.SINUS | Rhythms.OTHER
+"""What archives know that do not tell sinus rhythm with ectopic beats from "other"."""
 _OF_MARK: Final = {
-    "(AFIB": Rhythms.AF, "(AFL": Rhythms.FLUTTER, "(N": _BEATING, "(SBR": _BEATING,
+    "(AFIB": Rhythms.AF, "(AFL": Rhythms.FLUTTER, "(N": BEATING, "(SBR": BEATING,
     "(VFL": Rhythms.UNKNOWN,
 }  # fmt: skip
 """Any other mark (B, T, VT, SVTA, NOD, ...) is `OTHER`."""
@@ -54,13 +56,18 @@ _SNOMED: Final = {"164889003": Rhythms.AF, "164890007": Rhythms.FLUTTER}
 _LIMB_LEADS: Final = ("I", "II")
 
 
+SYNTHETIC: Final = "synthetic"
+"""The group of recordings in which a view plays rhythms (`model_build.rhythm.synthetic`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class RhythmRecording:
     """One lead of a record.
 
     `changes`: (second, what is right from there on), in order; the first at 0. `whole`: the
-    recording has one label, and nobody says where in it that shows. `fold`: by subject, None for
-    archives that only train.
+    recording has one label, and nobody says where in it that shows. `folded`: by subject, not so
+    archives that only train. `view`: alters it first, so that `changes` are not the archive's; None
+    leaves it as it is (`synthetic`).
     """
 
     database: str
@@ -72,11 +79,17 @@ class RhythmRecording:
     changes: tuple[tuple[float, Rhythms], ...]
     whole: bool
     folded: bool
+    view: View | None = None
 
     @property
     def key(self) -> str:
         """Its name in messages and caches, "database/record:channel"."""
         return f"{self.database}/{self.record}:{self.channel}"
+
+    @property
+    def group(self) -> str:
+        """What it is drawn and reported as: its archive, or "synthetic"."""
+        return self.database if self.view is None else SYNTHETIC
 
     def at(self, seconds: NDArray[np.float64]) -> NDArray[np.uint8]:
         """`Rhythms` at each of `seconds` (k,); before the first mark it is unknown."""
@@ -130,7 +143,7 @@ def changes_of(marks: Annotations, fs: float) -> tuple[tuple[float, Rhythms], ..
 def _svdb(directory: Path) -> Iterator[RhythmRecording]:
     for one in svdb.training(directory):
         yield RhythmRecording(
-            one.database, one.record, one.subject, one.path, 0, 60, ((0.0, _BEATING),),
+            one.database, one.record, one.subject, one.path, 0, 60, ((0.0, BEATING),),
             whole=False, folded=True,
         )  # fmt: skip
 
@@ -141,7 +154,7 @@ def _cpsc2021(directory: Path) -> Iterator[RhythmRecording]:
         marks = read_annotations(folder / f"{record}.atr")
         header = read_header(folder / record)
         # Only what is not sinus rhythm is marked, from its onset to its end.
-        changes = ((0.0, _BEATING), *changes_of(marks, float(header.fs_fraction)))
+        changes = ((0.0, BEATING), *changes_of(marks, float(header.fs_fraction)))
         for channel in range(len(header.signals)):
             yield RhythmRecording(
                 "cpsc2021", record, subject("cpsc2021", record), folder / record, channel, 50,
@@ -186,14 +199,14 @@ def _of_scp(codes: set[str]) -> Rhythms:
         return Rhythms.FLUTTER if "AFLT" in codes else Rhythms.AF
     if "NORM" in codes and not codes & {"PVC", "PAC", "SARRH", "STACH", "SBRAD", "BIGU", "TRIGU"}:
         return Rhythms.SINUS
-    return Rhythms.OTHER if codes & {"PACE", "SVTAC", "PSVT", "SVARR"} else _BEATING
+    return Rhythms.OTHER if codes & {"PACE", "SVTAC", "PSVT", "SVARR"} else BEATING
 
 
 def _ludb(directory: Path) -> Iterator[RhythmRecording]:
     folder = ensure(directory, "ludb")
     for record in database("ludb").records:
         words = " ".join(read_header(folder / record).comments).lower()
-        rhythm = _BEATING
+        rhythm = BEATING
         if "atrial flutter" in words:
             rhythm = Rhythms.FLUTTER
         elif "atrial fibrillation" in words:
@@ -207,5 +220,5 @@ def _challenge(directory: Path, name: str) -> Iterator[RhythmRecording]:
         comments = read_header(folder / record).comments
         (line,) = (c for c in comments if c.lstrip("# ").startswith("Dx"))
         codes = {code.strip() for code in line.partition(":")[2].split(",")}
-        rhythm = next((r for code, r in _SNOMED.items() if code in codes), _BEATING)
+        rhythm = next((r for code, r in _SNOMED.items() if code in codes), BEATING)
         yield from _short(name, record, folder / record, rhythm)

@@ -38,6 +38,7 @@ def rhythm_jobs(
     recipe = read_rhythm_recipe(recipe_file)
     # What trains does not depend on how hops become rhythms.
     learns = repr((recipe.seed, recipe.per_recording, recipe.boosting, recipe.student))
+    prepares = repr((recipe.seed, recipe.synthetic))
     codes = {module: digest_of([module]) for module in (_LEARN, _HERE)}
     about = {_LEARN: learns, _HERE: recipe.digest}
     arguments = {"recipe": str(recipe_file), "data": str(data), "work": str(work)}
@@ -48,7 +49,7 @@ def rhythm_jobs(
     def add(module: str, name: str, needs: tuple[str, ...] = (), **more: Any) -> None:
         task = "run_" + name.split("-")[1]
         content = [
-            name, codes[module], preparation_digest(), about[module] if needs else "",
+            name, codes[module], preparation_digest(), about[module] if needs else prepares,
             repr(sorted(more.items())), *(inputs[need] for need in needs),
         ]  # fmt: skip
         digest = hashlib.sha256("\n".join(content).encode()).hexdigest()

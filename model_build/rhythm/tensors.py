@@ -21,7 +21,7 @@ _MARGIN_S: Final = 3.0
 class RhythmPool:
     """n hops, recording by recording. `features` (n, F); `target` (n,) bits of `Rhythms`, 0 trains
     nothing; `recording` (n,) its number; `end_s` (n,); `fold` (n,), `NO_FOLD` for archives that
-    only train; `archive` (n,) its name."""
+    only train; `archive` (n,) its group's name."""
 
     features: NDArray[np.float32]
     target: NDArray[np.uint8]
@@ -69,7 +69,7 @@ def pooled(recordings: Iterable[RhythmRecording], prepared: Iterable[PreparedRhy
                 np.full(k, number, np.int32),
                 hops.end_s,
                 np.full(k, fold, np.int8),
-                np.full(k, recording.database),
+                np.full(k, recording.group),
             )
         )
     return RhythmPool(*(np.concatenate(column) for column in zip(*columns, strict=True)))

@@ -11,8 +11,9 @@ from firmware_bridge.records import Annotations
 from model_build.errors import RecipeError
 from model_build.recipe import recipe_path
 from model_build.recipe_kind import kind_of
+from model_build.rhythm.prepare import cache_path
 from model_build.rhythm.recipe import KIND, read_rhythm_recipe
-from model_build.rhythm.recordings import RhythmRecording, Rhythms, changes_of
+from model_build.rhythm.recordings import RhythmRecording, Rhythms, changes_of, training
 from model_build.rhythm.scores import (
     Duration,
     duration,
@@ -21,6 +22,7 @@ from model_build.rhythm.scores import (
     smoothed_af,
     truth_of,
 )
+from model_build.rhythm.synthetic import altered_lead, with_synthetic
 from model_build.rhythm.tensors import RhythmPool, targets
 
 EITHER = int(Rhythms.SINUS | Rhythms.OTHER)
@@ -55,6 +57,25 @@ def test_marks_become_sets_of_classes() -> None:
     assert changes_of(marks, 250.0) == (
         (0.0, EITHER), (1.0, Rhythms.AF), (3.0, Rhythms.OTHER), (3.6, Rhythms.FLUTTER),
     )  # fmt: skip
+
+
+@pytest.mark.data
+def test_rhythms_are_played_into_what_has_its_beats_annotated(data_dir: Path) -> None:
+    view = read_rhythm_recipe(recipe_path("rhythm")).synthetic
+    assert view is not None
+    ours = [one for one in training(data_dir) if one.key in {"svdb/800:0", "cpsc2021/data_8_2:0"}]
+    assert with_synthetic(ours, None, 1, data_dir) == ours
+    *same, played = with_synthetic(ours, view, 1, data_dir)
+    assert same == ours
+    assert (played.key, played.group, ours[0].group) == ("svdb/800:0", "synthetic", "svdb")
+    assert played.changes[0] == (0.0, EITHER)
+    assert {rhythm for _, rhythm in played.changes} >= {EITHER, Rhythms.AF}
+    lead = altered_lead(played, 1, data_dir)
+    again = altered_lead(played, 1, data_dir)
+    np.testing.assert_array_equal(lead.x, again.x)
+    assert changes_of(lead.annotations, float(lead.fs)) == played.changes[1:]
+    assert cache_path(Path(), played, 1) != cache_path(Path(), played, 2)
+    assert cache_path(Path(), ours[1], 1) == cache_path(Path(), ours[1], 2)
 
 
 def test_a_hop_has_the_rhythm_of_fifteen_seconds_before_and_none_near_a_change() -> None:
