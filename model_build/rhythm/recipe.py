@@ -27,10 +27,12 @@ class Boosting:
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """The network that learns from the trees. `copies` of each drawn hop are altered, by noise of
-    `noise_sd` and by going up to `blend` of the way to another hop, and labelled by the trees."""
+    """The network that learns from the trees, on `hops` times as many hops as they do: they label
+    each themselves. `copies` of each are altered, by noise of `noise_sd` and by going up to `blend`
+    of the way to another hop, and labelled by the trees."""
 
     widths: tuple[int, ...] = (64, 32)
+    hops: float = 1.0
     copies: int = 6
     noise_sd: float = 0.1
     blend: float = 0.3

@@ -62,7 +62,8 @@ def train_student(pool: RhythmPool, trees: Trees, recipe: RhythmRecipe) -> Rhyth
 
     rule = recipe.student
     random = np.random.default_rng(recipe.seed)
-    rows = pool.draw(recipe.per_recording, random)
+    drawn = {name: rule.hops * n for name, n in recipe.per_recording.items()}
+    rows = pool.draw(drawn, random)
     scaling = _scaling(pool.features[rows], rule.clip)
     features = _altered(pool.features[rows], scaling.scale, recipe, random)
     said = trees.scores(features).astype(np.float32)
