@@ -29,6 +29,9 @@ _RHYTHM_NAMES = {
     Rhythm.TOO_NOISY: "(N",
 }
 """WFDB's names where they differ from ours; a rhythm it has no name for keeps its own."""
+_OF_ANY_RHYTHM = frozenset({Rhythm.BRADYCARDIA, Rhythm.TACHYCARDIA, Rhythm.IRREGULAR})
+"""What any rhythm can be; it does not hide which one it is."""
+_ATRIAL = frozenset({Rhythm.ATRIAL_FIBRILLATION, Rhythm.ATRIAL_FLUTTER})
 
 
 class AnnotationWriter:
@@ -98,7 +101,7 @@ def _rhythm_rows(
     changes: list[RhythmEpisode | RhythmClassified],
 ) -> Iterator[tuple[int, str, str]]:
     """A row wherever the rhythm changes: to the episode begun last that still holds, else to what
-    the rhythm model sees, else sinus."""
+    the rhythm model sees, else sinus. Fast, slow or irregular fibrillation is fibrillation."""
     holding: list[Rhythm] = []
     beneath = Rhythm.SINUS
     names: dict[int, str] = {}
@@ -111,9 +114,16 @@ def _rhythm_rows(
             case RhythmEpisode():
                 if change.rhythm in holding:
                     holding.remove(change.rhythm)
-        names[change.at] = _rhythm_name(holding[-1] if holding else beneath)
+        names[change.at] = _rhythm_name(_shown(holding, beneath))
     for at, name in names.items():
         yield at, "+", name
+
+
+def _shown(holding: list[Rhythm], beneath: Rhythm) -> Rhythm:
+    telling = [rhythm for rhythm in holding if rhythm not in _OF_ANY_RHYTHM]
+    if telling:
+        return telling[-1]
+    return holding[-1] if holding and beneath not in _ATRIAL else beneath
 
 
 def _in_time(change: RhythmEpisode | RhythmClassified) -> tuple[int, bool]:

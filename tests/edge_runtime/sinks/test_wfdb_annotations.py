@@ -125,6 +125,22 @@ def test_what_the_rhythm_model_sees_lies_beneath_episodes(tmp_path: Path) -> Non
     assert [note.rstrip("\0") for note in found.aux_note] == ["(N", "(AFIB", "(VT", "(AFIB", "(N"]
 
 
+def test_fast_or_irregular_fibrillation_is_fibrillation(tmp_path: Path) -> None:
+    af = RhythmClassified(at=0, decided=9000, rhythm=Rhythm.ATRIAL_FIBRILLATION, scores={})
+    found = read_back(
+        tmp_path,
+        af,
+        rhythm(100, Rhythm.IRREGULAR, Phase.ONSET),
+        rhythm(200, Rhythm.TACHYCARDIA, Phase.ONSET),
+        rhythm(300, Rhythm.VENTRICULAR_RUN, Phase.ONSET),
+        rhythm(400, Rhythm.VENTRICULAR_RUN, Phase.END),
+        rhythm(500, Rhythm.TACHYCARDIA, Phase.END),
+        RhythmClassified(at=600, decided=9600, rhythm=Rhythm.SINUS, scores={}),
+    )
+    notes = [note.rstrip("\0") for note in found.aux_note]
+    assert notes == ["(AFIB"] * 3 + ["(VT"] + ["(AFIB"] * 2 + ["(IRREG"]
+
+
 def test_every_rhythm_has_a_name(tmp_path: Path) -> None:
     events = [rhythm(k, kind, Phase.ONSET) for k, kind in enumerate(Rhythm)]
     assert len(read_back(tmp_path, *events).sample) == len(Rhythm)
