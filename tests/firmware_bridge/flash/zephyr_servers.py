@@ -5,6 +5,7 @@ left them, or takes them from the package index; without either the tests skip a
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import selectors
@@ -102,18 +103,35 @@ class Server:
             for line in (self.folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
         )
         assert sha256(self.artifact.read_bytes()).hexdigest() == sums[self.artifact.name]
-        if self.entry["run"] and not Path("/lib/ld-linux.so.2").exists():
-            pytest.skip("the SMP servers are 32-bit programs: install libc6-i386")
+        if self.entry["run"] and not _runs_32_bits():
+            pytest.skip("the SMP servers are 32-bit programs: install libc6-i386 and lib32gcc-s1")
         if self.entry["qemu_cmd"] and shutil.which("qemu-system-arm") is None:
             pytest.skip("no qemu-system-arm on this machine")
+
+
+def _runs_32_bits() -> bool:
+    gcc_s = ("/usr/lib32/libgcc_s.so.1", "/lib/i386-linux-gnu/libgcc_s.so.1")
+    return Path("/lib/ld-linux.so.2").exists() and any(Path(each).exists() for each in gcc_s)
 
 
 @contextmanager
 def native(server: Server, work: Path) -> Iterator[str]:
     """Run a native server in `work`; gives the pty's path, or nothing of meaning for UDP."""
     shutil.copy(server.artifact, work)
-    with _process(shlex.split(server.entry["run"]), work) as process:
-        yield _ready(process, udp=server.entry["transport"] == "udp")
+    udp = server.entry["transport"] == "udp"
+    with ExitStack() as stack:
+        if udp:
+            stack.enter_context(_udp_port())
+        process = stack.enter_context(_process(shlex.split(server.entry["run"]), work))
+        yield _ready(process, udp=udp)
+
+
+@contextmanager
+def _udp_port() -> Iterator[None]:
+    """All UDP servers have the same port: one at a time, of all test processes."""
+    with (servers_folder() / "udp.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
