@@ -18,6 +18,10 @@ class UdpTransport(SMPUDPTransport):
         """Bind a socket to the server's address; nothing is sent yet."""
         await super().connect(address, timeout_s, port or self._port)
 
+    async def send(self, data: bytes) -> None:
+        """Send one SMP message; `max_unencoded_size` has seen to it that it is one datagram."""
+        self._client.send(data)
+
     async def send_and_receive(self, data: bytes) -> bytes:
         """Send a request; the answer that has its sequence number."""
         return await answer_to(self, data)
