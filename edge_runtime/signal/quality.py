@@ -4,9 +4,10 @@ It annotates and chooses leads; it never stands between the signal and the rules
 ventricular fibrillation. A second is assessed when its last sample is there; a level becomes worse
 after two such seconds in a row and better after five, so it does not flicker.
 
-Thresholds were set on the MIT-BIH arrhythmia and noise stress test databases: with electrode motion
-at 12 dB nine seconds in ten are good, at 0 dB none, at -6 dB nearly all are unusable. A sudden loss
-of amplitude makes a lead usable at best (`quality_amplitude.py`).
+Faults (nothing, flat, at the rail, out of range) make a second unusable. Otherwise a small network
+says how likely R peaks go wrong in it (`quality_risk.py`); where neither noise nor wander is to be
+seen it makes a lead usable at worst: what looks strange and clean may be the heart (ventricular
+flutter). A sudden loss of amplitude makes a lead usable at best (`quality_amplitude.py`).
 """
 
 import math
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 from edge_runtime.events import QualityLevel
 from edge_runtime.signal.observations import QualityChanged
 from edge_runtime.signal.quality_amplitude import AmplitudeWatch
+from edge_runtime.signal.quality_measures import NOISE, WANDER, Measurer
+from edge_runtime.signal.quality_risk import QualityConstants, RecentSeconds, shipped_constants
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -40,9 +43,9 @@ _FLAT_MV: Final = 0.01
 """Below the noise of any real electrode; two steps of a coarse converter count as flat too."""
 _SPAN_MV: Final = 12.0
 """More in one second is artefact: the tallest QRS are about 6 mV."""
-_NOISE_MV: Final = (0.10, 0.25)
-_BASELINE_MV: Final = (3.0, 6.5)
-"""Lower bounds of usable and unusable, for the two measures of `_measure`."""
+_NOISE_MV: Final = 0.06
+_WANDER_MV: Final = 2.5
+"""Below both a second shows no disturbance worth the name."""
 _RAIL_SHARE: Final = 0.1
 _RAIL_DISTANCE_MV: Final = 0.5
 _INVALID_SHARE: Final = 0.1
@@ -94,16 +97,22 @@ class QualityMeter:
         rate_hz: of the source.
         step_mv: one converter step of each lead.
         mains_hz: left out of the noise (the conditioner's notch takes it away); None: counted.
+        constants: without, the shipped ones.
     """
 
     def __init__(
-        self, rate_hz: Fraction, step_mv: tuple[float, ...], mains_hz: int | None = None
+        self,
+        rate_hz: Fraction,
+        step_mv: tuple[float, ...],
+        mains_hz: int | None = None,
+        constants: QualityConstants | None = None,
     ) -> None:
         self._rate = rate_hz
         self._length = math.floor(rate_hz)
         self._flat = np.maximum(_FLAT_MV, 2.0 * np.array(step_mv))
-        self._lag = max(1, round(rate_hz * Fraction(8, 1000)))
-        self._half_mains = 0 if mains_hz is None else max(1, round(rate_hz / (2 * mains_hz)))
+        self._measure = Measurer(rate_hz, self._length, mains_hz)
+        self._constants = constants or shipped_constants()
+        self._seconds = RecentSeconds(len(step_mv))
         self._leads = [_Lead() for _ in step_mv]
         self._amplitude = AmplitudeWatch(len(step_mv))
         self._begun = np.zeros((0, len(step_mv)))
@@ -135,6 +144,7 @@ class QualityMeter:
             lead.rank = _LEAD_OFF if is_off else _UNUSABLE
             lead.recent = []
             self._amplitude.forget(number)
+            self._seconds.forget(number)
             reason = "reported off by the device" if is_off else "electrode back, settling"
             changes.append(QualityChanged(at, decided, number, LEVELS[lead.rank], reason))
         return changes
@@ -149,6 +159,7 @@ class QualityMeter:
             "begun": self._begun.copy(),
             "begun_at": self._begun_at,
             "amplitude": self._amplitude.snapshot(),
+            "seconds": self._seconds.snapshot(),
             "leads": [[x.rank, list(x.recent), x.highest, x.lowest] for x in self._leads],
         }
 
@@ -157,6 +168,7 @@ class QualityMeter:
         self._begun = np.array(state["begun"], dtype=np.float64)
         self._begun_at = int(state["begun_at"])
         self._amplitude.restore(state["amplitude"])
+        self._seconds.restore(state["seconds"])
         self._leads = [
             _Lead(rank, [(a, b, c) for a, b, c in recent], highest, lowest)
             for rank, recent, highest, lowest in state["leads"]
@@ -176,49 +188,34 @@ class QualityMeter:
         x = np.where(finite, seconds, 0.0) if share.any() else seconds
         highest, lowest = x.max(axis=2), x.min(axis=2)
         span = highest - lowest
-        noise, wander = self._measure(x)
-        ranks = np.zeros(span.shape, dtype=np.int64)
-        reasons = np.zeros(span.shape, dtype=np.int64)
-        # From the least to the most telling, so that the last word is the first reason.
-        for value, bounds, reason in (
-            (wander, _BASELINE_MV, _BASELINE),
-            (noise, _NOISE_MV, _NOISE),
-        ):
-            graded = (value > bounds[0]).astype(np.int64) + (value > bounds[1])
-            reasons[graded >= np.maximum(ranks, 1)] = reason
-            ranks = np.maximum(ranks, graded)
-        for fault, reason in (
+        measures = self._measure(x)
+        faults = (
             (span > _SPAN_MV, _AMPLITUDE),
             (self._at_rail(x, highest, lowest), _RAIL),
             (span <= self._flat[:, None], _FLAT),
             (share > _INVALID_SHARE, _INVALID),
-        ):
+        )
+        faulty = np.logical_or.reduce([fault for fault, _ in faults])
+        ranks, reasons = self._grade(measures, ~faulty)
+        # From the least to the most telling, so that the last word is the first reason.
+        for fault, reason in faults:
             ranks[fault], reasons[fault] = _UNUSABLE, reason
-        some = (share > 0) & (share <= _INVALID_SHARE)
+        some = (share > 0) & (share <= _INVALID_SHARE) & (ranks < _UNUSABLE)
         ranks[some], reasons[some] = _USABLE, _INVALID
         # Usable, not worse: beats that go on at a small amplitude are still found and named.
         small = self._amplitude.collapsed(span, ranks < _UNUSABLE)
         ranks[small], reasons[small] = _USABLE, _COLLAPSED
         return ranks, reasons
 
-    def _measure(self, x: Array) -> tuple[Array, Array]:
-        """Noise and wander in mV, (n_leads, b) each.
-
-        Noise: second difference over 16 ms (50 Hz comes through 3.6-fold, 5 Hz 16-fold less),
-        root mean square of tenths of a second, the fourth-smallest of them: between the QRS.
-        Wander: peak to peak of the means of tenths of a second.
-        """
-        lag, half = self._lag, self._half_mains
-        bend = x[..., 2 * lag :] - 2.0 * x[..., lag:-lag] + x[..., : -2 * lag]
-        if half:
-            bend = (bend[..., half:] + bend[..., :-half]) * math.sqrt(0.5)
-        tenth = bend.shape[-1] // 10
-        parts = bend[..., : 10 * tenth].reshape(*x.shape[:2], 10, tenth)
-        energy = np.partition((parts * parts).sum(axis=3), 3, axis=2)[..., 3]
-        tenth_raw = self._length // 10
-        means = x[..., : 10 * tenth_raw].reshape(*x.shape[:2], 10, tenth_raw).sum(axis=3)
-        wander = (means.max(axis=2) - means.min(axis=2)) / tenth_raw
-        return np.sqrt(energy / tenth), wander
+    def _grade(self, measures: Array, measurable: NDArray[np.bool_]) -> tuple[Codes, Codes]:
+        """Rank and reason (n_leads, b) by the network, of seconds without a fault."""
+        scores = self._constants.scores(self._seconds.inputs(measures, measurable))
+        noise = measures[..., NOISE] / _NOISE_MV
+        wander = measures[..., WANDER] / _WANDER_MV
+        ranks = (scores > self._constants.usable).astype(np.int64)
+        ranks += (scores > self._constants.unusable) & (np.maximum(noise, wander) > 1.0)
+        ranks[~measurable] = _GOOD
+        return ranks, np.where(ranks == _GOOD, 0, np.where(wander > noise, _BASELINE, _NOISE))
 
     def _at_rail(self, x: Array, highest: Array, lowest: Array) -> NDArray[np.bool_]:
         """A tenth of the second lies on one value, away from the rest, none has gone beyond."""

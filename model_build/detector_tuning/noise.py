@@ -37,6 +37,14 @@ class NoisePool:
             self._stretches[kind] = parts
             self.power[kind] = noise_power(np.concatenate(parts))
 
+    def joined(self, kind: str) -> Floats:
+        """All of a kind, each stretch beginning where the one before ends: a step would be an
+        artefact of its own."""
+        parts: list[Floats] = []
+        for stretch in self._stretches[kind]:
+            parts.append(stretch - stretch[0] + (parts[-1][-1] if parts else 0.0))
+        return np.concatenate(parts)
+
     def draw(
         self,
         rng: np.random.Generator,

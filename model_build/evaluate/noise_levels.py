@@ -50,26 +50,26 @@ class NoiseLevel:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOutNoise:
-    """Half an hour of noise at 360 Hz, float64 (n,) mV, and its power in mV²."""
+class Noise:
+    """Noise of one kind at 360 Hz, float64 (n,) mV, and its power in mV²."""
 
     samples: NDArray[np.float64]
     power: float
 
 
-def held_out_noise(nstdb: Path, kind: str) -> HeldOutNoise:
+def held_out_noise(nstdb: Path, kind: str) -> Noise:
     """The second halves of both channels of a noise record, end to end."""
     raw = np.asarray(read_physical(nstdb / kind), dtype=np.float64)[TEST_NOISE_S * NOISE_FS :]
     # Channels join without a step: it would be an artefact of its own.
     joined = np.concatenate([raw[:, 0], raw[:, 1] + (raw[-1, 0] - raw[0, 1])])
-    return HeldOutNoise(joined, noise_power(joined))
+    return Noise(joined, noise_power(joined))
 
 
 def noisy(
     raw: Samples,
     fs: Fraction,
     beats: NDArray[np.int64],
-    noise: HeldOutNoise,
+    noise: Noise,
     level_db: float,
     skip: int = 0,
 ) -> Samples:
@@ -113,7 +113,7 @@ def in_noise(
 
 
 def _scored(
-    recording: Recording, speak: SpeakSamples, noise: HeldOutNoise, level_db: float, n_leads: int
+    recording: Recording, speak: SpeakSamples, noise: Noise, level_db: float, n_leads: int
 ) -> BeatMatrix:
     header = read_header(recording.path)
     fs = Fraction(header.fs_fraction)

@@ -16,7 +16,7 @@ from model_build.evaluate.html import to_html
 from model_build.evaluate.noise_levels import (
     KINDS,
     LEVELS_DB,
-    HeldOutNoise,
+    Noise,
     in_noise,
     noisy,
     stress_recordings,
@@ -78,7 +78,7 @@ def test_noise_has_the_level_it_is_said_to_have():
     beats = np.arange(200, len(raw), 300)
     raw[beats] = 1.0
     wave = random.standard_normal(1800 * 360)
-    noise = HeldOutNoise(wave, 1.0)
+    noise = Noise(wave, 1.0)
     mixed = noisy(raw, fs, beats, noise, 6.0)
     added = (mixed - raw)[300 * 360 :]
     np.testing.assert_array_equal(mixed[: 300 * 360], raw[: 300 * 360])
