@@ -1,0 +1,1 @@
+"""A whole computer in QEMU, whose power can really be cut."""
