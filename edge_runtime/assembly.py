@@ -26,6 +26,7 @@ from edge_runtime.loans import Loans
 from edge_runtime.recording_engine import RecordingEngine
 from edge_runtime.reload import Reloader
 from edge_runtime.rules.requirements import not_in_force
+from edge_runtime.setting_desk import SettingDesk
 from edge_runtime.sinks.audible import AlsaSounder
 from edge_runtime.site_rules import SiteBook
 from edge_runtime.store.database import Provenance
@@ -56,11 +57,12 @@ def build(
     config: Config,
     chosen: Chosen,
     views: tuple[View, ...],
-    reread: Callable[[], Config] | None = None,
+    settings: SettingDesk | None = None,
     dropped: Dropped | None = None,
 ) -> Parts:
-    """The parts of a daemon that begins with the `chosen` models; `reread` reads its configuration
-    anew, None where there is no file. `dropped` counts what `views` have dropped, too.
+    """The parts of a daemon that begins with the `chosen` models; `settings` reads its
+    configuration anew and changes it, None where there is none. `dropped` counts what `views` have
+    dropped, too.
 
     Raises ConfigError and StoreError.
     """
@@ -77,7 +79,9 @@ def build(
 
     now = _InForce(config)
     drivers = {source.name: _driver(source) for source in config.source}
-    reloader = None if reread is None else Reloader(config, reread, _driver, now.accept)
+    reloader = None
+    if settings is not None:
+        reloader = Reloader(config, settings.reread, _driver, now.accept)
     inbox, errands = Inbox(dropped), Errands()
     loans = Loans()
     told_phones = phones(config, desk, dropped)
@@ -95,6 +99,7 @@ def build(
             devices,
             lambda: models,
             told_phones,
+            settings,
         )
         now.follow.append(web.keep)
         views = (*views, web)
@@ -112,17 +117,16 @@ def build(
 
     def make_engine(bundles: BundleSet, opened: StreamOpened) -> Engine:
         source = now.sources[opened.source]
-        settings = engine_settings(now.config, source.lead, source.leads)
-        settings = replace(settings, site=site)
-        return Engine.of_bundles(opened, bundles, settings)
+        chosen_for = engine_settings(now.config, source.lead, source.leads)
+        return Engine.of_bundles(opened, bundles, replace(chosen_for, site=site))
 
     def in_alarm() -> bool:
         shown = desk.board().alarms
         return any(one.holds and one.raised.kind is AlarmKind.PHYSIOLOGICAL for one in shown)
 
     def beside(old: BundleSet, new: BundleSet, longest_s: float) -> Agreement | None:
-        settings = engine_settings(now.config, lead="auto")
-        return compare(old, new, config.store.directory, settings, longest_s=longest_s)
+        engine = engine_settings(now.config, lead="auto")
+        return compare(old, new, config.store.directory, engine, longest_s=longest_s)
 
     def taken(bundles: BundleSet) -> None:
         store.made_with(provenance(now.config, bundles))
@@ -216,6 +220,7 @@ def _web_view(
     devices: DeviceDesk,
     models: Callable[[], ModelKeeper | None],
     told_phones: Sequence["Phone"],
+    settings: SettingDesk | None,
 ) -> "WebView":
     try:
         # Starlette and uvicorn are an extra, and memory that only a daemon with a page pays for.
@@ -238,6 +243,7 @@ def _web_view(
         devices,
         models,
         told_phones,
+        settings,
     )
 
 

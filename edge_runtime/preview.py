@@ -40,6 +40,8 @@ NOT_PREVIEWED: Final = (
 )
 _CLASSES: Final = {kind.value: kind for kind in BeatClass}
 _FLAT: Final = "flat"
+MOST_HOURS: Final = 24.0 * 366
+"""How far back anybody may look."""
 
 
 @dataclass(frozen=True, slots=True)

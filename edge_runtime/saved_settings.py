@@ -16,7 +16,9 @@ from firmware_bridge.records.writing import replace_file
 from firmware_bridge.toml_value import toml_value
 
 FILE_NAME: Final = "settings.toml"
-_HEAD: Final = "# Written by `edge-runtime setup`; run it again to change an answer.\n"
+_HEAD: Final = (
+    "# Written by `edge-runtime setup` and by the settings of the page; change it there.\n"
+)
 
 
 def read(directory: Path) -> dict[str, Any]:

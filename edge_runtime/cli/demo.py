@@ -14,10 +14,11 @@ from typing import Any
 
 import click
 
-from edge_runtime import config
+from edge_runtime import config, saved_settings
 from edge_runtime.cli.failing import exit_status
 from edge_runtime.cli.options import duration_option, json_view_option, view_option
 from edge_runtime.cli.run import monitor
+from edge_runtime.setting_desk import SettingDesk
 from firmware_bridge.errors import UsageError
 from firmware_bridge.simulator.ble_options import BLE_DEVICES
 
@@ -87,13 +88,16 @@ def command(
             table: dict[str, Any] = {"source": [source], "store": {"directory": str(store)}}
             if port is not None:
                 table["web"] = {"enabled": True, "port": port}
-            loaded = config.structure(table)
+            # As a file, so that the page's settings have something to lie over.
+            file = saved_settings.write(Path(folder) / "configuration", table)
+            settings = SettingDesk(lambda saved: config.load(file, (), saved))
+            loaded = settings.reread()
             title = f" SIMULATED SENSOR: {described['title']} "
             banner: tuple[str, ...] = (title, *_notes(described))
             if port is not None:
                 banner = (title, f" the page: {loaded.web.address} ", *_notes(described))
             shown = "json" if as_json else view
-            monitor(loaded, shown, banner, duration_s, ends_with_reader=True)
+            monitor(loaded, shown, banner, duration_s, ends_with_reader=True, settings=settings)
 
 
 def _bond(described: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import click
 from edge_runtime import config
 from edge_runtime.cli.failing import exit_status
 from edge_runtime.cli.options import config_option, set_option
-from edge_runtime.preview import NOT_PREVIEWED, preview
+from edge_runtime.preview import MOST_HOURS, NOT_PREVIEWED, preview
 from edge_runtime.store.reading import read_only
 
 
@@ -19,7 +19,7 @@ from edge_runtime.store.reading import read_only
 @set_option
 @click.option(
     "--hours",
-    type=click.FloatRange(0.1, 24 * 366),
+    type=click.FloatRange(0.1, MOST_HOURS),
     default=24.0,
     show_default=True,
     help="How far back.",

@@ -4,7 +4,6 @@ import asyncio
 import faulthandler
 import logging
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -23,6 +22,7 @@ from edge_runtime.config import Config
 from edge_runtime.dropped import Dropped
 from edge_runtime.errors import ConfigError, StoreError
 from edge_runtime.release_trial import ReleaseTrial
+from edge_runtime.setting_desk import SettingDesk
 from edge_runtime.start_log import StartLog, SteadyView
 from edge_runtime.supervisor import Parts, Supervisor, View
 from edge_runtime.update.choice import first_set, require_signed
@@ -79,7 +79,7 @@ def command(
             "json" if as_json else view,
             (),
             duration_s,
-            reread=lambda: config.load(file, settings)[0],
+            settings=SettingDesk(lambda saved: config.load(file, settings, saved)),
         )
 
 
@@ -89,13 +89,14 @@ def monitor(
     banner: tuple[str, ...],
     duration_s: float | None,
     *,
+    settings: SettingDesk,
     ends_with_reader: bool = False,
-    reread: Callable[[], Config] | None = None,
 ) -> None:
     """Run the daemon until it is told to stop; then the summary. Raises this project's errors.
 
-    `ends_with_reader`: also stop when who reads the JSON lines has left. `reread`: how to read the
-    configuration again on SIGHUP. Raises ConfigError.
+    `settings`: how to read the configuration again, on SIGHUP, and to change it.
+    `ends_with_reader`: a demonstration, no service: it also stops when who reads the JSON lines has
+    left, and counts no crashes.
     """
     faulthandler.enable(_STDERR)  # a watchdog's SIGABRT then shows where each thread hung
     if view == "auto":
@@ -109,10 +110,10 @@ def monitor(
         else _view_for_people(view, banner)
     )
     views = (shown, summary)
-    if reread is None:
-        asyncio.run(Supervisor(_usual_parts(loaded, views, None, dropped), duration_s).run())
+    if ends_with_reader:
+        asyncio.run(Supervisor(_usual_parts(loaded, views, settings, dropped), duration_s).run())
     else:
-        _run_counted(loaded, views, duration_s, reread, dropped)
+        _run_counted(loaded, views, duration_s, settings, dropped)
     summaries = list(summary.summaries.values())
     if isinstance(shown, JsonView):
         shown.close({"summary": [one.as_dict() for one in summaries]})
@@ -126,17 +127,17 @@ def monitor(
 def _usual_parts(
     loaded: Config,
     views: tuple[View, ...],
-    reread: Callable[[], Config] | None,
+    settings: SettingDesk,
     dropped: Dropped,
 ) -> Parts:
-    return assembly.build(loaded, first_set(loaded), views, reread, dropped)
+    return assembly.build(loaded, first_set(loaded), views, settings, dropped)
 
 
 def _run_counted(
     loaded: Config,
     views: tuple[View, ...],
     duration_s: float | None,
-    reread: Callable[[], Config],
+    settings: SettingDesk,
     dropped: Dropped,
 ) -> None:
     """Run as a service does: a crash loop ends in the safe mode, and that in another try."""
@@ -148,9 +149,9 @@ def _run_counted(
             if not asyncio.run(_recording_only(loaded, views, duration_s, crashes).run()):
                 return starts.ended()
             starts.leave_safe_mode()
-            loaded = _reread_or_same(loaded, reread)
+            loaded = _reread_or_same(loaded, settings)
         steady = SteadyView(starts, 60 * loaded.safe_mode.stable_minutes)
-        parts = _usual_parts(loaded, (*views, steady), reread, dropped)
+        parts = _usual_parts(loaded, (*views, steady), settings, dropped)
         asyncio.run(Supervisor(parts, duration_s).run())
     except (ConfigError, StoreError, KeyboardInterrupt):
         starts.ended()  # a person stopped it, or has to change something: no crash
@@ -176,10 +177,10 @@ def _recording_only(
     return Supervisor(parts, duration_s, again_after_s=60 * minutes)
 
 
-def _reread_or_same(loaded: Config, reread: Callable[[], Config]) -> Config:
+def _reread_or_same(loaded: Config, settings: SettingDesk) -> Config:
     """The configuration as somebody may have mended it by now."""
     try:
-        return reread()
+        return settings.reread()
     except ConfigError as error:
         log.error("configuration: %s; the one loaded before stays in force", error)
         return loaded

@@ -23,6 +23,7 @@ from edge_runtime.events import SCHEMA_VERSION
 from edge_runtime.keeping import Keeping
 from edge_runtime.publication import utc_text
 from edge_runtime.reload import Reloader
+from edge_runtime.setting_desk import SettingDesk
 from edge_runtime.update.keeper import ModelKeeper
 from edge_runtime.wearers import Wearers
 from edge_runtime.web import metrics
@@ -44,6 +45,7 @@ from edge_runtime.web.models import model_status
 from edge_runtime.web.openapi import openapi
 from edge_runtime.web.phones import Tried, phone_endpoints
 from edge_runtime.web.roles import Role
+from edge_runtime.web.settings import setting_endpoints
 from edge_runtime.web.shapes import (
     Alarms,
     ChangedKey,
@@ -91,6 +93,7 @@ class Behind:
     devices: DeviceDesk | None = None
     models: Callable[[], ModelKeeper | None] = lambda: None
     phones: Sequence[Tried] = ()
+    settings: SettingDesk | None = None
     entry: Entry = field(default_factory=lambda: Entry(Invitations(time.monotonic)))
 
 
@@ -111,6 +114,7 @@ def endpoints(behind: Behind) -> tuple[Endpoint, ...]:
         *alarm_endpoints(behind.desk, behind.feed),
         *kept_endpoints(behind.store, behind.keeping, behind.feed, behind.desk),
         *phone_endpoints(behind.phones),
+        *setting_endpoints(behind.settings, behind.reloader, behind.store, behind.keeping.audit),
         *entry_endpoints(behind.entry, behind.accounts, behind.logins, behind.attempts),
         *device_endpoints(behind.devices, behind.feed, behind.reloader),
         Endpoint(

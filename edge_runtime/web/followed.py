@@ -22,6 +22,7 @@ from edge_runtime.signal.ring import RingBuffer
 from edge_runtime.sinks import live
 from edge_runtime.summary import Summary
 from edge_runtime.threads import InQueue
+from edge_runtime.web.device_watch import DeviceWatch
 from edge_runtime.web.shapes import (
     Alarm,
     LiveSamples,
@@ -56,6 +57,7 @@ class Followed:
         self._ring_s = ring_s
         self._live = live.LiveSource()
         self._summary = Summary(name)
+        self._device = DeviceWatch()
         self._opened: StreamOpened | None = None
         self._ring: RingBuffer | None = None
         self._sent = 0
@@ -70,6 +72,7 @@ class Followed:
         """One item and the events it brought."""
         self._live.see(item, published, now_s)
         self._summary.reach(item)
+        self._device.see(item)
         match item:
             case StreamOpened():
                 self._open(item)
@@ -101,6 +104,7 @@ class Followed:
         age_s = None if picture.last_arrival_s is None else max(0.0, now_s - picture.last_arrival_s)
         signal = None if self._opened is None else self._signal
         counts = self._summary.as_dict()
+        clock = self._device.clock
         return SourceStatus(
             source=self.name,
             session=self.session,
@@ -119,6 +123,9 @@ class Followed:
             quality_reason=picture.quality_reason,
             link_reason=picture.link_reason,
             battery_percent=picture.battery_percent,
+            contact=self._device.contact,
+            clock_error_ppm=None if clock is None else clock.rate_error_ppm,
+            clock_jitter_ms=None if clock is None else clock.jitter_ms,
             beats=counts["beats"],
             gaps=counts["gaps"],
             missing_s=counts["missing_s"],

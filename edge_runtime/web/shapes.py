@@ -21,7 +21,10 @@ class _Shape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SourceStatus(_Shape, frozen=True, kw_only=True):
-    """One source now. `age_s` is how long ago its last sample arrived (None: none yet)."""
+    """One source now. `age_s` is how long ago its last sample arrived (None: none yet). `contact`
+    with the skin, where the device tells. `clock_error_ppm`: how much slower than nominal its clock
+    runs, by this machine's; `clock_jitter_ms`: how late its stamps typically arrive; None: not
+    known, or no stamps."""
 
     source: str
     session: str | None
@@ -40,6 +43,9 @@ class SourceStatus(_Shape, frozen=True, kw_only=True):
     quality_reason: str
     link_reason: str
     battery_percent: float | None
+    contact: bool | None
+    clock_error_ppm: float | None
+    clock_jitter_ms: float | None
     beats: dict[str, int]
     gaps: int
     missing_s: float

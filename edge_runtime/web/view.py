@@ -14,6 +14,7 @@ from edge_runtime.dropped import Dropped
 from edge_runtime.keeping import Keeping
 from edge_runtime.publication import Published
 from edge_runtime.reload import Reloader
+from edge_runtime.setting_desk import SettingDesk
 from edge_runtime.threads import InQueue
 from edge_runtime.update.keeper import ModelKeeper
 from edge_runtime.web.accounts import Accounts
@@ -54,6 +55,7 @@ class WebView:
         devices: DeviceDesk | None = None,
         models: Callable[[], ModelKeeper | None] = lambda: None,
         phones: Sequence[Tried] = (),
+        setting_desk: SettingDesk | None = None,
     ) -> None:
         self._settings = settings
         self._directory = directory
@@ -73,6 +75,7 @@ class WebView:
             devices,
             models,
             phones,
+            setting_desk,
             Entry(
                 Invitations(now_s),
                 settings.address,

@@ -23,6 +23,7 @@ from edge_runtime.events import (
     BeatClass,
     BeatClassified,
     BeatDetected,
+    DeviceReported,
     Event,
     Phase,
     Rhythm,
@@ -37,8 +38,15 @@ from edge_runtime.threads import Errand
 from edge_runtime.wearers import Wearers
 from edge_runtime.web.accounts import Accounts
 from edge_runtime.web.view import WebView
-from firmware_bridge.stream import SampleChunk, SampleIndex, UserMark
+from firmware_bridge.stream import (
+    ClockAnchor,
+    DeviceStatus,
+    SampleChunk,
+    SampleIndex,
+    UserMark,
+)
 from tests.edge_runtime.store.making import PROVENANCE, Recording, alarm, noise
+from tests.edge_runtime.web.changeable import Changeable
 from tests.synthetic import opened
 
 RATE = 500
@@ -72,7 +80,19 @@ class Sensor:
         self._end += _STEP
         self._view.see(self._name, chunk, ())
         if self._end % RATE == 0:
+            self._tell_of_itself()
             self._beat(self._end - RATE + int(PULSE_S * RATE / 2))
+
+    def _tell_of_itself(self) -> None:
+        """A clock that is 200 ppm slow, a battery, skin contact."""
+        at = SampleIndex(self._end)
+        host_ns = round(self._end / RATE * 1.0002e9)
+        self._view.see(self._name, ClockAnchor(at, None, host_ns), ())
+        self._view.see(self._name, DeviceStatus(at, 71.0, contact=True), ())
+        if self._end == RATE:
+            self._happen(
+                DeviceReported(at=0, decided=self._end, battery_percent=71.0, contact=True)
+            )
 
     def raise_alarm(self) -> None:
         self._alarms += 1
@@ -96,6 +116,16 @@ class Sensor:
         self._store.record_events(published)
         self._desk.see(self._name, chunk, published)
         self._view.see(self._name, chunk, published)
+
+
+class Phone:
+    """Somebody who is notified, and says so here."""
+
+    name = "night nurse"
+
+    async def test(self) -> str:
+        print("phone rings", flush=True)
+        return ""
 
 
 def _print_mark(source: str, mark: UserMark) -> None:
@@ -143,7 +173,18 @@ async def play(port: int, directory: Path) -> None:
     settings = WebConfig(enabled=True, port=port)
     desk = AlarmDesk()
     keeping = _keeping(store, directory)
-    view = WebView(settings, directory, ("chest", "wrist"), _print_mark, desk, keeping)
+    changeable = Changeable(directory)
+    view = WebView(
+        settings,
+        directory,
+        ("chest", "wrist"),
+        _print_mark,
+        desk,
+        keeping,
+        changeable.reloader,
+        phones=[Phone()],
+        setting_desk=changeable.desk,
+    )
     sensors = [
         Sensor(view, desk, store, "chest", 1.0),
         Sensor(view, desk, store, "wrist", -1.0),

@@ -5,23 +5,17 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from edge_runtime.engine import EngineSettings
 from edge_runtime.events import AlarmRaised, Event
 from edge_runtime.preview import NOT_PREVIEWED, preview
-from edge_runtime.publication import Session
 from edge_runtime.rules.rate import FastRateSettings
 from edge_runtime.rules.settings import RuleSettings
 from edge_runtime.store.reading import read_only
-from edge_runtime.store.store import Store
 from tests.edge_runtime.cli.running import edge_runtime
-from tests.edge_runtime.real_path import real_engine
-from tests.edge_runtime.store.making import PROVENANCE
-from tests.synthetic import chunks, ecg, opened, steady
+from tests.edge_runtime.stored_alarms import store_alarms
 
 FS = 250
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -29,22 +23,8 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Event]]:
-    """A minute at 75, a minute at 115 with ectopy, a pause, an asystole."""
     folder = tmp_path_factory.mktemp("store")
-    r_s = [*steady(75, 0.5, 60), *steady(115, 60, 120), *steady(75, 122.5, 160)]
-    labels = "".join("V" if k % 7 in {3, 4} and 60 < t < 120 else "N" for k, t in enumerate(r_s))
-    stream = opened(FS)
-    engine = real_engine(stream, r_s, labels, EngineSettings(mains_hz=None))
-    store = Store(folder, PROVENANCE, {})
-    now_ns = int(datetime.now(UTC).timestamp() * 1e9) - 200_000_000_000
-    session = Session(stream, now_ns, host_ns=0)
-    store.begin(session)
-    events = engine.feed(stream)
-    for chunk in chunks(ecg(r_s, 175, Fraction(FS), labels=labels), FS * 10):
-        events += engine.feed(chunk)
-    store.record_events([session.publish(event) for event in events])
-    store.close()
-    return folder, events
+    return folder, store_alarms(folder)
 
 
 def counted(events: list[Event]) -> Counter[str]:

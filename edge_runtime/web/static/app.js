@@ -3,11 +3,13 @@
 
 import { AlarmBoard } from "./alarms.js";
 import { BeatPanel } from "./beats.js";
+import { prepareDevices, showDevices } from "./devices.js";
 import { byId, clock, describe, make } from "./dom.js";
 import { prepareHolter, showHolter } from "./holter.js";
 import { prepareLogin, showWho } from "./login.js";
 import { showModels } from "./models.js";
 import { showRecordings } from "./recordings.js";
+import { prepareSettings, showSettings } from "./settings.js";
 import { Sound } from "./sound.js";
 import { LOST_S, OLD_S, Source } from "./source.js";
 import { Sweep } from "./sweep.js";
@@ -252,7 +254,11 @@ document.addEventListener("who", () => {
 byId("sweep").addEventListener("click", (event) => beatPanel.open(sweep.indexAt(event.offsetX)));
 onView("live", () => refreshTrend());
 onView("holter", showHolter);
+onView("devices", showDevices);
+onView("settings", showSettings);
 prepareHolter();
+prepareDevices(() => sources.values());
+prepareSettings();
 showView();
 prepareLogin(() => chosen);
 showRecordings();

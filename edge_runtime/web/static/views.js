@@ -1,10 +1,10 @@
 // @ts-check
-/** Which part of the page is shown, by the address's hash: `#live`, `#holter/SESSION`. The banner
+/** Which part of the page is shown, by the address's hash: `#live`, `#holter/SESSION`, `#devices`. The banner
  * and the alarm line stand above all of them. */
 
 import { byId } from "./dom.js";
 
-const VIEWS = ["live", "holter"];
+const VIEWS = ["live", "holter", "devices", "settings"];
 
 /** @type {Map<string, (about: string) => void>} */
 const openers = new Map();

@@ -17,6 +17,7 @@ from edge_runtime.events import Event
 from edge_runtime.keeping import Keeping
 from edge_runtime.publication import Session
 from edge_runtime.reload import Reloader
+from edge_runtime.setting_desk import SettingDesk
 from edge_runtime.store.store import Store
 from edge_runtime.threads import Errand
 from edge_runtime.wearers import Wearers
@@ -72,6 +73,7 @@ async def a_house(
     reloader: Reloader | None = None,
     devices: DeviceDesk | None = None,
     phones: Sequence[Tried] = (),
+    setting_desk: SettingDesk | None = None,
 ) -> AsyncIterator[House]:
     """`store`: what errands are done to, in the loop's own thread."""
     marks: list[tuple[str, UserMark]] = []
@@ -96,6 +98,7 @@ async def a_house(
         reloader,
         devices=devices,
         phones=phones,
+        setting_desk=setting_desk,
     )
     running = asyncio.create_task(view.run())
     house = House(view, directory, settings.port, marks, desk, anew)

@@ -33,6 +33,7 @@ from edge_runtime.web.trend import TrendKeeper
 from tests.edge_runtime.daemon_parts import ListStore
 from tests.edge_runtime.store.making import Recording, alarm, noise
 from tests.edge_runtime.store.making import beat as stored_beat
+from tests.edge_runtime.web.changeable import Changeable
 from tests.edge_runtime.web.house import House, a_house
 from tests.synthetic import chunks, ecg, gap, opened, steady
 
@@ -45,7 +46,8 @@ ELSEWHERE = ("/live", "/alarms/{alarm}/strip", "/devices")
 
 def in_house(directory: Path, test: Callable[[House], Awaitable[None]]) -> None:
     async def run() -> None:
-        async with a_house(directory, ("chest", "wrist")) as house:
+        desk = Changeable(directory).desk
+        async with a_house(directory, ("chest", "wrist"), setting_desk=desk) as house:
             await test(house)
 
     asyncio.run(run())
