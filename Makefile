@@ -31,11 +31,13 @@ PAGE ?= 8137
 SUITE ?= bookworm
 ARCHITECTURE ?= amd64
 
-DEVICE_EXTRAS := litert serial web lan mqtt webhooks phone ble site-rules flash update demo
+DEVICE_EXTRAS := litert serial web lan mqtt webhooks phone gpio ble site-rules flash update demo
+comma := ,
+empty :=
+space := $(empty) $(empty)
 
 RUN := .venv
 SHIPPED := .venv-shipped
-DEVICE_EXTRAS := litert,serial,ble,web,mqtt,site-rules,flash,update
 DEV := .venv-dev
 TFLITE := .venv-tflite
 PIP_QUIET := --quiet --disable-pip-version-check
@@ -73,7 +75,7 @@ lint: $(DEV)/ready
 # What a device gets, in an environment of its own without pip; then its packages, models, licences.
 sbom: $(DEV)/ready
 	@rm -rf $(SHIPPED) && $(PYTHON) -m venv --without-pip $(SHIPPED)
-	$(DEV)/bin/python -m pip --python $(SHIPPED)/bin/python install $(PIP_QUIET) '.[$(DEVICE_EXTRAS)]'
+	$(DEV)/bin/python -m pip --python $(SHIPPED)/bin/python install $(PIP_QUIET) '.[$(subst $(space),$(comma),$(DEVICE_EXTRAS))]'
 	@mkdir -p dist
 	$(DEV)/bin/cyclonedx-py environment $(SHIPPED)/bin/python --pyproject pyproject.toml \
 	    --output-reproducible --of JSON -o dist/sbom.cdx.json

@@ -23,6 +23,7 @@ from edge_runtime.inference.bundle import BundleSet
 from edge_runtime.integrations.assembly import integrations, phones
 from edge_runtime.keeping import Keeping
 from edge_runtime.loans import Loans
+from edge_runtime.mark_button import MarkButton
 from edge_runtime.recording_engine import RecordingEngine
 from edge_runtime.reload import Reloader
 from edge_runtime.rules.requirements import not_in_force
@@ -30,6 +31,7 @@ from edge_runtime.setting_desk import SettingDesk
 from edge_runtime.sinks.audible import AlsaSounder
 from edge_runtime.site_rules import SiteBook
 from edge_runtime.store.database import Provenance
+from edge_runtime.store.retention import RetentionSettings
 from edge_runtime.store.store import Store
 from edge_runtime.supervisor import Inbox, Parts, View
 from edge_runtime.update.choice import Chosen
@@ -104,9 +106,12 @@ def build(
         now.follow.append(web.keep)
         views = (*views, web)
     store = _store(config, provenance(config, chosen.bundles), now.wearers)
+    now.retain = store.housekeeping.configure
     dropped.watch(store.dropped)
     errands.are_for(store)
     others = (*integrations(config, desk, dropped), *told_phones)
+    if config.button.line is not None:
+        others = (*others, MarkButton(config.button, inbox.put))
     now.follow += [view.keep for view in others]
     views = (*views, *others)
     if chosen.bundles.delineation is None:
@@ -199,6 +204,7 @@ class _InForce:
     def __init__(self, config: Config) -> None:
         self.wearers = Wearers(config.store.directory, {})
         self.follow: list[Callable[[Sequence[str]], None]] = []
+        self.retain: Callable[[RetentionSettings], None] = lambda _settings: None
         self.accept(config)
 
     def accept(self, config: Config) -> None:
@@ -206,6 +212,7 @@ class _InForce:
         self.config = config
         self.sources = {source.name: source for source in config.source}
         self.wearers.configure({source.name: source.subject for source in config.source})
+        self.retain(config.retention)
         for keep in self.follow:
             keep(list(self.sources))
 

@@ -28,6 +28,7 @@ from edge_runtime.integrations.settings import (
     PhoneConfig,
     WebhookConfig,
 )
+from edge_runtime.mark_button import ButtonConfig
 from edge_runtime.rules.bounds import bounded, check_bounds
 from edge_runtime.rules.settings import RuleSettings
 from edge_runtime.start_log import SafeModeConfig
@@ -181,8 +182,11 @@ class Config:
     rules: RuleSettings = field(default_factory=RuleSettings, metadata=takes_effect(Effect.LIVE))
     site_rules: SiteRulesConfig = field(default_factory=SiteRulesConfig)
     sound: SoundConfig = field(default_factory=SoundConfig)
+    button: ButtonConfig = field(default_factory=ButtonConfig)
     store: StoreConfig = field(default_factory=StoreConfig)
-    retention: RetentionSettings = field(default_factory=RetentionSettings)
+    retention: RetentionSettings = field(
+        default_factory=RetentionSettings, metadata=takes_effect(Effect.LIVE)
+    )
     bundles: BundleConfig = field(default_factory=BundleConfig)
     update: UpdateConfig = field(default_factory=UpdateConfig)
     web: WebConfig = field(default_factory=WebConfig)

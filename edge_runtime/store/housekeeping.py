@@ -66,6 +66,11 @@ class Housekeeping:
         self._looked_at_all_s = -_ALL_EVERY_S
         self._reserve = directory / _RESERVE_FILE
 
+    def configure(self, settings: RetentionSettings) -> None:
+        """Other limits, from the next look on; any thread may say so."""
+        self._settings = settings
+        self._looked_at_all_s = -_ALL_EVERY_S
+
     def look(self) -> None:
         """Once a minute: mark what is to go. Raises StoreError, ClockJumpError."""
         now_s = self._now_s()

@@ -204,6 +204,20 @@ def test_old_signal_goes_while_its_session_goes_on(tmp_path: Path) -> None:
     verify_record(run.record)
 
 
+def test_other_limits_are_kept_to_within_a_minute(tmp_path: Path) -> None:
+    house = House(tmp_path, RetentionSettings())
+    run = house.recording()
+    hours(run, 2)
+    run.samples(noise(9, 100))
+    run.store.sync()
+    house.passes(30 * 3600)
+    assert len(data_files(run)) == 3
+    house.store.housekeeping.configure(RetentionSettings(raw_days=1))
+    house.passes(60)
+    assert data_files(run) == ["ecg_000003.dat"]
+    house.store.close()
+
+
 def test_old_sessions_go_with_their_events(tmp_path: Path) -> None:
     house = House(tmp_path, RetentionSettings(event_days=2))
     short_session(house)
