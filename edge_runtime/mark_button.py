@@ -146,6 +146,7 @@ def request_line(config: ButtonConfig) -> Line:
         import gpiod  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise ConfigError("button: gpiod is not installed; pip install 'ecg-edge[gpio]'") from error
+    assert config.line is not None
     low = config.pressed == "low"
     settings = gpiod.LineSettings(
         direction=gpiod.line.Direction.INPUT,
