@@ -33,7 +33,7 @@ class Run:
 
 def table(folder: Path, hours: float) -> Table:
     """Replay against peers."""
-    record = _write_recording(folder, hours)
+    record = write_recording(folder, hours)
     signal_s = hours * 3600
     runs = [
         _measure(
@@ -60,7 +60,7 @@ def table(folder: Path, hours: float) -> Table:
     return shown
 
 
-def _write_recording(folder: Path, hours: float) -> Path:
+def write_recording(folder: Path, hours: float) -> Path:
     """Five real minutes over and over, written an excerpt at a time."""
     counts = np.round(resampled(demo_recording(), Fraction(RATE_HZ)).millivolts * GAIN)
     path = folder / "long"
