@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,8 +38,9 @@ def missing_tools() -> list[str]:
     return [name for name in HOST_TOOLS if shutil.which(name) is None]
 
 
-def system(folder: Path, say: "Say") -> System:
-    """A guest's system, made anew from a clean Debian that is kept in `folder`. Needs root."""
+def system(folder: Path, say: "Say", furnish: Callable[[Path], None] | None = None) -> System:
+    """A guest's system, made anew from a clean Debian that is kept in `folder`; `furnish` may
+    change the tree before it becomes a disk. Needs root."""
     folder.mkdir(parents=True, exist_ok=True)
     clean, tree = folder / f"{SUITE}.tar", folder / "tree"
     if not clean.is_file():
@@ -66,6 +68,8 @@ def system(folder: Path, say: "Say") -> System:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
     (tree / DATA.lstrip("/")).mkdir()
+    if furnish is not None:
+        furnish(tree)
     made = System(folder / "vmlinuz", folder / "initrd", folder / "root.raw")
     (kernel,), (initrd,) = (list((tree / "boot").glob(f"{n}*")) for n in ("vmlinuz", "initrd.img"))
     shutil.copy(kernel, made.kernel)

@@ -74,14 +74,23 @@ class Guest:
 
 @contextmanager
 def guest(
-    folder: Path, system: System, disks: Sequence[Path], command: str, *, frozen: bool = False
+    folder: Path,
+    system: System,
+    disks: Sequence[Path],
+    command: str = "",
+    *,
+    sensor: Path | None = None,
+    frozen: bool = False,
 ) -> Iterator[Guest]:
-    """A guest with these disks (qcow2, the first its root), booted into `command` with its console
-    as standard input and output; `frozen`: where `Guest.freeze` left it. Cut off at the end."""
+    """A guest with these disks (qcow2, the first its root), booted with `command` as the end of the
+    kernel's; its console is standard input and output, its second serial port the pty `sensor`.
+    `frozen`: where `Guest.freeze` left it. Cut off at the end."""
     control = folder / "control"
     control.unlink(missing_ok=True)
     words = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", str(_MEMORY_MB)]
     words += ["-display", "none", "-nic", "none", "-no-reboot", "-serial", "stdio"]
+    if sensor is not None:
+        words += ["-chardev", f"serial,id=sensor,path={sensor}", "-serial", "chardev:sensor"]
     words += ["-qmp", f"unix:{control},server=on,wait=off", "-kernel", str(system.kernel)]
     words += ["-initrd", str(system.initrd), "-append"]
     words += [f"console=ttyS0 root=/dev/vda rw quiet {command}"]

@@ -95,7 +95,7 @@ class Bench:
         disks = [self.folder / "root.qcow2", self.folder / "data.qcow2"]
         for disk, frozen in zip(disks, self._frozen, strict=True):
             shutil.copy(frozen, disk)
-        with guest(self.folder, self.made, disks, "", frozen=True) as running:
+        with guest(self.folder, self.made, disks, frozen=True) as running:
             running.say("go")
             said = list(_first_and_then(running, after_s)) + running.cut()
         after = self.folder / "after"

@@ -34,6 +34,8 @@ export class Sweep {
     this.height = 0;
     /** @type {CanvasRenderingContext2D | null} */
     this.context = null;
+    /** Asked for once: the style of a page is dear to look up in every frame. */
+    this.trace = "";
     this.resize();
     new ResizeObserver(() => this.resize()).observe(canvas);
   }
@@ -42,6 +44,7 @@ export class Sweep {
     const grid = sharp(this.grid);
     drawGrid(grid.context, grid.width, grid.height);
     const { context, width, height } = sharp(this.canvas);
+    this.trace = colour("trace");
     this.context = context;
     this.width = width;
     this.height = height;
@@ -120,7 +123,8 @@ export class Sweep {
     const { signal, context } = this;
     if (!signal || !context) return;
     const perSample = PX_PER_S / signal.rate;
-    context.strokeStyle = colour("trace");
+    this.wipe(this.head * perSample, (until - this.head) * perSample);
+    context.strokeStyle = this.trace;
     context.lineWidth = 1.6;
     context.lineJoin = "round";
     context.beginPath();
@@ -128,10 +132,7 @@ export class Sweep {
     for (let index = Math.max(this.head - 1, signal.begin); index < until; index++) {
       const place = index % this.span;
       const x = place * perSample;
-      if (index >= this.head) {
-        if (place < 1 && index > this.head) this.settle(index);
-        this.wipe(x + WIPED_PX, perSample);
-      }
+      if (index > this.head && place < 1) this.settle(index);
       const value = signal.at(this.lead, index);
       if (value === NONE || place < 1) pen = false;
       if (value === NONE) continue;
@@ -144,10 +145,13 @@ export class Sweep {
     this.head = until;
   }
 
-  /** @param {number} x @param {number} width */
-  wipe(x, width) {
-    const place = x % this.width;
-    this.context?.clearRect(place, 0, width + 1, this.height);
+  /** Clear what the line is about to run over, and the space before it.
+   * @param {number} from pixels since the signal's begin @param {number} width */
+  wipe(from, width) {
+    const place = (from + WIPED_PX) % this.width;
+    const fits = Math.min(width + 1, this.width - place);
+    this.context?.clearRect(place, 0, fits, this.height);
+    if (fits < width + 1) this.context?.clearRect(0, 0, width + 1 - fits, this.height);
   }
 
   /** A beat got its class. @param {number} at @param {string} label */

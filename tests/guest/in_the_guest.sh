@@ -1,0 +1,39 @@
+#!/bin/sh
+# Runs in a booted guest as a service of its own (tests/guest/service.py); says `holds WHAT` or
+# `FAILS WHAT` on the console.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
+
+holds() { # WHAT COMMAND...
+    what=$1; shift
+    if "$@" >/tmp/said 2>&1; then echo "holds $what"; else echo "FAILS $what: $(tail -n 3 /tmp/said)"; fi
+}
+within() { # SECONDS COMMAND...
+    left=$1; shift
+    while [ "$left" -gt 0 ]; do "$@" >/tmp/said 2>&1 && return 0; sleep 1; left=$((left - 1)); done
+    return 1
+}
+value() { systemctl show -p "$1" --value ecg-edge; }
+beats() { # AT_LEAST
+    n=$(runuser -u ecg-edge -- edge-runtime status --json |
+        python3 -c 'import json, sys; print(sum(sum(s["beats"].values()) for s in json.load(sys.stdin)["sources"]))')
+    [ "${n:-0}" -ge "$1" ]
+}
+restarted() { [ "$(value NRestarts)" -ge 1 ] && [ "$(value ActiveState)" = active ]; }
+
+holds "the service is active after the boot" within 180 systemctl is-active --quiet ecg-edge
+holds "it said itself that it is ready" test "$(value Type)" = notify
+holds "it is not root" test "$(stat -c %U "/proc/$(value MainPID)")" = ecg-edge
+holds "beats of the sensor on its serial port are classified" within 120 beats 5
+holds "its reload is heard" systemctl reload ecg-edge
+before=$(value MainPID)
+kill -STOP "$before"
+holds "the watchdog ends a daemon that hangs, and it is started again" within 150 restarted
+holds "it is another process" test "$(value MainPID)" != "$before"
+holds "beats again" within 120 beats 5
+holds "it stops as asked" systemctl stop ecg-edge
+holds "without a failure" test "$(value Result)" = success
+holds "the recording is whole" runuser -u ecg-edge -- edge-runtime doctor
+holds "the package goes" dpkg --purge ecg-edge
+holds "and leaves no unit" sh -c '! systemctl cat ecg-edge'
+echo "that is all"
+systemctl poweroff

@@ -1,0 +1,86 @@
+"""`make test-service`: the Debian package in a computer that boots: the service under systemd, a
+sensor on its serial port, a daemon that hangs, the end.
+
+    python -m tests.guest.service [--work DIR]
+"""
+
+import argparse
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+from firmware_bridge.simulator.faults import Faults
+from firmware_bridge.simulator.play_on_pty import choose
+from firmware_bridge.simulator.sensor import SimulatedSensor
+from tests.firmware_bridge.simulated import device_at
+from tests.guest.image import ROOT, SOURCE, Say, missing_tools, overlay, system
+from tests.guest.machine import guest
+
+_WITHIN_S = 900.0
+_CONFIG = '[[source]]\nname = "chest"\nport = "/dev/ttyS1"\n[signal]\nmains_hz = 60\n'
+_UNIT = f"""[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh {SOURCE}/tests/guest/in_the_guest.sh
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyS0
+[Install]
+WantedBy=default.target
+"""
+
+
+def furnish(tree: Path) -> None:
+    """Configure the daemon, and let the checks run behind the boot."""
+    (tree / "etc/edge-runtime").mkdir(parents=True, exist_ok=True)
+    (tree / "etc/edge-runtime/config.toml").write_text(_CONFIG)
+    units = tree / "etc/systemd/system"
+    (units / "guest-check.service").write_text(_UNIT)
+    for wants, unit, at in (
+        ("default.target.wants", "guest-check.service", "/etc/systemd/system"),
+        ("multi-user.target.wants", "ecg-edge.service", "/usr/lib/systemd/system"),
+    ):
+        (units / wants).mkdir(exist_ok=True)
+        link = units / wants / unit
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"{at}/{unit}")
+    # The console is the checks' own.
+    (units / "serial-getty@ttyS0.service").symlink_to("/dev/null")
+
+
+def main() -> None:
+    """Boot, listen, judge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "guest")
+    given = parser.parse_args()
+    if missing := missing_tools():
+        sys.exit(f"missing: {', '.join(missing)}; apt-get install mmdebstrap qemu-system-x86 "
+                 "qemu-utils e2fsprogs")  # fmt: skip
+    work = given.work.absolute()
+    say = Say()
+    made = system(work, say, furnish)
+    folder = work / "service"
+    folder.mkdir(exist_ok=True)
+    disk = folder / "root.qcow2"
+    overlay(disk, made.disk)
+    recording = choose(None, "none", Fraction(500), 1, Faults()).recording
+    held = failed = 0
+    whole = False
+    with device_at(folder / "sensor", SimulatedSensor(recording), speed=1.0):
+        say("booting")
+        with guest(folder, made, [disk], sensor=folder / "sensor") as running:
+            for line in running.lines(_WITHIN_S):
+                held += line.startswith("holds ")
+                failed += line.startswith("FAILS ")
+                whole |= line == "that is all"
+                if line.startswith(("holds ", "FAILS ")) or whole:
+                    say(line)
+                if whole:
+                    break
+    say(f"{held} held, {failed} failed" + ("" if whole else "; it did not come to its end"))
+    sys.exit(0 if whole and held and not failed else 1)
+
+
+if __name__ == "__main__":
+    main()
