@@ -12,6 +12,8 @@
 #   make test-slow               what takes minutes: full archives, long fuzzing, Python 3.13
 #   make deb                     the Debian package: SUITE=bookworm|trixie ARCHITECTURE=amd64|arm64
 #   make test-deb                as root: install, upgrade, purge it in clean bookworm and trixie
+#   make test-powercut           as root: a computer in QEMU loses its power 200 times
+#   make test-service            as root: the package's service in a computer that boots
 #   make test-arm                the arm64 package on emulated aarch64
 #   make sbom                    dist/: what is shipped, as CycloneDX, and everybody's licence
 #   make lint-page               types of the page's JavaScript (needs node)
@@ -42,7 +44,7 @@ DEV := .venv-dev
 TFLITE := .venv-tflite
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run test fuzz report-alarms test-slow test-powercut test-arm test-313 lint bench lock clean browser lint-page sbom report-font deb test-deb
+.PHONY: run test fuzz report-alarms test-slow test-powercut test-service test-arm test-313 lint bench lock clean browser lint-page sbom report-font deb test-deb
 
 run: $(RUN)/ready $(if $(filter sensor,$(SOURCE)),,$(RUN)/ready-ble)
 	@$(RUN)/bin/edge-runtime demo --device $(SOURCE) --scenario $(SCENARIO) --page $(PAGE) $(if $(JSON),--json)
@@ -94,6 +96,11 @@ bench: $(DEV)/ready
 # and changes its models; some 25 minutes. Root, and mmdebstrap qemu-system-x86 qemu-utils e2fsprogs.
 test-powercut: $(DEV)/ready
 	$(DEV)/bin/python -m tests.guest.powercut
+
+# The package's service in such a computer: started by its systemd, a sensor on its serial port, hung,
+# stopped, purged. Some ten minutes; needs the same.
+test-service: $(DEV)/ready
+	$(DEV)/bin/python -m tests.guest.service
 
 fuzz: $(DEV)/ready
 	$(DEV)/bin/python -m pip install $(PIP_QUIET) -e '.[fuzz]'
