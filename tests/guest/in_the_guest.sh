@@ -8,15 +8,19 @@ holds() { # WHAT COMMAND...
     if "$@" >/tmp/said 2>&1; then echo "holds $what"; else echo "FAILS $what: $(tail -n 3 /tmp/said)"; fi
 }
 within() { # SECONDS COMMAND...
-    left=$1; shift
-    while [ "$left" -gt 0 ]; do "$@" >/tmp/said 2>&1 && return 0; sleep 1; left=$((left - 1)); done
-    return 1
+    until=$(($(date +%s) + $1)); shift
+    while ! "$@"; do
+        [ "$(date +%s)" -lt "$until" ] || return 1
+        sleep 1
+    done
 }
 value() { systemctl show -p "$1" --value ecg-edge; }
 beats() { # AT_LEAST
-    n=$(runuser -u ecg-edge -- edge-runtime status --json |
-        python3 -c 'import json, sys; print(sum(sum(s["beats"].values()) for s in json.load(sys.stdin)["sources"]))')
-    [ "${n:-0}" -ge "$1" ]
+    told=$(runuser -u ecg-edge -- edge-runtime status --json) || { echo "$told"; return 1; }
+    n=$(echo "$told" | python3 -c '
+import json, sys
+print(sum(sum(source["beats"].values()) for source in json.load(sys.stdin)["sources"]))')
+    [ "${n:-0}" -ge "$1" ] || { echo "$told"; return 1; }
 }
 restarted() { [ "$(value NRestarts)" -ge 1 ] && [ "$(value ActiveState)" = active ]; }
 

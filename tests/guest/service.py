@@ -17,7 +17,15 @@ from tests.guest.image import ROOT, SOURCE, Say, missing_tools, overlay, system
 from tests.guest.machine import guest
 
 _WITHIN_S = 900.0
-_CONFIG = '[[source]]\nname = "chest"\nport = "/dev/ttyS1"\n[signal]\nmains_hz = 60\n'
+_CONFIG = """\
+[[source]]
+name = "chest"
+port = "/dev/ttyS1"
+[signal]
+mains_hz = 60
+[web]
+enabled = true
+"""
 _UNIT = f"""[Unit]
 After=multi-user.target
 [Service]
