@@ -38,15 +38,25 @@ def command(
     """
     with exit_status():
         loaded, _ = config.load(file, settings)
-        order = {"name": name, "role": role}
-        made = ask(loaded.store.directory, "POST", "/invitations", order)
-    # Behind a #, so that no server or proxy ever sees it in an address.
-    address = f"{made['address']}#code={made['code']}"
+        made = invitation(loaded.store.directory, name, role)
     if as_json:
-        click.echo(json.dumps({**made, "url": address}))
-        return
-    _draw(address)
-    click.echo(address)
+        click.echo(json.dumps(made))
+    else:
+        show(made)
+
+
+def invitation(directory: Path, name: str, role: str) -> dict[str, Any]:
+    """A code that lets `name` in once, from the daemon whose store.directory this is: what it
+    answers, and the `url` with the code in it. Raises EdgeRuntimeError where none answers."""
+    made = ask(directory, "POST", "/invitations", {"name": name, "role": role})
+    # Behind a #, so that no server or proxy ever sees it in an address.
+    return {**made, "url": f"{made['address']}#code={made['code']}"}
+
+
+def show(made: dict[str, Any]) -> None:
+    """An invitation for a person in front of the terminal, and for their telephone's camera."""
+    _draw(made["url"])
+    click.echo(made["url"])
     click.echo(f"code         {made['code']}, once, within {made['expires_s'] / 60:.0f} minutes")
     if made["fingerprint"]:
         click.echo(f"fingerprint  {made['fingerprint']}")

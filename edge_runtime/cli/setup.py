@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ import click
 from edge_runtime import config, saved_settings, setting_up
 from edge_runtime.audit import Audit, this_user
 from edge_runtime.cli.failing import exit_status
+from edge_runtime.cli.invite import invitation, show
 from edge_runtime.cli.options import config_option, set_option
 from edge_runtime.cli.setup_questions import Found, Questions, serial_ports
 from edge_runtime.config import Config
@@ -27,6 +29,9 @@ from firmware_bridge.strap_commands import pair_strap, running_daemon, seen_stra
 _SCAN_S: Final = 5.0
 _SENSOR_WITHIN_S: Final = 10.0
 """A sensor of the own protocol answers within a second; some boards start anew when opened."""
+_ANSWERS_WITHIN_S: Final = 60.0
+"""A daemon that has just been started loads its models first, on a slow board for half a minute."""
+_ASK_AGAIN_S: Final = 1.0
 _UNIT: Final = "ecg-edge.service"
 
 
@@ -135,6 +140,27 @@ def _start(answers: Answers, loaded: Config) -> None:
             raise EdgeRuntimeError(f"systemctl {arguments[0]}: {done.stderr.strip()}")
     click.echo("monitoring; `edge-runtime status` says what it sees")
     if loaded.web.lan:
-        click.echo("let somebody in: edge-runtime invite NAME   # an address and a QR code")
+        let_in(
+            loaded.store.directory, os.environ.get("SUDO_USER") or this_user(), _ANSWERS_WITHIN_S
+        )
     elif loaded.web.enabled:
         click.echo(f"the page: {loaded.web.address}")
+
+
+def let_in(directory: Path, name: str, within_s: float) -> None:
+    """Show `name` the way to the page from another device, as administrator, once the daemon
+    answers; where it does not in time, how to ask for it later."""
+    until_s = time.monotonic() + within_s
+    while True:
+        try:
+            made = invitation(directory, name, "administer")
+        except EdgeRuntimeError as error:
+            if time.monotonic() < until_s:
+                time.sleep(_ASK_AGAIN_S)
+                continue
+            click.echo(f"the page does not answer yet: {error}", err=True)
+            click.echo(f"let somebody in: edge-runtime invite {name} --role administer")
+        else:
+            click.echo(f"the page, for {name} to administer, from a telephone or another computer:")
+            show(made)
+        return

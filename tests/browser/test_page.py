@@ -68,7 +68,8 @@ FRAMES = """async (span_ms) => {
     costs.sort((a, b) => a - b);
     const gaps = stamps.slice(1).map((at, i) => at - stamps[i]).sort((a, b) => a - b);
     return {
-        per_s: (gaps.length * 1000) / (stamps.at(-1) - stamps[0]), median_ms: gaps[gaps.length >> 1],
+        per_s: (gaps.length * 1000) / (stamps.at(-1) - stamps[0]),
+        median_ms: gaps[gaps.length >> 1],
         longest_ms: gaps.at(-1), cost_ms: costs[costs.length >> 1],
     };
 }"""
