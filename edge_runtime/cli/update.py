@@ -1,4 +1,4 @@
-"""`edge-runtime update`: models and firmware from a signed repository."""
+"""`edge-runtime update`: models, firmware and this program itself from a signed repository."""
 
 import json
 from functools import partial
@@ -25,12 +25,23 @@ from edge_runtime.update.owner import become_owner
     metavar="FILE",
     help="As administrator, once: trust the keys of this root file, and do nothing else.",
 )
+@click.option(
+    "--release",
+    "own_release",
+    is_flag=True,
+    help="As root: this program's own newest release instead, where its Debian package is.",
+)
+@click.option(
+    "--now", is_flag=True, help="With --release: also while an alarm is on, or nobody can say."
+)
 @json_option
 def command(
     file: Path | None,
     settings: tuple[str, ...],
     only_plan: bool,
     trust: Path | None,
+    own_release: bool,
+    now: bool,
     as_json: bool,
 ) -> None:
     """Fetch the newest models and firmware from update.repository.
@@ -39,6 +50,10 @@ def command(
     golden vectors on this machine and runs beside the present one over the last stored hour; then
     it is staged. The daemon takes it when no alarm is on, keeps it on trial, and confirms it or
     takes it back. Firmware is fetched and checked; flashing it is `firmware-bridge flash`.
+
+    With --release, which ecg-edge-release-update.timer runs as root, the daemon's own newest
+    release is fetched, checked, unpacked beside the present one and started; it has three tries,
+    and gives way to the one before.
 
     Monitoring goes on whatever happens here. Exit status 1 when the update is refused, 3 when the
     set that was fetched does not hold on this machine.
@@ -51,8 +66,12 @@ def command(
             trust_root(trust, loaded.update.root)
             click.echo(f"this device trusts the keys of {loaded.update.root} from now on")
             return
-        become_owner(loaded.store.directory)
-        answer = _update(loaded, only_plan=only_plan, say=partial(_say, as_json))
+        if own_release:
+            say = partial(_say, as_json)
+            answer = _update_release(loaded, only_plan=only_plan, now=now, say=say)
+        else:
+            become_owner(loaded.store.directory)
+            answer = _update(loaded, only_plan=only_plan, say=partial(_say, as_json))
     if as_json:
         click.echo(json.dumps(answer))
 
@@ -68,6 +87,19 @@ def _update(loaded: Config, *, only_plan: bool, say: Any) -> dict[str, Any]:
             f"{error.name} is not installed; pip install 'ecg-edge[update]'"
         ) from error
     return Updating(loaded, say).run(only_plan=only_plan)
+
+
+def _update_release(loaded: Config, *, only_plan: bool, now: bool, say: Any) -> dict[str, Any]:
+    """The same for the daemon's own release. Raises this project's errors."""
+    if loaded.update.repository is None:
+        raise ConfigError("update.repository: none is configured; docs/updates.md says what it is")
+    try:
+        from edge_runtime.update.own_release import OwnRelease  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{error.name} is not installed; pip install 'ecg-edge[update]'"
+        ) from error
+    return OwnRelease(loaded, say).run(only_plan=only_plan, now=now)
 
 
 def _say(as_json: bool, line: str) -> None:

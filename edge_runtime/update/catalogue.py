@@ -1,8 +1,9 @@
 """What a repository offers: the signed words of its targets, and which of them suit this device.
 
 A bundle set is the targets below `sets/NAME/VERSION/`; that of its `set.toml` carries a `SetOffer`.
-A firmware image is one target below `firmware/BOARD/VERSION/` with a `FirmwareOffer`. Both lie in
-the targets metadata's own field `custom`, so whoever signs the targets signs them.
+A firmware image is one target below `firmware/BOARD/VERSION/` with a `FirmwareOffer`, a release of
+this program one below `packages/` with a `PackageOffer`. All of them lie in the targets metadata's
+own field `custom`, so whoever signs the targets signs them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ from firmware_bridge.flash.image import Version
 
 SETS: Final = "sets"
 FIRMWARE: Final = "firmware"
+PACKAGES: Final = "packages"
 SET_FILE: Final = "set.toml"
 
 
@@ -57,7 +59,21 @@ class FirmwareOffer(msgspec.Struct, frozen=True, kw_only=True, tag="firmware", t
     models: tuple[str, ...]
 
 
-Offer = SetOffer | FirmwareOffer
+class PackageOffer(msgspec.Struct, frozen=True, kw_only=True, tag="package", tag_field="kind"):
+    """The Debian package of a release: `version` as 0.2.0, `suite` as the package's version names
+    it (deb12), `architecture` as dpkg does (arm64)."""
+
+    version: str
+    suite: str
+    architecture: str
+
+    @property
+    def release(self) -> str:
+        """The name of the release in it, which is the package's version."""
+        return f"{self.version}+{self.suite}"
+
+
+Offer = SetOffer | FirmwareOffer | PackageOffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +85,20 @@ class OfferedFirmware:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferedPackage:
+    """A package and its target's path."""
+
+    path: str
+    offer: PackageOffer
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """Everything on offer. `files`: target paths by the folder of a set."""
 
     sets: tuple[SetOffer, ...]
     firmware: tuple[OfferedFirmware, ...]
+    packages: tuple[OfferedPackage, ...]
     files: Mapping[str, tuple[str, ...]]
 
     def newest_set(self, name: str) -> tuple[SetOffer | None, tuple[SetOffer, ...]]:
@@ -92,6 +117,15 @@ class Catalogue:
         fitting = [one for one in self.firmware if model in one.offer.models]
         return max(fitting, key=lambda one: version_key(one.offer.version), default=None)
 
+    def newest_package(self, suite: str, architecture: str) -> OfferedPackage | None:
+        """The newest release of this program for such a machine."""
+        fitting = [
+            one
+            for one in self.packages
+            if (one.offer.suite, one.offer.architecture) == (suite, architecture)
+        ]
+        return max(fitting, key=lambda one: version_key(one.offer.version), default=None)
+
 
 def catalogue_of(targets: Mapping[str, Any]) -> Catalogue:
     """From target path to its custom value (None: none) to what is on offer.
@@ -99,10 +133,10 @@ def catalogue_of(targets: Mapping[str, Any]) -> Catalogue:
     Offers of a kind that this release does not know are passed over. Raises UpdateError for a path
     that would leave its folder, and for a signed offer that contradicts its path.
     """
-    sets, firmware = list[SetOffer](), list[OfferedFirmware]()
+    sets, firmware, packages = list[SetOffer](), list[OfferedFirmware](), list[OfferedPackage]()
     for path, custom in targets.items():
         _require_plain(path)
-        if custom is None or custom.get("kind") not in {"bundle-set", "firmware"}:
+        if custom is None or custom.get("kind") not in {"bundle-set", "firmware", "package"}:
             continue
         try:
             offer = msgspec.convert(custom, Offer)
@@ -111,6 +145,8 @@ def catalogue_of(targets: Mapping[str, Any]) -> Catalogue:
             raise UpdateError(f"the repository's offer {path} cannot be read: {error}") from error
         if isinstance(offer, FirmwareOffer):
             firmware.append(OfferedFirmware(path, offer))
+        elif isinstance(offer, PackageOffer):
+            packages.append(OfferedPackage(path, offer))
         elif path != offer.folder + SET_FILE:
             raise UpdateError(f"the repository offers {offer.name} {offer.version} as {path}")
         else:
@@ -119,7 +155,7 @@ def catalogue_of(targets: Mapping[str, Any]) -> Catalogue:
         offer.folder: tuple(path for path in targets if path.startswith(offer.folder))
         for offer in sets
     }
-    return Catalogue(tuple(sets), tuple(firmware), files)
+    return Catalogue(tuple(sets), tuple(firmware), tuple(packages), files)
 
 
 def version_key(text: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""`model-build publish`: bundle sets and firmware into a signed repository."""
+"""`model-build publish`: bundle sets, firmware and releases into a signed repository."""
 
 from pathlib import Path
 
@@ -23,6 +23,10 @@ from model_build.release.options import keys_option, opened, passphrase_option, 
     "repeatable. Default: the image's board.",
 )  # fmt: skip
 @click.option(
+    "--package", "packages", multiple=True, type=click.Path(path_type=Path, exists=True),
+    metavar="FILE", help="A Debian package of this program (`make deb`) as well; repeatable.",
+)  # fmt: skip
+@click.option(
     "--withdraw", metavar="PATH",
     help="No longer offer what lies below PATH, as in sets/default/0.3.0/.",
 )  # fmt: skip
@@ -38,6 +42,7 @@ def command(
     passphrase_file: Path | None,
     images: tuple[Path, ...],
     models: tuple[str, ...],
+    packages: tuple[Path, ...],
     withdraw: str | None,
     refresh: bool,
     as_json: bool,
@@ -53,16 +58,25 @@ def command(
     """
     import json  # noqa: PLC0415 - quick help
 
-    from model_build.release.publishing import Files, firmware_files, set_files  # noqa: PLC0415
+    from model_build.release.publishing import (  # noqa: PLC0415
+        Files,
+        firmware_files,
+        package_files,
+        set_files,
+    )
 
-    if not (sets or images or withdraw or refresh):
-        raise click.UsageError("nothing to do: give a set, --firmware, --withdraw or --refresh")
+    if not (sets or images or packages or withdraw or refresh):
+        raise click.UsageError(
+            "nothing to do: give a set, --firmware, --package, --withdraw or --refresh"
+        )
     changed = opened(repository, key_folders, passphrase_file)
     files: Files = {}
     for folder in sets:
         files |= set_files(folder, changed.targets())
     for image in images:
         files |= firmware_files(image, models)
+    for package in packages:
+        files |= package_files(package)
     if files:
         changed.add(files)
     gone = changed.withdraw(withdraw) if withdraw else []

@@ -1,5 +1,6 @@
-"""What a bundle set or a firmware image is as targets of a repository."""
+"""What a bundle set, a firmware image or a package is as targets of a repository."""
 
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from edge_runtime.inference.bundle import load_bundle_set
 from edge_runtime.inference.golden import check_bundle_set, require_golden
 from edge_runtime.update.catalogue import (
     FIRMWARE,
+    PACKAGES,
     SET_FILE,
     FirmwareOffer,
+    PackageOffer,
     SetOffer,
     catalogue_of,
     is_newer,
@@ -82,3 +85,33 @@ def firmware_files(image: Path, models: tuple[str, ...]) -> Files:
     except UpdateError as error:
         raise ReleaseError(str(error)) from error
     return {path: (image, msgspec.to_builtins(offer))}
+
+
+def package_files(package: Path) -> Files:
+    """The target of a Debian package of this program; what it is, it says itself (needs dpkg).
+
+    Raises ReleaseError for any other file.
+    """
+    fields = {name: _field(package, name) for name in ("Package", "Version", "Architecture")}
+    version, _, suite = fields["Version"].partition("+")
+    if fields["Package"] != "ecg-edge" or not suite:
+        raise ReleaseError(f"{package} is no package of ecg-edge; `make deb` builds one")
+    offer = PackageOffer(version=version, suite=suite, architecture=fields["Architecture"])
+    path = f"{PACKAGES}/ecg-edge_{offer.release}_{offer.architecture}.deb"
+    try:
+        catalogue_of({path: msgspec.to_builtins(offer)})
+    except UpdateError as error:
+        raise ReleaseError(str(error)) from error
+    return {path: (package, msgspec.to_builtins(offer))}
+
+
+def _field(package: Path, name: str) -> str:
+    try:
+        done = subprocess.run(
+            ["dpkg-deb", "--field", package, name], capture_output=True, text=True, check=True
+        )
+    except FileNotFoundError as error:
+        raise ReleaseError("dpkg-deb reads what a package is: install dpkg") from error
+    except subprocess.CalledProcessError as error:
+        raise ReleaseError(f"{package}: {error.stderr.strip()}") from error
+    return done.stdout.strip()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 UNITS = Path(__file__).parents[2] / "deploy" / "systemd"
-SERVICES = ("ecg-edge.service", "ecg-edge-update.service")
+SERVICES = ("ecg-edge.service", "ecg-edge-update.service", "ecg-edge-release-update.service")
 PROGRAM = re.compile("(?<=^ExecStart=)/usr/(?:bin/edge-runtime|lib/ecg-edge/launch)", re.MULTILINE)
 MOST_EXPOSED = 2.5
 
@@ -46,9 +46,10 @@ def test_verify_would_say_something(tmp_path: Path) -> None:
     assert "WatchdogSecs" in systemd_analyze("verify", "--man=no", unit).stderr
 
 
-def test_the_timer_has_a_service(tmp_path: Path) -> None:
-    as_installed(tmp_path, SERVICES[1])
-    timer = tmp_path / "ecg-edge-update.timer"
+@pytest.mark.parametrize("name", SERVICES[1:])
+def test_the_timer_has_a_service(name: str, tmp_path: Path) -> None:
+    as_installed(tmp_path, name)
+    timer = (tmp_path / name).with_suffix(".timer")
     timer.write_text((UNITS / timer.name).read_text())
     done = systemd_analyze("verify", "--man=no", timer)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

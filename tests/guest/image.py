@@ -53,9 +53,7 @@ def system(folder: Path, say: "Say", furnish: Callable[[Path], None] | None = No
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir()
     _run("tar", "-C", tree, "-xf", clean, "--exclude=./dev/*")
-    builder = ROOT / "deploy/debian/build_package.py"
-    _run(sys.executable, builder, "--fast", "--suite", SUITE, "--out", tree / "packages")
-    (package,) = (tree / "packages").glob("*.deb")
+    package = build_package(tree / "packages")
     _run("chroot", tree, "dpkg", "-i", f"/packages/{package.name}")
     shutil.rmtree(tree / "packages")
     copied = subprocess.run(
@@ -78,6 +76,16 @@ def system(folder: Path, say: "Say", furnish: Callable[[Path], None] | None = No
     _run("mke2fs", "-q", "-t", "ext4", "-d", tree, made.disk, f"{_ROOT_MB}M")
     shutil.rmtree(tree)
     return made
+
+
+def build_package(folder: Path, version: str | None = None) -> Path:
+    """The Debian package of this checkout, as that version where one is given, in `folder`."""
+    builder = ROOT / "deploy/debian/build_package.py"
+    version_words = () if version is None else ("--version", version)
+    _run(sys.executable, builder, "--fast", "--suite", SUITE, *version_words, "--out", folder)
+    pattern = "*.deb" if version is None else f"*_{version}+*.deb"
+    (package,) = folder.glob(pattern)
+    return package
 
 
 def data_disk(path: Path, content: Path) -> None:

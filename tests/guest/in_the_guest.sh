@@ -34,6 +34,15 @@ kill -STOP "$before"
 holds "the watchdog ends a daemon that hangs, and it is started again" within 150 restarted
 holds "it is another process" test "$(value MainPID)" != "$before"
 holds "beats again" within 120 beats 5
+newer() {
+    systemctl start ecg-edge-release-update.service # not while an alarm is on
+    journalctl -u ecg-edge-release-update.service -n 5 --no-pager -o cat
+    ls -l /var/lib/ecg-edge | grep -q "current -> .*/0.9.0+deb12"
+}
+holds "a newer release comes from the signed repository" within 1800 newer
+runs_from() { tr '\0' '\n' <"/proc/$(value MainPID)/cmdline" | grep -q "/releases/$1/"; }
+holds "and is what runs" within 180 runs_from "0.9.0+deb12"
+holds "beats of the newer release" within 180 beats 5
 holds "it stops as asked" systemctl stop ecg-edge
 holds "without a failure" test "$(value Result)" = success
 holds "the recording is whole" runuser -u ecg-edge -- edge-runtime doctor

@@ -1,5 +1,5 @@
 """`make test-service`: the Debian package in a computer that boots: the service under systemd, a
-sensor on its serial port, a daemon that hangs, the end.
+sensor on its serial port, a daemon that hangs, a newer release from a signed repository, the end.
 
     python -m tests.guest.service [--work DIR]
 """
@@ -12,12 +12,23 @@ from pathlib import Path
 from firmware_bridge.simulator.faults import Faults
 from firmware_bridge.simulator.play_on_pty import choose
 from firmware_bridge.simulator.sensor import SimulatedSensor
+from tests.edge_runtime.update.publisher import Publisher
 from tests.firmware_bridge.simulated import device_at
-from tests.guest.image import ROOT, SOURCE, Say, missing_tools, overlay, system
+from tests.guest.image import (
+    ROOT,
+    SOURCE,
+    Say,
+    build_package,
+    missing_tools,
+    overlay,
+    system,
+)
 from tests.guest.machine import guest
 
-_WITHIN_S = 900.0
-_CONFIG = """\
+_WITHIN_S = 3600.0
+NEWER = "0.9.0"
+REPOSITORY = "/srv/publisher"
+_CONFIG = f"""\
 [[source]]
 name = "chest"
 port = "/dev/ttyS1"
@@ -25,6 +36,8 @@ port = "/dev/ttyS1"
 mains_hz = 60
 [web]
 enabled = true
+[update]
+repository = "file://{REPOSITORY}/repository"
 """
 _UNIT = f"""[Unit]
 After=multi-user.target
@@ -40,8 +53,13 @@ WantedBy=default.target
 
 
 def furnish(tree: Path) -> None:
-    """Configure the daemon, and let the checks run behind the boot."""
+    """Configure the daemon, offer it a newer release, and let the checks run behind the boot."""
     (tree / "etc/edge-runtime").mkdir(parents=True, exist_ok=True)
+    publisher = Publisher(tree / REPOSITORY.lstrip("/"))
+    newer = build_package(tree / "packages", NEWER)
+    publisher.publish_package(newer)
+    newer.unlink()
+    (tree / "etc/edge-runtime/update-root.json").write_bytes(publisher.first_root)
     (tree / "etc/edge-runtime/config.toml").write_text(_CONFIG)
     units = tree / "etc/systemd/system"
     (units / "guest-check.service").write_text(_UNIT)

@@ -12,7 +12,7 @@ from edge_runtime.inference.bundle import default_set
 from edge_runtime.update.catalogue import Catalogue, SetOffer
 from edge_runtime.update.repository import Repository
 from model_build.release.keys import KeyFolders
-from model_build.release.publishing import firmware_files
+from model_build.release.publishing import firmware_files, package_files
 from model_build.release.repository import PublishedRepository
 
 PASSPHRASE = "correct horse battery"
@@ -80,6 +80,9 @@ class Publisher:
 
     def publish_firmware(self, image: Path, *models: str) -> None:
         self.desk().add(firmware_files(image, models))
+
+    def publish_package(self, package: Path) -> None:
+        self.desk().add(package_files(package))
 
     def target_file(self, path: str) -> Path:
         """Where the content of a target lies."""
