@@ -3,7 +3,6 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -66,40 +65,31 @@ def command(
             trust_root(trust, loaded.update.root)
             click.echo(f"this device trusts the keys of {loaded.update.root} from now on")
             return
+        _require_updates(loaded)
+        say = partial(_say, as_json)
         if own_release:
-            say = partial(_say, as_json)
-            answer = _update_release(loaded, only_plan=only_plan, now=now, say=say)
+            from edge_runtime.update.own_release import OwnRelease  # noqa: PLC0415 - an extra
+
+            answer = OwnRelease(loaded, say).run(only_plan=only_plan, now=now)
         else:
+            from edge_runtime.update.updating import Updating  # noqa: PLC0415 - an extra
+
             become_owner(loaded.store.directory)
-            answer = _update(loaded, only_plan=only_plan, say=partial(_say, as_json))
+            answer = Updating(loaded, say).run(only_plan=only_plan)
     if as_json:
         click.echo(json.dumps(answer))
 
 
-def _update(loaded: Config, *, only_plan: bool, say: Any) -> dict[str, Any]:
-    """What was found and done. Raises this project's errors."""
+def _require_updates(loaded: Config) -> None:
+    """A repository, and what reads one. Raises ConfigError."""
     if loaded.update.repository is None:
         raise ConfigError("update.repository: none is configured; docs/updates.md says what it is")
     try:
-        from edge_runtime.update.updating import Updating  # noqa: PLC0415 - an extra
+        import tuf  # noqa: F401, PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"{error.name} is not installed; pip install 'ecg-edge[update]'"
         ) from error
-    return Updating(loaded, say).run(only_plan=only_plan)
-
-
-def _update_release(loaded: Config, *, only_plan: bool, now: bool, say: Any) -> dict[str, Any]:
-    """The same for the daemon's own release. Raises this project's errors."""
-    if loaded.update.repository is None:
-        raise ConfigError("update.repository: none is configured; docs/updates.md says what it is")
-    try:
-        from edge_runtime.update.own_release import OwnRelease  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"{error.name} is not installed; pip install 'ecg-edge[update]'"
-        ) from error
-    return OwnRelease(loaded, say).run(only_plan=only_plan, now=now)
 
 
 def _say(as_json: bool, line: str) -> None:

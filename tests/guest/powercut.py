@@ -14,6 +14,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ from edge_runtime.store.store import Store
 from edge_runtime.update.shelf import Shelf
 from firmware_bridge.records import read_counts
 from tests.edge_runtime.store.making import PROVENANCE
-from tests.edge_runtime.store.test_kill import Life, assert_kept
+from tests.edge_runtime.store.test_kill import assert_kept, told
 from tests.edge_runtime.store.test_migrations import old_store
 from tests.edge_runtime.update.killing import begun
 from tests.edge_runtime.update.on_shelf import arrive
@@ -125,28 +126,13 @@ def judged(kind: str, said: list[str], folder: Path) -> tuple[str, float | None]
 
 
 def _recording(said: list[str], directory: Path) -> tuple[str, float | None]:
-    life, puts = Life(), []
-    for line in said:
-        match line.split():
-            case ["session", name]:
-                life.session = name
-            case ["synced", index]:
-                life.synced = int(index)
-            case ["events", number]:
-                life.last_event = int(number)
-            case ["put", index, at_s]:
-                puts.append((int(index), float(at_s)))
-            case ["trouble", *_]:
-                raise AssertionError(line)
-            case _:
-                pass
+    puts = [(int(index), float(at_s)) for index, at_s in _puts(said)]
+    last_s = puts[-1][1] if puts else 0.0
+    life = told(said, last_s, DURABILITY_S, SLACK_S)
     Store(directory, PROVENANCE, {}).close()
     assert [fault.words for fault in store_faults(directory, deep=True)] == []
     if not life.session:
         return "nothing begun", None
-    last_s = puts[-1][1] if puts else 0.0
-    in_time = [index for index, at_s in puts if at_s <= last_s - DURABILITY_S - SLACK_S]
-    life.put_in_time = in_time[-1] if in_time else 0
     if life.session not in _sessions(directory):
         assert not max(life.last_event, life.synced, life.put_in_time)
         return "nothing promised yet", None
@@ -155,6 +141,16 @@ def _recording(said: list[str], directory: Path) -> tuple[str, float | None]:
     kept = len(read_counts(record)) if record.with_suffix(".hea").exists() else 0
     beyond = [at_s for index, at_s in puts if index > kept]
     return "whole", round(last_s - beyond[0], 3) if beyond else 0.0
+
+
+def _puts(said: list[str]) -> Iterator[list[str]]:
+    """Index behind each piece that was handed over, and when."""
+    for line in said:
+        match line.split():
+            case ["put", *put]:
+                yield put
+            case _:
+                pass
 
 
 def _sessions(directory: Path) -> list[str]:

@@ -57,7 +57,13 @@ def live_and_die(directory: Path, lives_s: float, most_bytes: int = 0) -> Life:
     return told(lines, killed_s)
 
 
-def told(lines: list[str], killed_s: float) -> Life:
+def told(
+    lines: list[str],
+    killed_s: float,
+    durability_s: float = DURABILITY_S,
+    slack_s: float = SLACK_S,
+) -> Life:
+    """What a feeder said until `killed_s` by its clock; `put_in_time`: what must be there then."""
     life = Life()
     for line in lines:
         match line.split():
@@ -67,7 +73,7 @@ def told(lines: list[str], killed_s: float) -> Life:
                 life.synced = int(index)
             case ["events", number]:
                 life.last_event = int(number)
-            case ["put", index, at_s] if float(at_s) <= killed_s - DURABILITY_S - SLACK_S:
+            case ["put", index, at_s] if float(at_s) <= killed_s - durability_s - slack_s:
                 life.put_in_time = int(index)
             case ["trouble", *_]:
                 raise AssertionError(line)
