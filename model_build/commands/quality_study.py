@@ -26,19 +26,25 @@ def command(data: Path | None, as_json: bool, write: Path | None) -> None:
 
     Training records of mitdb, each judged by constants fitted to the other folds' people; as
     recorded and with the half of nstdb's muscle noise and baseline wander that has trained nothing,
-    at 12 to -6 dB. Nothing of the test half is read.
+    at 12 to -6 dB. Nothing of the test half is read. Then, as a witness from elsewhere, every
+    record of cinc2017 by constants fitted to all: those that people called too noisy beside others.
     """
     from model_build.datasets.locate import data_directory  # noqa: PLC0415 - quick help
     from model_build.lead_quality.corpus import RECORDS  # noqa: PLC0415
+    from model_build.lead_quality.noisy_records import ask  # noqa: PLC0415
     from model_build.lead_quality.study import run  # noqa: PLC0415
 
     with progress() as shown:
         task = shown.add_task("quality", total=len(RECORDS), note="")
         result = run(data_directory(data), lambda name: shown.update(task, advance=1, note=name))
+        witness = ask(
+            data_directory(data), result.constants, lambda name: shown.update(task, note=name)
+        )
     if write is not None:
         write.write_text(_HEADING + result.constants.to_toml(), encoding="utf-8")
     if as_json:
-        click.echo(json.dumps([row.as_json() for row in result.rows]))
+        rows = [row.as_json() for row in result.rows]
+        click.echo(json.dumps({"rows": rows, "cinc2017": witness.as_json()}))
         return
     for row in result.rows:
         share = [f"{100 * n / row.seconds:6.2f}" for n in row.levels]
@@ -51,3 +57,7 @@ def command(data: Path | None, as_json: bool, write: Path | None) -> None:
             f"{' '.join(share)} %, of them bad {' '.join(wrong)} %  AUC {areas[0]}, of the score "
             f"{areas[1]}"
         )
+    for label, counts in witness.levels.items():
+        shares = " ".join(f"{100 * n / sum(counts):6.2f}" for n in counts)
+        click.echo(f"cinc2017 {label:20} good, usable, unusable {shares} %")
+    click.echo(f"cinc2017, noisy records by their mean score: AUC {witness.auc:.3f}")

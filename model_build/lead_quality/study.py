@@ -135,11 +135,16 @@ def run(directory: Path, report: Callable[[str], None], records: Sequence[str] =
 
 def judged(case: Case, constants: QualityConstants) -> Judged:
     """The level and score of each second from 5:00 on, and whether it is bad."""
+    first = int(LEARNING_S)
+    scores = constants.scores(inputs(case))
+    return Judged(levels_of(case, constants)[first:], scores[first:], case.bad[first:])
+
+
+def levels_of(case: Case, constants: QualityConstants) -> Ranks:
+    """The rank of the level that a person sees in each second (n,)."""
     meter = QualityMeter(case.fs, (_STEP_MV,), MAINS_HZ, constants)
-    n, first = int(len(case.samples) / case.fs), int(LEARNING_S)
-    ranks = np.zeros(n, np.int64)
+    ranks = np.zeros(int(len(case.samples) / case.fs), np.int64)
     for change in meter.feed(0, case.samples[:, None].astype(np.float64)).changes:
         if change.level is not QualityLevel.LEAD_OFF:
             ranks[int(change.decided / case.fs) :] = LEVELS.index(change.level)
-    scores = constants.scores(inputs(case))
-    return Judged(ranks[first:], scores[first:], case.bad[first:])
+    return ranks
