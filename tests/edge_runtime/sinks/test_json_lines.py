@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import re
 
 import msgspec
 import pytest
@@ -100,9 +101,9 @@ def test_a_reader_that_is_late_loses_the_oldest_and_is_told(
     assert len(numbers) == 1000 - sum(lost) < 1000
     told = [record.getMessage() for record in caplog.records]
     assert "standard output is not read: the last events are left out" in told[0]
-    assert told[-1] == (
-        f"standard output was not read in time: {1000 - len(numbers)} events left out"
-    )
+    # Once, or as often as a busy machine let the loss be noticed in between.
+    counts = [re.findall(r"was not read in time: (\d+) events left out", one) for one in told[1:]]
+    assert sum(int(count) for (count,) in counts) == 1000 - len(numbers)
 
 
 def test_live_lines_know_when_the_reader_has_left() -> None:
