@@ -9,8 +9,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-from firmware_bridge.simulator.faults import Faults
-from firmware_bridge.simulator.play_on_pty import choose
+from firmware_bridge.simulator.recording import Recording
 from firmware_bridge.simulator.sensor import SimulatedSensor
 from tests.edge_runtime.update.publisher import Publisher
 from tests.firmware_bridge.simulated import device_at
@@ -24,8 +23,11 @@ from tests.guest.image import (
     system,
 )
 from tests.guest.machine import guest
+from tests.synthetic import ecg, steady
 
 _WITHIN_S = 3600.0
+_LOOP_S, _RATE_HZ = 50, 500
+"""Sixty beats of the sensor, over and over."""
 NEWER = "0.9.0"
 REPOSITORY = "/srv/publisher"
 _CONFIG = f"""\
@@ -90,7 +92,9 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     disk = folder / "root.qcow2"
     overlay(disk, made.disk)
-    recording = choose(None, "none", Fraction(500), 1, Faults()).recording
+    # Regular: a release is not changed while an alarm is on.
+    millivolts = ecg(steady(72, 0.5, _LOOP_S), _LOOP_S, _RATE_HZ)
+    recording = Recording("steady", Fraction(_RATE_HZ), ("II",), millivolts)
     held = failed = 0
     whole = False
     with device_at(folder / "sensor", SimulatedSensor(recording), speed=1.0):
