@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -24,6 +25,11 @@ PATIENCE_S = 60
 NO_BUS = {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
 
 
+AT_A_TERMINAL = ("env", "--default-signal=INT")
+"""A test run that was itself started in the background has its interrupts ignored, and hands that
+down; a shell with a person at it does not."""
+
+
 class Person:
     """Sits at a terminal: waits for words, then types."""
 
@@ -32,7 +38,7 @@ class Person:
         self._terminal = ours
         self.seen = ""
         self.program = subprocess.Popen(
-            [sys.executable, "-m", "edge_runtime", "setup", *map(str, arguments)],
+            [*AT_A_TERMINAL, sys.executable, "-m", "edge_runtime", "setup", *map(str, arguments)],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -49,7 +55,9 @@ class Person:
         """By Ctrl-C, again and again: one that falls between the question and the reading of its
         answer is lost."""
         self._wait_for(question)
+        until = time.monotonic() + PATIENCE_S
         while self.program.poll() is None:
+            assert time.monotonic() < until, f"goes on after Ctrl-C: {self.seen}"
             self.program.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
                 self.program.wait(1.0)
@@ -57,8 +65,16 @@ class Person:
     def finish(self) -> int:
         """The exit status, and all that was shown in `seen`."""
         self._wait_for(None)
-        os.close(self._terminal)
         return self.program.wait(PATIENCE_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.program.poll() is None:
+            self.program.kill()
+            self.program.wait()
+        os.close(self._terminal)
 
     def _wait_for(self, question: str | None) -> None:
         begin, until = len(self.seen), time.monotonic() + PATIENCE_S
@@ -79,9 +95,11 @@ class Person:
 def test_a_conversation_from_nothing_to_a_source(tmp_path: Path) -> None:
     link, store = tmp_path / "sensor", tmp_path / "store"
     arguments = ["simulate", "--link", str(link), "--scenario", "none", "--json"]
-    with running("firmware_bridge", *arguments, cwd=tmp_path) as sensor:
+    with (
+        running("firmware_bridge", *arguments, cwd=tmp_path) as sensor,
+        Person("--set", f"store.directory={store}") as person,
+    ):
         sensor.wait_for("title")
-        person = Person("--set", f"store.directory={store}")
         person.answer("none [", "nonsense")
         person.answer("none [", str(link))
         person.answer("What is on it", "serial")
@@ -107,20 +125,20 @@ def test_asked_again_enter_keeps_everything(tmp_path: Path) -> None:
     source = {"name": "chest", "port": "/dev/ttyUSB9", "driver": "cyton"}
     table = {"source": [source], "signal": {"mains_hz": 60}, "web": {"enabled": True, "lan": True}}
     saved_settings.write(tmp_path, table)
-    person = Person("--set", f"store.directory={tmp_path}")
-    for question in ("none [", "grid", "Pseudonym", "The page"):
-        person.answer(question, "")
-    person.answer("Start monitoring", "n")
-    assert person.finish() == 0, person.seen
+    with Person("--set", f"store.directory={tmp_path}") as person:
+        for question in ("none [", "grid", "Pseudonym", "The page"):
+            person.answer(question, "")
+        person.answer("Start monitoring", "n")
+        assert person.finish() == 0, person.seen
     assert "configured: chest, /dev/ttyUSB9" in person.seen
     assert saved_settings.read(tmp_path) == table
 
 
 def test_ctrl_c_changes_nothing(tmp_path: Path) -> None:
-    person = Person("--set", f"store.directory={tmp_path / 'store'}")
-    person.answer("none [", "n")
-    person.leave("grid")
-    assert person.finish() != 0
+    with Person("--set", f"store.directory={tmp_path / 'store'}") as person:
+        person.answer("none [", "n")
+        person.leave("grid")
+        assert person.finish() != 0
     assert not (tmp_path / "store").exists()
 
 
