@@ -54,6 +54,7 @@ class BluezFacade:
         self._discovering: set[str] = set()
         self._scanning = asyncio.Lock()
         self._attempt: str | None = None  # the device that is being connected
+        self._is_unwanted = False  # the attempt was called off
         self._tasks: set[asyncio.Task[None]] = set()
         self._answers: dict[tuple[str, str], Answer] = {
             (_ADAPTER, "SetDiscoveryFilter"): self._nothing,
@@ -71,6 +72,7 @@ class BluezFacade:
         """Appear on the bus that `DBUS_SYSTEM_BUS_ADDRESS` names."""
         await self._radio.power_on()
         self._radio.on("advertisement", self._see_advertisement)
+        self._radio.on("connection", self._see_connection)
         await self._bus.connect()
         self._bus.add_message_handler(self._take_message)
         self._tree.add("/org/bluez", AGENT_MANAGER, {})
@@ -221,13 +223,17 @@ class BluezFacade:
             raise BusError("org.bluez.Error.AlreadyConnected")
         if self._attempt is not None:
             raise BusError("org.bluez.Error.InProgress", "Operation already in progress")
-        self._attempt = path
+        self._attempt, self._is_unwanted = path, False
         try:
             connection = await self._radio.connect(self._addresses[path], timeout=_CONNECT_WITHIN_S)
         except Exception as error:
             raise BusError(_FAILED, "le-connection-abort-by-local") from error
         finally:
             self._attempt = None
+        if self._is_unwanted or connection.peer_address != self._addresses[path]:
+            # It came up while it was called off; or an earlier one did, only now.
+            await connection.disconnect()
+            raise BusError(_FAILED, "le-connection-abort-by-local")
         self._connections[path] = connection
         connection.on("disconnection", lambda _reason: self._lost(path))
         self._tree.change(path, _DEVICE, Connected=Variant("b", True))
@@ -257,6 +263,7 @@ class BluezFacade:
             await self._connections[path].disconnect()
             return True
         if path == self._attempt:
+            self._is_unwanted = True
             await self._radio.cancel_connection()  # type: ignore[no-untyped-call]
             return True
         return False
@@ -266,6 +273,11 @@ class BluezFacade:
         if path in self._connections:
             resolved = {"ServicesResolved": Variant("b", True), "UUIDs": Variant("as", uuids)}
             self._tree.change(path, _DEVICE, **resolved)
+
+    def _see_connection(self, connection: RadioConnection) -> None:
+        """One that comes up when nobody waits for it any more would stay, and hide its device."""
+        if self._attempt is None:
+            self._run(connection.disconnect())
 
     def _lost(self, path: str) -> None:
         self._connections.pop(path, None)
