@@ -84,6 +84,7 @@ class SensorSession:
         self._status: tuple[int | None, bool | None] | None = None
         self._is_down = False
         self._rebooted = False
+        self._unplaced = 0  # samples that came together with the first ones after a reboot
         self._hello_missed = False  # a reboot that no HELLO has told yet
         self._doubted: int | None = None  # counter after the last DATA that was not believed
         self._last_tick_ns = 0
@@ -102,26 +103,34 @@ class SensorSession:
         Raises ProtocolError when another device answers on the same link: a new session is due.
         """
         items: list[StreamItem] = []
-        for frame in self._reader.feed(data):
-            if isinstance(frame, MalformedFrame):
-                self._skip(frame.fault.value, frame.n_bytes)
-                continue
-            try:
-                message = protocol.decode(frame)
-            except ProtocolError:
-                self.counts.unknown += 1
-                self._skip("not a known message", len(frame))
-                continue
+        messages = self._decoded(data)
+        for k, (message, n_bytes) in enumerate(messages):
             fault = self._fault_of(message, host_ns)
             if fault is not None:
-                self._skip(fault, len(frame))
+                self._skip(fault, n_bytes)
                 continue
             self.counts.frames += 1
+            if self._rebooted:
+                self._unplaced = sum(_n_samples(one) for one, _ in messages[k:])
             self._take(message, host_ns, items)
         self._report_skipped(host_ns, items)
         if self._is_quiet(host_ns):  # bytes, but nothing new in them
             items += self.silence(host_ns)
         return _joined(items)
+
+    def _decoded(self, data: bytes) -> list[tuple[protocol.DeviceMessage, int]]:
+        """Messages with the length of their frames."""
+        messages: list[tuple[protocol.DeviceMessage, int]] = []
+        for frame in self._reader.feed(data):
+            if isinstance(frame, MalformedFrame):
+                self._skip(frame.fault.value, frame.n_bytes)
+                continue
+            try:
+                messages.append((protocol.decode(frame), len(frame)))
+            except ProtocolError:
+                self.counts.unknown += 1
+                self._skip("not a known message", len(frame))
+        return messages
 
     def silence(self, host_ns: int) -> list[StreamItem]:
         """Call about every 250 ms while nothing arrives: how far the sensor must have come."""
@@ -246,9 +255,10 @@ class SensorSession:
 
     def _place_after_reboot(self, counter: int, host_ns: int, items: list[StreamItem]) -> None:
         self._rebooted = False
-        missing = self._samples_since(host_ns)
-        if missing > 0:
-            self._add_gap(missing, exact=False, items=items)
+        # What comes in one portion was sampled up to now, not from now on. One at least is missing:
+        # the signal does not go on where it was.
+        missing = max(1, self._samples_since(host_ns) - self._unplaced)
+        self._add_gap(missing, exact=False, items=items)
         self._counter_at_zero = counter - self._end
 
     def _ahead_of_end(self, counter: int) -> int:
@@ -328,6 +338,10 @@ def _as_one(run: list[SampleChunk]) -> list[StreamItem]:
     if len(run) < 2:
         return [*run]
     return [SampleChunk(SIGNAL, run[0].first, np.concatenate([chunk.samples for chunk in run]))]
+
+
+def _n_samples(message: protocol.DeviceMessage) -> int:
+    return len(message.counts) if isinstance(message, protocol.Data) else 0
 
 
 def _identity(hello: protocol.Hello) -> tuple[object, ...]:

@@ -176,8 +176,10 @@ class BoardSession:
         unseen = float(self._samples_in(self._waited_ns - self._heard_ns)) - n_came
         first = waiting[0].numbers
         self._resume(None if first is None else int(first[0]), unseen, items)
-        for samples in waiting:
-            self._place(samples, self._waited_ns, items)
+        *held, last = waiting
+        for samples in held:
+            self._place(samples, self._waited_ns, items, is_prompt=False)
+        self._place(last, self._waited_ns, items)
 
     def _resume(self, number: int | None, unseen: float, items: list[StreamItem]) -> None:
         """Begin anew after a silence in which about `unseen` samples were not received."""
@@ -192,7 +194,15 @@ class BoardSession:
         reason = GapReason.RECONNECT if was_down or hole.restarted else GapReason.LOST_PACKET
         self._add_gap(hole.n_missing, hole.exact, reason, items)
 
-    def _place(self, samples: BoardSamples, host_ns: int, items: list[StreamItem]) -> None:
+    def _place(
+        self,
+        samples: BoardSamples,
+        host_ns: int,
+        items: list[StreamItem],
+        *,
+        is_prompt: bool = True,
+    ) -> None:
+        """`is_prompt`: the last of them was sampled just before `host_ns`."""
         end = self._end
         if samples.numbers is None:
             self._add(samples, items)
@@ -203,7 +213,7 @@ class BoardSession:
         if self._end == end:
             return  # nothing new: should this go on, the clock must, too
         self._heard_ns = host_ns
-        if self._end >= self._next_anchor:
+        if is_prompt and self._end >= self._next_anchor:
             items.append(ClockAnchor(SampleIndex(self._end - 1), None, host_ns))
             self._next_anchor = self._end + int(self._rate_hz * _ANCHOR_EVERY_S)
 

@@ -27,9 +27,10 @@ _MOST_WAITING: Final = 4096
 @dataclass(frozen=True, slots=True)
 class Patience:
     """`no_data_s`: the longest packet of a strap lasts 0.6 s and radios repeat for a second or
-    two. `leave_s` is how long stop and disconnect may take before the radio is left alone."""
+    two; silence is to be told within three. `leave_s` is how long stop and disconnect may take
+    before the radio is left alone."""
 
-    no_data_s: float = 3.0
+    no_data_s: float = 2.9
     leave_s: float = 3.0
 
 
@@ -178,7 +179,7 @@ class BleSensor:
         while True:
             left_s = self._data_at_s + self._patience.no_data_s - loop.time()
             if left_s <= 0:
-                raise LinkError(f"no data for {self._patience.no_data_s:g} s, connecting anew")
+                raise LinkError(f"no data for {self._patience.no_data_s:.0f} s, connecting anew")
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left_s):
                     await lost.wait()

@@ -10,11 +10,12 @@ from firmware_bridge.stream import StreamItem
 class Patience:
     """`hello_within_s`: a board that resets when its port opens (Arduino style) boots in about two
     seconds. `ask_again_s` is the pause before a prompt is repeated. `reopen_after_s`: silence on an
-    open port after which the port itself is suspected (USB stacks hang so)."""
+    open port after which the port itself is suspected (USB stacks hang so); told within three
+    seconds, since it is looked for every quarter of one."""
 
     hello_within_s: float = 3.0
     ask_again_s: float = 1.0
-    reopen_after_s: float = 3.0
+    reopen_after_s: float = 2.7
 
 
 class Conversation(Protocol):

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Final
 
 from firmware_bridge import protocol
@@ -91,9 +92,12 @@ class SerialDevice:
                 port.send(talk.prompt())
 
     async def _wait(self, seconds: float) -> AsyncIterator[StreamItem]:
-        until = time.monotonic() + seconds
+        """For so long, or until the port is there again: it is seen without being touched."""
+        until, was_there = time.monotonic() + seconds, Path(self._path).exists()
         while (left := until - time.monotonic()) > 0:
             await asyncio.sleep(min(left, POLL_S))
+            if not was_there and Path(self._path).exists():
+                return
             for item in self._talk.silence(_now_ns()):
                 yield item
 

@@ -35,11 +35,12 @@ class Faults:
 
 
 class FaultyLine:
-    """Passes frames on, some of them wrong; `injected` counts how often what was done."""
+    """Passes frames on, some of them wrong as `faults` says, which may be changed at any time;
+    `injected` counts how often what was done."""
 
     def __init__(self, faults: Faults, seed: int) -> None:
         self.injected: Counter[str] = Counter()
-        self._faults = faults
+        self.faults = faults
         self._random = random.Random(seed)
         self._late: list[bytes] = []
 
@@ -52,7 +53,7 @@ class FaultyLine:
         the next one."""
         late, self._late = self._late, []
         arrives = self._arrives(frame)
-        if self._faults.reorder and not late and self._happens("reorder"):
+        if self.faults.reorder and not late and self._happens("reorder"):
             self._late = arrives
             return []
         return arrives + late
@@ -72,7 +73,7 @@ class FaultyLine:
         return [frame, frame] if self._happens("duplicate") else [frame]
 
     def _happens(self, fault: str) -> bool:
-        happens: bool = self._random.random() < getattr(self._faults, fault)
+        happens: bool = self._random.random() < getattr(self.faults, fault)
         self.injected[fault] += happens
         return happens
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from bumble import att, hci
 from bumble.device import Advertisement
 from bumble.device import Connection as RadioConnection
+from bumble.keys import MemoryKeyStore
 from bumble.link import LocalLink
 from dbus_fast import BusType, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
@@ -40,15 +41,20 @@ Answer = Callable[[Message], Coroutine[Any, Any, Reply | None]]
 
 
 class BluezFacade:
-    """The service. `powered` False: the adapter is switched off."""
+    """The service. `powered` False: the adapter is switched off. `keys`: the bonds that an earlier
+    one has left on the disk."""
 
-    def __init__(self, link: LocalLink, *, powered: bool = True) -> None:
+    def __init__(
+        self, link: LocalLink, *, powered: bool = True, keys: MemoryKeyStore | None = None
+    ) -> None:
+        self.keys = keys or MemoryKeyStore()
+        self._link = link
         self._radio = radio_device(link, _ADDRESS, "central")
         self._powered = powered
         self._bus = MessageBus(bus_type=BusType.SYSTEM, negotiate_unix_fd=True)
         self._tree = ObjectTree(self._bus)
         self._gatt = GattObjects(self._tree)
-        self._bonding = Bonding(self._bus, self._radio)
+        self._bonding = Bonding(self._bus, self._radio, self.keys)
         self._connections: dict[str, RadioConnection] = {}
         self._addresses: dict[str, hci.Address] = {}
         self._discovering: set[str] = set()
@@ -101,6 +107,7 @@ class BluezFacade:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._bus.disconnect()
+        self._link.remove_controller(self._radio.host.controller)
 
     def _adapter_properties(self) -> Properties:
         return {

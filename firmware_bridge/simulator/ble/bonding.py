@@ -82,12 +82,12 @@ class _Asked(PairingDelegate):
 
 
 class Bonding:
-    """Pairs over `radio`, asking agents on `bus`."""
+    """Pairs over `radio`, asking agents on `bus`; what comes of it is kept in `keys`."""
 
-    def __init__(self, bus: MessageBus, radio: Device) -> None:
+    def __init__(self, bus: MessageBus, radio: Device, keys: MemoryKeyStore) -> None:
         self._bus = bus
         self._radio = radio
-        self._keys = MemoryKeyStore()
+        self._keys = keys
         radio.keystore = self._keys
         self._agents: dict[str, _Agent] = {}
         self._default: _Agent | None = None

@@ -178,6 +178,19 @@ class EmulatedStrap:
                 await self.come_back()
             is_away = away
 
+    def misbehave(self, faults: Faults) -> None:
+        """From now on these are its faults."""
+        self._faults = faults
+        for line in self._lines.values():
+            line.faults = faults
+
+    async def reboot(self) -> None:
+        """Lose the link and begin with the clock reset; it takes a moment."""
+        self._rebooted()
+        await self.leave()
+        await asyncio.sleep(_REBOOT_S)
+        await self.come_back()
+
     def fall_silent(self) -> None:
         """Send nothing more over this link, which stays up; the next one is well."""
         self._end_streaming()

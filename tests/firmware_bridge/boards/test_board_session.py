@@ -97,6 +97,16 @@ def test_a_good_stream_has_no_gap_and_an_anchor_a_second() -> None:
     assert 9 <= len(of(played.items, ClockAnchor)) <= 11
 
 
+def test_what_waited_to_be_placed_anchors_no_clock() -> None:
+    played = Played(form())
+    played.plays(2)
+    played.see(played.session.link_lost(played.now_ns, "unplugged"))
+    played.silent(3)
+    played.plays(3)
+    late_s = [one.host_ns / NS - (one.index + 1) / RATE for one in of(played.items, ClockAnchor)]
+    assert max(late_s) - min(late_s) < 0.01
+
+
 def test_what_a_counter_misses_is_an_exact_gap() -> None:
     played = Played(form())
     played.plays(1)

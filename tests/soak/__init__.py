@@ -1,0 +1,1 @@
+"""A ward of emulated sensors on which everything goes wrong, and a daemon that reads them."""
