@@ -44,7 +44,7 @@ DEV := .venv-dev
 TFLITE := .venv-tflite
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run test fuzz report-alarms test-slow test-powercut test-service test-arm test-313 lint bench lock clean browser lint-page sbom report-font deb test-deb
+.PHONY: run test fuzz soak report-alarms test-slow test-powercut test-service test-bluez test-arm test-313 lint bench lock clean browser lint-page sbom report-font deb test-deb
 
 run: $(RUN)/ready $(if $(filter sensor,$(SOURCE)),,$(RUN)/ready-ble)
 	@$(RUN)/bin/edge-runtime demo --device $(SOURCE) --scenario $(SCENARIO) --page $(PAGE) $(if $(JSON),--json)
@@ -101,6 +101,15 @@ test-powercut: $(DEV)/ready
 # stopped, purged. Some ten minutes; needs the same.
 test-service: $(DEV)/ready
 	$(DEV)/bin/python -m tests.guest.service
+
+# A daemon reads seven emulated sensors on serial ports and on the air; 1,000 faults; a quarter of an
+# hour. Needs dbus-daemon.
+soak: $(DEV)/ready
+	$(DEV)/bin/python -m tests.soak
+
+# A strap behind a real bluetoothd and a real kernel's Bluetooth, in such a computer; some five minutes.
+test-bluez: $(DEV)/ready
+	$(DEV)/bin/python -m tests.guest.bluez
 
 fuzz: $(DEV)/ready
 	$(DEV)/bin/python -m pip install $(PIP_QUIET) -e '.[fuzz]'

@@ -11,11 +11,12 @@ class Patience:
     """`hello_within_s`: a board that resets when its port opens (Arduino style) boots in about two
     seconds. `ask_again_s` is the pause before a prompt is repeated. `reopen_after_s`: silence on an
     open port after which the port itself is suspected (USB stacks hang so); told within three
-    seconds, since it is looked for every quarter of one."""
+    seconds of the last data, which may have waited for 0.2 s to be read; and it is looked for every
+    quarter of a second."""
 
     hello_within_s: float = 3.0
     ask_again_s: float = 1.0
-    reopen_after_s: float = 2.7
+    reopen_after_s: float = 2.4
 
 
 class Conversation(Protocol):

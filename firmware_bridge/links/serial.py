@@ -53,7 +53,7 @@ class SerialDevice:
                     backoff.reset()
                     yield item
                 silent_s = self._talk.patience.reopen_after_s
-                reason = f"no data for {silent_s:.0f} s, reopening the port"
+                reason = f"no data for {silent_s:.1f} s, reopening the port"
             except PORT_ERRORS:
                 pass  # told to the stream just below, as the link's state
             finally:

@@ -10,9 +10,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SUITE = "bookworm"
 PACKAGES = (
-    "python3", "systemd-sysv", "udev", "dbus", "libstdc++6", "libgcc-s1", "linux-image-cloud-amd64",
-    "initramfs-tools",
+    "python3", "systemd-sysv", "udev", "dbus", "libstdc++6", "libgcc-s1", "initramfs-tools",
 )  # fmt: skip
+SMALL_KERNEL = "linux-image-cloud-amd64"
+"""Without radios."""
 HOST_TOOLS = ("mmdebstrap", "mke2fs", "e2fsck", "debugfs", "qemu-img", "qemu-system-x86_64")
 MIRROR = "http://deb.debian.org/debian"
 SOURCE = "/srv/source"
@@ -38,15 +39,23 @@ def missing_tools() -> list[str]:
     return [name for name in HOST_TOOLS if shutil.which(name) is None]
 
 
-def system(folder: Path, say: "Say", furnish: Callable[[Path], None] | None = None) -> System:
+def system(
+    folder: Path,
+    say: "Say",
+    furnish: Callable[[Path], None] | None = None,
+    *,
+    kernel_package: str = SMALL_KERNEL,
+    more_packages: tuple[str, ...] = (),
+) -> System:
     """A guest's system, made anew from a clean Debian that is kept in `folder`; `furnish` may
     change the tree before it becomes a disk. Needs root."""
     folder.mkdir(parents=True, exist_ok=True)
     clean, tree = folder / f"{SUITE}.tar", folder / "tree"
+    packages = (*PACKAGES, kernel_package, *more_packages)
     if not clean.is_file():
         say("making a clean Debian with a kernel (once)")
         fresh = clean.with_suffix(".new.tar")
-        _run("mmdebstrap", "--quiet", "--variant=apt", f"--include={','.join(PACKAGES)}",
+        _run("mmdebstrap", "--quiet", "--variant=apt", f"--include={','.join(packages)}",
              SUITE, fresh, MIRROR)  # fmt: skip
         fresh.rename(clean)
     say("installing the package in it")

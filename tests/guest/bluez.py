@@ -1,0 +1,65 @@
+"""`make test-bluez`: the daemon reads a Polar H10 through a real bluetoothd and a real kernel.
+
+    python -m tests.guest.bluez [--work DIR]
+
+The strap and the computer's Bluetooth adapter are software (bumble), the adapter behind /dev/vhci;
+all between it and the daemon is Debian's. What is done there: `tests/guest/bluez_inside.py`.
+"""
+
+import argparse
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.guest.image import ROOT, SOURCE, Say, missing_tools, overlay, system
+from tests.guest.machine import guest
+
+_WITHIN_S = 1200.0
+WITNESS = "/srv/witness"
+"""Where the guest has bumble, which no device needs."""
+
+
+def furnish(tree: Path) -> None:
+    """Bring the emulated radio."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:"]
+    command += ["--python-version=3.11", "--target", str(tree / WITNESS.lstrip("/"))]
+    subprocess.run([*command, f"bumble=={version('bumble')}"], check=True)
+
+
+def main() -> None:
+    """Boot, listen, judge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=ROOT / "build" / "guest-bluez")
+    given = parser.parse_args()
+    if missing := missing_tools():
+        sys.exit(f"missing: {', '.join(missing)}; apt-get install mmdebstrap qemu-system-x86 "
+                 "qemu-utils e2fsprogs")  # fmt: skip
+    work = given.work.absolute()
+    say = Say()
+    made = system(
+        work, say, furnish, kernel_package="linux-image-amd64", more_packages=("bluez", "kmod")
+    )
+    disk = work / "root.qcow2"
+    overlay(disk, made.disk)
+    python = "/usr/lib/ecg-edge/packaged/bin/python"
+    script = f"cd {SOURCE}; export PYTHONPATH={SOURCE}:{WITNESS} OMP_NUM_THREADS=1; "
+    script += "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root; mount -t proc proc /proc; "
+    script += f"exec {python} -m tests.guest.bluez_inside"
+    held = failed = 0
+    whole = False
+    say("booting")
+    with guest(work, made, [disk], f'init=/bin/sh -- -c "{script} 2>&1"') as running:
+        for line in running.lines(_WITHIN_S):
+            held += line.startswith("holds ")
+            failed += line.startswith("FAILS ")
+            whole |= line == "that is all"
+            say(line)
+            if whole:
+                break
+    say(f"{held} held, {failed} failed" + ("" if whole else "; it did not come to its end"))
+    sys.exit(0 if whole and held and not failed else 1)
+
+
+if __name__ == "__main__":
+    main()
