@@ -21,7 +21,7 @@ from dbus_fast.aio import MessageBus
 from firmware_bridge.simulator.ble.bonding import AGENT_MANAGER, Bonding
 from firmware_bridge.simulator.ble.gatt_objects import GattObjects
 from firmware_bridge.simulator.ble.object_tree import BusError, ObjectTree, Properties, Reply
-from firmware_bridge.simulator.ble.radio import advertised, radio_device
+from firmware_bridge.simulator.ble.radio import advertised, radio_device, take_away
 
 _ADAPTER: Final = "org.bluez.Adapter1"
 _DEVICE: Final = "org.bluez.Device1"
@@ -107,7 +107,7 @@ class BluezFacade:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._bus.disconnect()
-        self._link.remove_controller(self._radio.host.controller)
+        take_away(self._radio, self._link)
 
     def _adapter_properties(self) -> Properties:
         return {

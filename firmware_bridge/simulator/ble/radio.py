@@ -29,6 +29,13 @@ def radio_device(link: LocalLink, address: str, name: str) -> Device:
     return Device(config=configuration, host=host)
 
 
+def take_away(device: Device, link: LocalLink) -> None:
+    """Nothing on `link` is for this device any more; another may have its address."""
+    controller = device.host.controller
+    assert isinstance(controller, Controller)
+    link.remove_controller(controller)
+
+
 def advertised(seen: Advertisement) -> dict[str, Variant]:
     """The properties of a device that an advertisement tells."""
     names = [seen.data.get(kind) for kind in _NAMES]
