@@ -16,8 +16,6 @@ _LEAST_HZ: Final = 20
 """Below it this is no ECG; the engine itself asks for 100 Hz."""
 _ASK_AGAIN_S: Final = 2.5
 """A Cyton takes a second to reset; asked again meanwhile it would begin anew."""
-_REOPEN_AFTER_S: Final = 3.0
-"""A board that streams is never silent for longer; USB stacks hang so."""
 
 
 class BoardConversation:
@@ -38,7 +36,7 @@ class BoardConversation:
         counts_per_mv: float | None = None,
     ) -> None:
         form = board.form
-        self.patience = Patience(board.greeting_s, _ASK_AGAIN_S, _REOPEN_AFTER_S)
+        self.patience = Patience(board.greeting_s, _ASK_AGAIN_S)
         self._source = source
         self._board = board
         self._form = replace(
