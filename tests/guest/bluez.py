@@ -6,13 +6,13 @@ The strap and the computer's Bluetooth adapter are software (bumble), the adapte
 all between it and the daemon is Debian's. What is done there: `tests/guest/bluez_inside.py`.
 """
 
-import argparse
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.guest.image import ROOT, SOURCE, Say, missing_tools, overlay, system
+from tests.guest.checks import all_hold, work_folder
+from tests.guest.image import SOURCE, Say, overlay, system
 from tests.guest.machine import guest
 
 _WITHIN_S = 1200.0
@@ -29,14 +29,7 @@ def furnish(tree: Path) -> None:
 
 def main() -> None:
     """Boot, listen, judge."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "guest-bluez")
-    given = parser.parse_args()
-    if missing := missing_tools():
-        sys.exit(f"missing: {', '.join(missing)}; apt-get install mmdebstrap qemu-system-x86 "
-                 "qemu-utils e2fsprogs")  # fmt: skip
-    work = given.work.absolute()
-    say = Say()
+    work, say = work_folder(__doc__, "guest-bluez"), Say()
     made = system(
         work, say, furnish, kernel_package="linux-image-amd64", more_packages=("bluez", "kmod")
     )
@@ -46,19 +39,10 @@ def main() -> None:
     script = f"cd {SOURCE}; export PYTHONPATH={SOURCE}:{WITNESS} OMP_NUM_THREADS=1; "
     script += "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root; mount -t proc proc /proc; "
     script += f"exec {python} -m tests.guest.bluez_inside"
-    held = failed = 0
-    whole = False
     say("booting")
     with guest(work, made, [disk], f'init=/bin/sh -- -c "{script} 2>&1"') as running:
-        for line in running.lines(_WITHIN_S):
-            held += line.startswith("holds ")
-            failed += line.startswith("FAILS ")
-            whole |= line == "that is all"
-            say(line)
-            if whole:
-                break
-    say(f"{held} held, {failed} failed" + ("" if whole else "; it did not come to its end"))
-    sys.exit(0 if whole and held and not failed else 1)
+        good = all_hold(running, say, _WITHIN_S)
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ sensor on its serial port, a daemon that hangs, a newer release from a signed re
     python -m tests.guest.service [--work DIR]
 """
 
-import argparse
 import sys
 from fractions import Fraction
 from pathlib import Path
@@ -13,15 +12,8 @@ from firmware_bridge.simulator.recording import Recording
 from firmware_bridge.simulator.sensor import SimulatedSensor
 from tests.edge_runtime.update.publisher import Publisher
 from tests.firmware_bridge.simulated import device_at
-from tests.guest.image import (
-    ROOT,
-    SOURCE,
-    Say,
-    build_package,
-    missing_tools,
-    overlay,
-    system,
-)
+from tests.guest.checks import all_hold, work_folder
+from tests.guest.image import SOURCE, Say, build_package, overlay, system
 from tests.guest.machine import guest
 from tests.synthetic import ecg, steady
 
@@ -79,14 +71,7 @@ def furnish(tree: Path) -> None:
 
 def main() -> None:
     """Boot, listen, judge."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=ROOT / "build" / "guest")
-    given = parser.parse_args()
-    if missing := missing_tools():
-        sys.exit(f"missing: {', '.join(missing)}; apt-get install mmdebstrap qemu-system-x86 "
-                 "qemu-utils e2fsprogs")  # fmt: skip
-    work = given.work.absolute()
-    say = Say()
+    work, say = work_folder(__doc__, "guest"), Say()
     made = system(work, say, furnish)
     folder = work / "service"
     folder.mkdir(exist_ok=True)
@@ -95,21 +80,11 @@ def main() -> None:
     # Regular: a release is not changed while an alarm is on.
     millivolts = ecg(steady(72, 0.5, _LOOP_S), _LOOP_S, _RATE_HZ)
     recording = Recording("steady", Fraction(_RATE_HZ), ("II",), millivolts)
-    held = failed = 0
-    whole = False
     with device_at(folder / "sensor", SimulatedSensor(recording), speed=1.0):
         say("booting")
         with guest(folder, made, [disk], sensor=folder / "sensor") as running:
-            for line in running.lines(_WITHIN_S):
-                held += line.startswith("holds ")
-                failed += line.startswith("FAILS ")
-                whole |= line == "that is all"
-                if line.startswith(("holds ", "FAILS ")) or whole:
-                    say(line)
-                if whole:
-                    break
-    say(f"{held} held, {failed} failed" + ("" if whole else "; it did not come to its end"))
-    sys.exit(0 if whole and held and not failed else 1)
+            good = all_hold(running, say, _WITHIN_S)
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":
