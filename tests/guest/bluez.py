@@ -12,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.guest.checks import all_hold, work_folder
-from tests.guest.image import SOURCE, Say, overlay, system
+from tests.guest.image import PYTHON, SOURCE, Say, overlay, system
 from tests.guest.machine import guest
 
 _WITHIN_S = 1200.0
@@ -35,10 +35,9 @@ def main() -> None:
     )
     disk = work / "root.qcow2"
     overlay(disk, made.disk)
-    python = "/usr/lib/ecg-edge/packaged/bin/python"
     script = f"cd {SOURCE}; export PYTHONPATH={SOURCE}:{WITNESS} OMP_NUM_THREADS=1; "
     script += "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root; mount -t proc proc /proc; "
-    script += f"exec {python} -m tests.guest.bluez_inside"
+    script += f"exec {PYTHON} -m tests.guest.bluez_inside"
     say("booting")
     with guest(work, made, [disk], f'init=/bin/sh -- -c "{script} 2>&1"') as running:
         good = all_hold(running, say, _WITHIN_S)

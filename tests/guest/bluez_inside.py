@@ -109,9 +109,8 @@ async def _broken(daemon: Daemon, strap: WornSensor, what: str, break_: Break) -
     except TimeoutError:
         _tell(f"the stream goes on after: {what}", False)
         return
-    back_at = down.at if fault.back_at is None else fault.back_at
     noticed_s = down.at - (fault.silent_at or began)
-    more = f" (noticed after {noticed_s:.1f} s, again after {max(0, up.at - back_at):.1f} s)"
+    more = f" (noticed after {noticed_s:.1f} s, again after {fault.again_s(down.at, up.at):.1f} s)"
     _tell(f"the stream goes on after: {what}", True, f"{more}: {down.reason}")
 
 

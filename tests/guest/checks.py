@@ -1,10 +1,9 @@
 """Checks that run in a guest and say `holds WHAT` or `FAILS WHAT`, and `that is all` at the end."""
 
 import argparse
-import sys
 from pathlib import Path
 
-from tests.guest.image import ROOT, Say, missing_tools
+from tests.guest.image import ROOT, Say, demand_tools
 from tests.guest.machine import Guest
 
 _LAST = "that is all"
@@ -15,9 +14,7 @@ def work_folder(description: str | None, name: str) -> Path:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--work", type=Path, default=ROOT / "build" / name)
     given = parser.parse_args()
-    if missing := missing_tools():
-        sys.exit(f"missing: {', '.join(missing)}; apt-get install mmdebstrap qemu-system-x86 "
-                 "qemu-utils e2fsprogs")  # fmt: skip
+    demand_tools()
     work: Path = given.work.absolute()
     return work
 

@@ -16,6 +16,8 @@ SMALL_KERNEL = "linux-image-cloud-amd64"
 """Without radios."""
 HOST_TOOLS = ("mmdebstrap", "mke2fs", "e2fsck", "debugfs", "qemu-img", "qemu-system-x86_64")
 MIRROR = "http://deb.debian.org/debian"
+PYTHON = "/usr/lib/ecg-edge/packaged/bin/python"
+"""The packaged release's, in the guest."""
 SOURCE = "/srv/source"
 """This checkout, in the guest: what is tested there is what lies here."""
 DATA = "/data"
@@ -34,9 +36,11 @@ class System:
     disk: Path
 
 
-def missing_tools() -> list[str]:
-    """Programs that this machine would need."""
-    return [name for name in HOST_TOOLS if shutil.which(name) is None]
+def demand_tools() -> None:
+    """End the program where this machine lacks one that it needs."""
+    if missing := [name for name in HOST_TOOLS if shutil.which(name) is None]:
+        sys.exit(f"missing: {', '.join(missing)}; apt-get install mmdebstrap qemu-system-x86 "
+                 "qemu-utils e2fsprogs")  # fmt: skip
 
 
 def system(

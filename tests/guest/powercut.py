@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import sqlite3
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -37,12 +36,13 @@ from tests.edge_runtime.update.killing import begun
 from tests.edge_runtime.update.on_shelf import arrive
 from tests.guest.image import (
     DATA,
+    PYTHON,
     ROOT,
     SOURCE,
     Say,
     System,
     data_disk,
-    missing_tools,
+    demand_tools,
     overlay,
     read_disk,
     system,
@@ -81,11 +81,10 @@ class Bench:
         self._frozen = [self.folder / "root.frozen", self.folder / "data.frozen"]
         overlay(self._frozen[0], made.disk)
         data_disk(self._frozen[1], content)
-        python = "/usr/lib/ecg-edge/packaged/bin/python"
         script = (
             f"set -e; mount -t proc proc /proc; mount /dev/vdb {DATA}; cd {SOURCE}; stty -echo; "
         )
-        script += f"exec env PYTHONPATH={SOURCE} OMP_NUM_THREADS=1 {python} -m tests.guest.inside"
+        script += f"exec env PYTHONPATH={SOURCE} OMP_NUM_THREADS=1 {PYTHON} -m tests.guest.inside"
         command = f'init=/bin/sh -- -c "{script} {kind} 2>&1"'
         with guest(self.folder, made, self._frozen, command) as running:
             running.wait_for("ready", _BOOT_S)
@@ -221,9 +220,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=ROOT / "build" / "guest")
     parser.add_argument("--seed", type=int, default=None)
     given = parser.parse_args()
-    if missing := missing_tools():
-        sys.exit(f"missing: {', '.join(missing)}; apt-get install mmdebstrap qemu-system-x86 "
-                 "qemu-utils e2fsprogs")  # fmt: skip
+    demand_tools()
     say, work = Say(), given.work.absolute()
     results = work / "powercut.jsonl"
     made = system(work, say)

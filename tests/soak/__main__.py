@@ -52,7 +52,6 @@ class Soak:
     ) -> None:
         self._results = results
         self._left = n_faults
-        self._n_faults = n_faults
         self._seed = seed
         self._away_s = away_s
         self._folder = folder
@@ -93,7 +92,6 @@ class Soak:
         ]
         run = Run(
             self._seed,
-            self._n_faults,
             round(time.monotonic() - began_s),
             0 if was_alive and status == 0 else 1,
             tuple(accounts),
@@ -154,15 +152,13 @@ class Soak:
         for stream in streams:
             noticed_s = again_s = None
             try:
+                lost = self._daemon.loss(stream.name, began)
                 if fault.silent_at is not None:
-                    down = await self._daemon.down(stream.name, began, _NOTICED_WITHIN_S)
-                    noticed_s = down.at - fault.silent_at
-                    back_at = down.at if fault.back_at is None else fault.back_at
-                else:
-                    back_at = fault.back_at or began
-                if self._daemon.was_lost(stream.name, began):
+                    lost = await self._daemon.down(stream.name, began, _NOTICED_WITHIN_S)
+                    noticed_s = lost.at - fault.silent_at
+                if lost is not None:
                     up = await self._daemon.streaming(stream.name, _AGAIN_WITHIN_S)
-                    again_s = max(0.0, up.at - back_at)
+                    again_s = fault.again_s(lost.at, up.at)
                 is_over = True
             except TimeoutError:
                 is_over = False

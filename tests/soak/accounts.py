@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.store.reading import read_only
 from firmware_bridge.records import read_physical
+from tests.firmware_bridge.simulated import MODULUS
 from tests.soak import numbers
 
 
@@ -56,7 +57,7 @@ def misplaced(told: NDArray[np.int64], holes: list[Hole]) -> int:
     for first, end in pairwise(edges):
         at = np.arange(first, end)[told[first:end] >= 0]
         if len(at):
-            offsets = (told[at] - at) % numbers.MODULUS
+            offsets = (told[at] - at) % MODULUS
             wrong += int((offsets != offsets[0]).sum())
     return wrong
 

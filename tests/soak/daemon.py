@@ -72,8 +72,8 @@ class Daemon:
 
     async def down(self, stream: str, since: float, within_s: float) -> LinkState:
         """The link's first loss since then. Raises TimeoutError."""
-        await self._wait(lambda: self._first(stream, since, up=False) is not None, within_s)
-        state = self._first(stream, since, up=False)
+        await self._wait(lambda: self.loss(stream, since) is not None, within_s)
+        state = self.loss(stream, since)
         assert state is not None
         return state
 
@@ -82,13 +82,10 @@ class Daemon:
         await self._wait(lambda: self._states[stream][-1].up, within_s)
         return self._states[stream][-1]
 
-    def was_lost(self, stream: str, since: float) -> bool:
-        """The link has been down since then."""
-        return self._first(stream, since, up=False) is not None
-
-    def _first(self, stream: str, since: float, *, up: bool) -> LinkState | None:
-        states = (one for one in self._states[stream] if one.at >= since and one.up == up)
-        return next(states, None)
+    def loss(self, stream: str, since: float) -> LinkState | None:
+        """The link's first loss since then, if there was any so far."""
+        losses = (one for one in self._states[stream] if one.at >= since and not one.up)
+        return next(losses, None)
 
     async def _wait(self, holds: Callable[[], bool], within_s: float) -> None:
         async with asyncio.timeout(within_s), self._heard:

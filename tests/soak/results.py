@@ -36,7 +36,6 @@ class Run:
     """A whole run; `failures` counts daemons that did not live to its end or did not end well."""
 
     seed: int
-    faults: int
     wall_s: int
     failures: int
     accounts: tuple[Account, ...]

@@ -20,9 +20,8 @@ from firmware_bridge.simulator.ble.worn import Worn
 from firmware_bridge.simulator.faults import Faults
 from firmware_bridge.simulator.recording import Recording
 from tests.soak.numbers import numbered_ecg, numbers
-from tests.soak.stream import Break, Fault
+from tests.soak.stream import Break, Fault, burst
 
-_BURST_S: Final = 2.0
 _KEEP_S: Final = (1.0, 4.0)
 """How long a phone has the sensor."""
 _RATES_HZ: Final = {"h10": 130, "movesense": 256, "ble-sensor": 500}
@@ -57,11 +56,11 @@ class WornSensor:
             "silent, its link up": self._stall,
             "restarted with its clock reset": self._restart,
             "taken by a phone for a while": self._steal,
-            "packets lost": lambda random: self._burst(Faults(drop=0.2), random),
+            "packets lost": burst(self.strap.misbehave, Faults(drop=0.2)),
         }
         if device != "movesense":  # its packets come in two parts, which a radio never swaps
-            self.faults["packets twice, in another order"] = lambda random: self._burst(
-                Faults(duplicate=0.2, reorder=0.2), random
+            self.faults["packets twice, in another order"] = burst(
+                self.strap.misbehave, Faults(duplicate=0.2, reorder=0.2)
             )
 
     async def begin(self) -> None:
@@ -90,19 +89,18 @@ class WornSensor:
         return Fault(None, time.monotonic())
 
     async def _steal(self, random: Random) -> Fault:
-        taking = asyncio.ensure_future(self._phone.connect(Address(self.address)))
-        await self.strap.leave()
-        await self.strap.come_back()
-        taken = await taking
-        await asyncio.sleep(random.uniform(*_KEEP_S))
-        await taken.disconnect()
+        await steal_for(self.strap, self.address, self._phone, random.uniform(*_KEEP_S))
         return Fault(None, time.monotonic())
 
-    async def _burst(self, faults: Faults, _random: Random) -> Fault:
-        self.strap.misbehave(faults)
-        await asyncio.sleep(_BURST_S)
-        self.strap.misbehave(Faults())
-        return Fault(None, time.monotonic())
+
+async def steal_for(strap: EmulatedStrap, address: str, phone: Device, seconds: float) -> None:
+    """A second central has the strap for so long, and lets it go."""
+    taking = asyncio.ensure_future(phone.connect(Address(address)))
+    await strap.leave()
+    await strap.come_back()
+    taken = await taking
+    await asyncio.sleep(seconds)
+    await taken.disconnect()
 
 
 class Air:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from tests.firmware_bridge.simulated import MODULUS
 from tests.soak.accounts import Hole, misplaced, unmarked
-from tests.soak.numbers import MODULUS
 
 TOLD = np.arange(MODULUS - 50, MODULUS + 50) % MODULUS
 

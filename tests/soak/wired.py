@@ -13,10 +13,9 @@ from firmware_bridge.simulator.faults import Faults, FaultyLine
 from firmware_bridge.simulator.pty_port import PtyPort
 from firmware_bridge.simulator.sensor import SimulatedSensor
 from tests.soak.numbers import numbered_ecg, numbers
-from tests.soak.stream import Break, Fault
+from tests.soak.stream import Break, Fault, burst
 
 _STEP_S: Final = 0.02
-_BURST_S: Final = 2.0
 _REBOOT_S: Final = 2.0
 _RATE_HZ: Final = 500
 
@@ -39,7 +38,7 @@ class WiredSensor:
             "cable pulled, put back": self._pull,
             "silent, its port open": self._stall,
             "held back for a while, then all at once": self._hold_back,
-            "frames lost": lambda random: self._burst(Faults(drop=0.2), random),
+            "frames lost": burst(self._misbehave, Faults(drop=0.2)),
             "restarted, counting from zero": self._restart,
         }
         self._make = make
@@ -104,11 +103,8 @@ class WiredSensor:
         self._port.plug()
         return Fault(None, time.monotonic())
 
-    async def _burst(self, faults: Faults, _random: Random) -> Fault:
+    def _misbehave(self, faults: Faults) -> None:
         self._line.faults = faults
-        await asyncio.sleep(_BURST_S)
-        self._line.faults = Faults()
-        return Fault(None, time.monotonic())
 
 
 class OwnSensor(WiredSensor):
@@ -120,9 +116,9 @@ class OwnSensor(WiredSensor):
         make = lambda starts: SimulatedSensor(recording, starts)  # noqa: E731
         super().__init__(name, "serial", port, make, _RATE_HZ, lead=1)
         self.faults |= {
-            "bits turned": lambda random: self._burst(Faults(bit_flip=0.2), random),
-            "frames twice, in another order": lambda random: self._burst(
-                Faults(duplicate=0.2, reorder=0.2), random
+            "bits turned": burst(self._misbehave, Faults(bit_flip=0.2)),
+            "frames twice, in another order": burst(
+                self._misbehave, Faults(duplicate=0.2, reorder=0.2)
             ),
         }
 

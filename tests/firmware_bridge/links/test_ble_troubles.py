@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
-from bumble.hci import Address
 from bumble.link import LocalLink
 
 from firmware_bridge.conformance import StreamCheck
@@ -27,6 +26,7 @@ from tests.firmware_bridge.simulator.on_the_air import (
     wearing,
     worn_strap,
 )
+from tests.soak.straps import steal_for
 
 pytestmark = needs_dbus
 
@@ -97,12 +97,7 @@ def test_a_phone_that_takes_the_sensor_away_and_lets_it_go(monkeypatch: pytest.M
     async def steal(link: LocalLink, _facade: BluezFacade, strap: EmulatedStrap) -> None:
         phone = radio_device(link, "D0:00:00:00:00:01", "phone")
         await phone.power_on()
-        taking = asyncio.ensure_future(phone.connect(Address(ADDRESS)))
-        await strap.leave()
-        await strap.come_back()
-        taken = await taking
-        await asyncio.sleep(3.0)
-        await taken.disconnect()
+        await steal_for(strap, ADDRESS, phone, 3.0)
 
     assert 3 < was_bridged(through(steal), "link was lost") < 25
 
