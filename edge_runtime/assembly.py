@@ -315,6 +315,7 @@ def _strap(source: SourceConfig) -> Callable[[], Driver]:
         family=source.family,
         serial=source.serial,
         rate_hz=source.rate_hz or None,
+        accelerometer_hz=source.accelerometer_hz or None,
     )
 
 

@@ -52,7 +52,8 @@ class SourceConfig:
     the wearer in the store.
     What the device's maker uses stays with `baud` 0, `rate_hz` 0 and, of a board, `counts_per_mv`
     0. Of a strap: `family` ("auto": by what it offers), `serial` as pinned at pairing (another
-    strap is refused) and `adapter` (BlueZ's name of it, as hci1)."""
+    strap is refused) and `adapter` (BlueZ's name of it, as hci1); `accelerometer_hz` keeps a Polar
+    strap's acceleration beside its ECG, at a rate that the strap has (H10: 25, 50, 100, 200)."""
 
     port: str
     name: str = "sensor"
@@ -63,6 +64,7 @@ class SourceConfig:
     rate_hz: int = bounded(0, 0, 1000)
     counts_per_mv: float = bounded(0.0, 0.0, 1e9)
     adapter: str | None = None
+    accelerometer_hz: int = bounded(0, 0, 1000)
     lead: str | int = "auto"
     leads: int = bounded(2, 1, 2)
     subject: str | None = None

@@ -40,6 +40,7 @@ from edge_runtime.signal.reference import reference_of
 from edge_runtime.signal.rr_path import NoClassifier, RrPath
 from edge_runtime.wave_trend import WaveTrend
 from firmware_bridge.stream import (
+    Alignment,
     BytesSkipped,
     ClockAnchor,
     DeviceStatus,
@@ -252,7 +253,7 @@ class Engine:
                 return self._book.tell(Pace(**self._where(item.at)))
             case RrIntervals():
                 return self._take_intervals(item)
-            case SampleChunk():
+            case SampleChunk() | Alignment():
                 return []
             case _:
                 assert_never(item)

@@ -71,6 +71,7 @@ class MarkButton:
     ) -> None:
         self._config, self._mark = config, mark
         self._request = request or request_line
+        self._signals: dict[str, str] = {}
         self._ends: dict[str, int] = {}
 
     def see(self, source: str, item: InQueue, published: Sequence[Published]) -> None:
@@ -78,10 +79,11 @@ class MarkButton:
         del published
         match item:
             case StreamOpened():
+                self._signals[source] = item.reference.id
                 self._ends[source] = 0
-            case SampleChunk() if source in self._ends:
+            case SampleChunk() if self._is_followed(source, item.signal):
                 self._ends[source] = max(self._ends[source], item.end)
-            case Gap() if source in self._ends:
+            case Gap() if self._is_followed(source, item.signal):
                 self._ends[source] = max(self._ends[source], item.first + item.n_missing)
             case Ended():
                 self._ends.pop(source, None)
@@ -94,6 +96,9 @@ class MarkButton:
     def keep(self, sources: Sequence[str]) -> None:
         """Only these are configured from now on."""
         self._ends = {name: end for name, end in self._ends.items() if name in sources}
+
+    def _is_followed(self, source: str, signal: str) -> bool:
+        return source in self._ends and self._signals[source] == signal
 
     async def run(self) -> None:
         """Listen until cancelled."""

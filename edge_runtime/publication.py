@@ -61,7 +61,7 @@ class Session:
 
     def see_gap(self, gap: Gap) -> None:
         """An estimated hole moves the sensor's count against its clock: fit anew."""
-        if not gap.exact:
+        if not gap.exact and gap.signal == self.opened.reference.id:
             self._fitter.restart()
             self._anchors = 0
 

@@ -13,7 +13,7 @@ from edge_runtime.events import (
     Notice,
     SourceOpened,
 )
-from firmware_bridge.stream import Gap, SampleChunk
+from firmware_bridge.stream import Gap, SampleChunk, StreamOpened
 
 _BEATS = "NSVFQ"
 
@@ -33,6 +33,7 @@ class Summary:
     gaps: int = 0
     lowest_bpm: float | None = None
     highest_bpm: float | None = None
+    _signal: str = ""
     _earlier_s: float = 0.0
     _bpm_sum: float = 0.0
     _bpm_n: int = 0
@@ -63,10 +64,15 @@ class Summary:
 
     def reach(self, item: object) -> None:
         """Count how far the stream has come, also where nothing is said about it."""
-        if isinstance(item, SampleChunk):
-            self.last_index = max(self.last_index, item.end)
-        elif isinstance(item, Gap):
-            self.last_index = max(self.last_index, item.first + item.n_missing)
+        match item:
+            case StreamOpened():
+                self._signal = item.reference.id
+            case SampleChunk() if item.signal == self._signal:
+                self.last_index = max(self.last_index, item.end)
+            case Gap() if item.signal == self._signal:
+                self.last_index = max(self.last_index, item.first + item.n_missing)
+            case _:
+                pass
 
     @property
     def duration_s(self) -> float:

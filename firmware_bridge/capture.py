@@ -1,8 +1,10 @@
-"""From a driver's stream to a WFDB record: the ECG as it comes, holes as invalid samples."""
+"""From a driver's stream to WFDB records: the ECG as it comes, holes as invalid samples; what the
+device sends beside it (acceleration) in a record of its own."""
 
 import asyncio
 import datetime as dt
 from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,7 +33,8 @@ _BLOCK: Final = 1 << 14
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """What a record holds. `n_samples` counts the `n_missing` in holes, too."""
+    """What a record holds. `n_samples` counts the `n_missing` in holes, too. `beside` are records
+    of the device's other signals."""
 
     record: str
     model: str
@@ -39,6 +42,7 @@ class Captured:
     leads: tuple[str, ...]
     n_samples: int
     n_missing: int
+    beside: tuple[str, ...] = ()
 
 
 async def capture(
@@ -49,7 +53,8 @@ async def capture(
     stop: asyncio.Event,
     progress: Callable[[float], None] = lambda _seconds: None,
 ) -> Captured:
-    """Write the device's ECG to the record `path` for `seconds` of its time, or until `stop`.
+    """Write the device's ECG to the record `path` for `seconds` of its time, or until `stop`, and
+    every other signal to `path`_ID, each at its own nominal rate.
 
     `progress` is called with the seconds so far. Raises BridgeError; UsageError for a device that
     sends no ECG.
@@ -61,8 +66,15 @@ async def capture(
         signal = _ecg(opened)
         wanted = None if seconds is None else int(seconds * signal.rate_hz)
         written = missing = 0
-        with SignalWriter(path, _header(path, signal)) as out:
+        others = [s for s in opened.signals if s is not signal and s.kind is not SignalKind.RR]
+        with ExitStack() as records:
+            out = records.enter_context(SignalWriter(path, _header(path, signal)))
+            beside = [(s, _beside(path, s)) for s in others]
+            outs = [(s, records.enter_context(SignalWriter(p, _header(p, s)))) for s, p in beside]
             async for item in stream:
+                for other, its in outs:
+                    for block in _blocks(item, other):
+                        its.write(block)
                 for block in _blocks(item, signal):
                     room = len(block) if wanted is None else wanted - written
                     out.write(block[:room])
@@ -76,7 +88,12 @@ async def capture(
         if isinstance(stream, AsyncGenerator):
             await stream.aclose()
     rate_hz = float(signal.rate_hz)
-    return Captured(str(path), opened.model, rate_hz, signal.leads, written, missing)
+    named = tuple(str(p) for _, p in beside)
+    return Captured(str(path), opened.model, rate_hz, signal.leads, written, missing, named)
+
+
+def _beside(path: Path, signal: SignalInfo) -> Path:
+    return path.with_name(f"{path.name}_{signal.id}")
 
 
 def _ecg(opened: StreamOpened) -> SignalInfo:

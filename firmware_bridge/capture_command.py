@@ -29,6 +29,7 @@ def driver_of(
     adapter: str | None = None,
     driver: str | None = None,
     baud: int | None = None,
+    accelerometer_hz: int | None = None,
 ) -> Driver:
     """The driver of that name for a port; that of straps for a Bluetooth address. Raises
     UsageError."""
@@ -37,7 +38,8 @@ def driver_of(
         return driver_maker(driver or "serial")(asked)
     from firmware_bridge.links.bleak_radio import BleakRadio  # noqa: PLC0415 - an extra
 
-    return BleSensor(device, device, BleakRadio(adapter), rate_hz=rate_hz)
+    radio = BleakRadio(adapter)
+    return BleSensor(device, device, radio, rate_hz=rate_hz, accelerometer_hz=accelerometer_hz)
 
 
 async def _run(driver: Driver, record: Path, seconds: float | None) -> Captured:

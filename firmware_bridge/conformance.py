@@ -9,6 +9,7 @@ import numpy as np
 
 from firmware_bridge.errors import BridgeError
 from firmware_bridge.stream import (
+    Alignment,
     BytesSkipped,
     ClockAnchor,
     DeviceStatus,
@@ -39,6 +40,7 @@ class StreamCheck:
         self._signals: dict[str, SignalInfo] = {}
         self._end: dict[str, int] = {}
         self._anchor: ClockAnchor | None = None
+        self._aligned: dict[str, Alignment] = {}
 
     def see(self, item: StreamItem) -> None:
         """Check `item` against everything before it."""
@@ -55,6 +57,8 @@ class StreamCheck:
                 self._see_tick(item)
             case ClockAnchor():
                 self._see_anchor(item)
+            case Alignment():
+                self._see_alignment(item)
             case LeadStatus():
                 signal = self._signal(item.signal)
                 self._require(len(item.off) == len(signal.leads), "one flag for each lead")
@@ -117,6 +121,16 @@ class StreamCheck:
             self._require(anchor.index >= before.index, "anchors advance")
             self._require(anchor.host_ns >= before.host_ns, "the host clock is monotonic")
         self._anchor = anchor
+
+    def _see_alignment(self, alignment: Alignment) -> None:
+        kind = self._signal(alignment.signal).kind
+        is_heart = kind in (SignalKind.ECG, SignalKind.RR)
+        self._require(not is_heart, "what the heart is read from needs no alignment")
+        before = self._aligned.get(alignment.signal)
+        if before is not None:
+            advance = alignment.index >= before.index and alignment.at >= before.at
+            self._require(advance, "alignments advance")
+        self._aligned[alignment.signal] = alignment
 
     def _signal(self, name: str) -> SignalInfo:
         self._require(name in self._signals, f"signal {name!r} was announced")

@@ -210,6 +210,13 @@ def list_known(file: Path, as_json: bool) -> None:
     help="Sampling rate of a strap that has several, or of a board that is set to another than its "
     "maker's; else its own choice.",
 )
+@click.option(
+    "--accelerometer",
+    "accelerometer_hz",
+    type=click.IntRange(1, 1000),
+    metavar="HZ",
+    help="Take a Polar strap's acceleration too, at this rate, into RECORD_acc.",
+)
 @_driver
 @_baud
 @adapter_option
@@ -220,6 +227,7 @@ def capture(
     record: Path,
     seconds: float | None,
     rate_hz: int | None,
+    accelerometer_hz: int | None,
     driver: str | None,
     baud: int | None,
     adapter: str | None,
@@ -239,7 +247,9 @@ def capture(
         devices = running_daemon(directory)
         read = None if devices is None else devices.reading(device)
         if devices is None or read is None:
-            chosen = capture_command.driver_of(device, rate_hz, adapter, driver, baud)
+            chosen = capture_command.driver_of(
+                device, rate_hz, adapter, driver, baud, accelerometer_hz
+            )
         else:
             chosen = devices.driver(read["source"])
         captured = capture_command.run(chosen, record, seconds)

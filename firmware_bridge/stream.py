@@ -176,6 +176,17 @@ class ClockAnchor:
 
 
 @dataclass(frozen=True, slots=True)
+class Alignment:
+    """Sample `index` of `signal`, which is not the reference, was taken together with sample `at`
+    of the reference. Signals of one device are paced by different crystals: their indices drift
+    apart by what these tell."""
+
+    signal: str
+    index: SampleIndex
+    at: SampleIndex
+
+
+@dataclass(frozen=True, slots=True)
 class LinkChanged:
     """The link went down or came back; `reason` is for a person."""
 
@@ -212,6 +223,7 @@ StreamItem = (
     | DeviceStatus
     | UserMark
     | ClockAnchor
+    | Alignment
     | LinkChanged
     | BytesSkipped
     | Tick

@@ -50,6 +50,12 @@ from firmware_bridge.errors import UsageError
 @click.option(
     "--to", "to_s", type=click.FloatRange(0), metavar="SECONDS", help="Stop so far into it."
 )
+@click.option(
+    "--signal",
+    "signal",
+    metavar="ID",
+    help="Of a source with several signals, such as acc beside the ECG; as wfdb or csv.",
+)
 @click.option("--lead", default="0", help="Lead of the PDF, by number from 0 or by name.")
 @click.option(
     "--with-wearer",
@@ -75,6 +81,7 @@ def command(
     kind: str,
     from_s: float,
     to_s: float | None,
+    signal: str | None,
     lead: str,
     with_wearer: bool,
     language: Language,
@@ -104,13 +111,17 @@ def command(
         loaded, _ = config.load(file, settings)
         if with_wearer and kind in _NAMELESS:
             raise UsageError(f"{_NAMELESS[kind]} has no place for a wearer; choose another format")
+        if signal is not None and kind not in _ANY_SIGNAL:
+            raise UsageError(f"{kind} is of the ECG; write another signal as wfdb or csv")
         directory = loaded.store.directory
         told: dict[str, object] = {"session": session, "format": kind}
         if kind == "holter":
             _whole(output, [_holter(directory, session, language, offset_min, lead)])
             written = [output]
         else:
-            recording = stored_recording(directory, session, from_s, to_s, with_wearer=with_wearer)
+            recording = stored_recording(
+                directory, session, from_s, to_s, with_wearer=with_wearer, signal=signal
+            )
             written = _write(recording, kind, output, lead)
             told["duration_s"] = float(recording.n_samples / recording.rate_hz)
             told["events"] = len(recording.events)
@@ -158,6 +169,7 @@ def _holter(
 
 
 _NAMELESS: Final = {"csv": "CSV", "holter": "the Holter report"}
+_ANY_SIGNAL: Final = ("wfdb", "csv")
 _RELEASES: Final[dict[str, Release]] = {"fhir-r4": "R4", "fhir-r5": "R5"}
 
 

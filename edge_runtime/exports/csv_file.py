@@ -15,11 +15,10 @@ def csv_rows(recording: Recording) -> Iterator[str]:
     """Lines of the file: a head, then time in seconds from the session's start, and every lead."""
     unit = recording.signal.unit
     yield ",".join(["time [s]", *(f"{lead} [{unit}]" for lead in recording.signal.leads)]) + "\n"
-    rate_hz = recording.rate_hz
     for at, block in recording.blocks():
         lines = []
-        for offset, row in enumerate(block.tolist()):
-            time_s = float((at + offset) / rate_hz)
+        times = recording.seconds(at, len(block)).tolist()
+        for time_s, row in zip(times, block.tolist(), strict=True):
             values = ",".join(f"{value:.{_DECIMALS}f}" for value in row)
             lines.append(f"{time_s:.6f},{values}\n")
         yield "".join(lines)

@@ -23,7 +23,7 @@ from edge_runtime.events import (
 from edge_runtime.publication import Published, Session
 from edge_runtime.store.event_rows import Statement, event_statements
 from edge_runtime.store.schema import migrate
-from firmware_bridge.stream import ClockAnchor, Gap, StreamOpened
+from firmware_bridge.stream import Alignment, ClockAnchor, Gap, StreamOpened
 
 FILE_NAME: Final = "events.sqlite3"
 _PAGE_BYTES: Final = 1024
@@ -204,6 +204,17 @@ class Database:
             anchor.source_ns,
             anchor.host_ns,
             utc_ns,
+        )
+
+    def add_alignment(self, session: str, alignment: Alignment) -> None:
+        """Keep where another signal stood when the reference stood there."""
+        self._need_room()
+        self.write(
+            "INSERT OR REPLACE INTO alignment VALUES (?, ?, ?, ?)",
+            self._ids[session],
+            alignment.signal,
+            int(alignment.index),
+            int(alignment.at),
         )
 
     def add_segment(self, session: str, row: SegmentRow) -> None:

@@ -4,7 +4,6 @@ import heapq
 import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import UTC, tzinfo
-from fractions import Fraction
 
 from edge_runtime.errors import StoreError
 from edge_runtime.events import (
@@ -17,7 +16,7 @@ from edge_runtime.events import (
 from edge_runtime.holter import Holter, HolterBeat, HolterSession, Span, holter
 from edge_runtime.store.raw import signals_of
 from edge_runtime.store.reading import session_row
-from firmware_bridge.stream import SignalKind
+from firmware_bridge.stream import SignalInfo, SignalKind
 
 _LOST_LEVELS = frozenset({QualityLevel.UNUSABLE, QualityLevel.LEAD_OFF})
 
@@ -29,8 +28,9 @@ def stored_holter(connection: sqlite3.Connection, session: str, zone: tzinfo = U
     number, stream = connection.execute(
         "SELECT id, stream FROM session WHERE name = ?", (session,)
     ).fetchone()
-    rate_hz = _rate(stream, session)
-    end = _end(connection, number)
+    signal = _reference(stream, session)
+    rate_hz = signal.rate_hz
+    end = _end(connection, number, signal.id)
     of = HolterSession(
         session=session,
         source=row.source,
@@ -48,25 +48,26 @@ def stored_holter(connection: sqlite3.Connection, session: str, zone: tzinfo = U
     return holter(of, beats, _joined(lost), _fibrillation(connection, of, number), zone)
 
 
-def _rate(stream: str, session: str) -> Fraction:
+def _reference(stream: str, session: str) -> SignalInfo:
     signals = signals_of(stream)
     for kind in (SignalKind.ECG, SignalKind.RR):
         for signal in signals:
             if signal.kind is kind:
-                return signal.rate_hz
+                return signal
     raise StoreError(f"session {session} holds neither an ECG nor RR intervals")
 
 
-def _end(connection: sqlite3.Connection, number: int) -> int:
+def _end(connection: sqlite3.Connection, number: int, signal: str) -> int:
     """The index after the last sample: of the last segment, the last gap, or the last decision,
     whichever is latest."""
     found = connection.execute(
         "SELECT max(t) FROM ("
-        "SELECT max(first + n_samples) AS t FROM segment WHERE session = ?1 AND n_samples NOT NULL"
-        " UNION ALL SELECT max(first + n_missing) FROM gap WHERE session = ?1"
+        "SELECT max(first + n_samples) AS t FROM segment"
+        " WHERE session = ?1 AND signal = ?2 AND n_samples NOT NULL"
+        " UNION ALL SELECT max(first + n_missing) FROM gap WHERE session = ?1 AND signal = ?2"
         " UNION ALL SELECT max(detected_decided) FROM beat WHERE session = ?1"
         " UNION ALL SELECT max(at) FROM anchor WHERE session = ?1)",
-        (number,),
+        (number, signal),
     ).fetchone()[0]
     return int(found or 0)
 

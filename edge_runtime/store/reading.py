@@ -104,20 +104,39 @@ def _kept(row: tuple[Any, ...]) -> KeptSession:
     return KeptSession(*(*plain, msgspec.json.decode(judged, type=tuple[str, ...])))
 
 
-def reference_place(connection: sqlite3.Connection, session: str, raw_folder: Path) -> RawPlace:
-    """Where the raw ECG of `session` lies, whose samples its events count.
+def signal_place(
+    connection: sqlite3.Connection, session: str, raw_folder: Path, name: str | None = None
+) -> RawPlace:
+    """Where a raw signal of `session` lies: that called `name`, else the ECG, whose samples its
+    events count.
 
-    Raises StoreError for an unknown session, or one without an ECG.
+    Raises StoreError for an unknown session, or one without such a signal.
     """
     query = "SELECT stream, started_utc_ns FROM session WHERE name = ? AND NOT going"
     row = connection.execute(query, (session,)).fetchone()
     if row is None:
         raise unknown_session(connection, session)
     stream, started_utc_ns = row
-    for signal in signals_of(stream):
-        if signal.kind is SignalKind.ECG:
+    signals = signals_of(stream)
+    for signal in signals:
+        if signal.id == name or (name is None and signal.kind is SignalKind.ECG):
             return RawPlace(raw_folder / session, signal, started_utc_ns)
-    raise StoreError(f"session {session} holds no ECG")
+    wanted = "ECG" if name is None else f"signal {name!r}"
+    held = ", ".join(signal.id for signal in signals)
+    raise StoreError(f"session {session} holds no {wanted}; it has {held}")
+
+
+def alignment_of(
+    connection: sqlite3.Connection, session: str, signal: str
+) -> list[tuple[int, int]]:
+    """Indices of `signal`, each with the index of the reference at the same moment, in order; none
+    for the reference itself."""
+    rows = connection.execute(
+        "SELECT idx, alignment.at FROM alignment JOIN session ON session.id = alignment.session"
+        " WHERE session.name = ? AND signal = ? ORDER BY idx",
+        (session, signal),
+    )
+    return [(int(index), int(at)) for index, at in rows]
 
 
 def events_of(

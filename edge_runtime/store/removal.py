@@ -20,7 +20,13 @@ STRIPS_FOLDER: Final = "strips"
 _ROWS_A_STEP: Final = 2000
 _FILES_A_STEP: Final = 50
 _FREED_PAGES_A_STEP: Final = 2000
-_MANY_ROWS: Final = {"beat": "at", "event": "number", "gap": "first", "anchor": "at"}
+_MANY_ROWS: Final = {
+    "beat": "at",
+    "event": "number",
+    "gap": "first",
+    "anchor": "at",
+    "alignment": "idx",
+}
 _FEW_ROWS: Final = ("episode", "alarm", "segment", "review")
 TABLES_OF_A_SESSION: Final = (*_MANY_ROWS, *_FEW_ROWS)
 

@@ -27,6 +27,7 @@ _KEYS: Final = {
     "subject": "id", "session": "id", "beat": "session, at", "event": "session, number",
     "episode": "session, rhythm, onset", "alarm": "session, alarm",
     "gap": "session, signal, first", "anchor": "session, at",
+    "alignment": "session, signal, idx",
     "segment": "session, signal, first", "review": "id",
 }  # fmt: skip
 """Every table with its key, those first that others refer to."""

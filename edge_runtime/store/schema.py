@@ -119,6 +119,16 @@ MIGRATIONS: Final = (
     ) STRICT;
     CREATE INDEX review_of ON review (session, subject, target);
     """,
+    """
+    -- Sample "idx" of a signal beside the reference was taken with sample "at" of that.
+    CREATE TABLE alignment (
+        session INTEGER NOT NULL REFERENCES session,
+        signal TEXT NOT NULL,
+        idx INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (session, signal, idx)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 

@@ -25,7 +25,7 @@ from edge_runtime.store.recovery import recover
 from edge_runtime.store.removal import RAW_FOLDER, Removal
 from edge_runtime.store.retention import RetentionSettings
 from edge_runtime.store.reviews import Review, add_review
-from firmware_bridge.stream import ClockAnchor, Gap, SampleChunk, SignalKind, StreamItem
+from firmware_bridge.stream import Alignment, ClockAnchor, Gap, SampleChunk, SignalKind, StreamItem
 
 _ANCHOR_EVERY_S: Final = 10
 """Sensors send an anchor a second. Ten seconds at 100 ppm of drift are 1 ms, half a sample at
@@ -73,6 +73,7 @@ class Store:
         self._sessions: dict[str, Session] = {}
         self._raw: dict[tuple[str, str], RawRecord] = {}
         self._next_anchor: dict[str, int] = {}
+        self._next_alignment: dict[tuple[str, str], int] = {}
         self._given_up = 0  # samples of signals that are over
         make_private_directory(directory)
         make_directory(self._raw_folder)
@@ -121,13 +122,16 @@ class Store:
                 if raw is not None:
                     raw.add_chunk(item)
             case Gap():
-                self._next_anchor.pop(session, None)  # an estimated gap restarts the clock's fit
+                if item.signal == self._sessions[session].opened.reference.id:
+                    self._next_anchor.pop(session, None)  # the clock's fit may begin anew
                 raw = self._raw.get((session, item.signal))
                 if raw is not None:
                     raw.add_gap(item)
                 self._database.add_gap(session, item)
             case ClockAnchor():
                 self._record_anchor(self._sessions[session], item)
+            case Alignment():
+                self._record_alignment(session, item)
             case _:
                 pass
 
@@ -178,6 +182,7 @@ class Store:
             self._given_up += self._raw.pop(key).given_up
         del self._sessions[session]
         self._next_anchor.pop(session, None)
+        self._next_alignment = {k: at for k, at in self._next_alignment.items() if k[0] != session}
         self._database.end_session(session, time.time_ns(), reason)
         self._database.commit()
 
@@ -213,6 +218,14 @@ class Store:
         every = int(_ANCHOR_EVERY_S * session.opened.reference.rate_hz)
         self._next_anchor[session.id] = int(anchor.index) + every
         self._database.add_anchor(session.id, anchor, session.utc_ns(anchor.index))
+
+    def _record_alignment(self, session: str, alignment: Alignment) -> None:
+        key = (session, alignment.signal)
+        if alignment.at < self._next_alignment.get(key, 0):
+            return
+        rate_hz = self._sessions[session].opened.reference.rate_hz
+        self._next_alignment[key] = int(alignment.at) + int(_ANCHOR_EVERY_S * rate_hz)
+        self._database.add_alignment(session, alignment)
 
 
 @contextmanager

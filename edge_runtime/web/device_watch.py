@@ -26,6 +26,7 @@ class DeviceWatch:
 
     def __init__(self) -> None:
         self._fitter: ClockFitter | None = None
+        self._signal = ""
         self._anchors = 0
         self._fit: ClockFit | None = None
         self.contact: bool | None = None
@@ -34,6 +35,7 @@ class DeviceWatch:
         """One item of the stream."""
         match item:
             case StreamOpened():
+                self._signal = item.reference.id
                 self._fitter = ClockFitter(item.reference.rate_hz)
                 self._anchors, self._fit, self.contact = 0, None, None
             case ClockAnchor() if self._fitter is not None:
@@ -41,7 +43,7 @@ class DeviceWatch:
                 self._anchors += 1
                 if self._anchors % _REFIT_EVERY == 1:
                     self._fit = self._fitter.fit()
-            case Gap() if self._fitter is not None and not item.exact:
+            case Gap(exact=False) if self._fitter is not None and item.signal == self._signal:
                 # Its length was only estimated: samples before and after do not fit one line.
                 self._fitter.restart()
                 self._anchors, self._fit = 0, None

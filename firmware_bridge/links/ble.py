@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from firmware_bridge.errors import BridgeError, LinkError, ProtocolError
+from firmware_bridge.links.conversing import Conversation
 from firmware_bridge.links.gatt import Connection, Line, Radio, Wanted, device_information
 from firmware_bridge.links.reconnect import Backoff
-from firmware_bridge.links.strap_families import FAMILIES, Conversation, family_of
+from firmware_bridge.links.strap_families import FAMILIES, family_of
 from firmware_bridge.stream import StreamItem
 
 _POLL_S: Final = 0.25
@@ -60,6 +61,7 @@ class BleSensor:
         family: a key of `strap_families.FAMILIES`, or "auto": by what the device offers.
         serial: the Device Information serial pinned at pairing; another is refused.
         rate_hz: sampling rate, None for the family's own choice.
+        accelerometer_hz: rate of the strap's accelerometer, None to leave it off.
     """
 
     def __init__(
@@ -71,9 +73,10 @@ class BleSensor:
         family: str = "auto",
         serial: str | None = None,
         rate_hz: int | None = None,
+        accelerometer_hz: int | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._wanted = Wanted(source, rate_hz)
+        self._wanted = Wanted(source, rate_hz, accelerometer_hz)
         self._address = address
         self._radio = radio
         self._family = family
@@ -199,7 +202,7 @@ class BleSensor:
         conversation = self._conversation
         if not self._is_open or conversation is None:
             return  # nothing can be placed before StreamOpened
-        if characteristic == conversation.data:
+        if conversation.is_flow(characteristic, value):
             self._data_at_s = asyncio.get_running_loop().time()
             self._backoff.reset()
         if self._inbox.qsize() < _MOST_WAITING:  # beyond it the stamps tell what was lost

@@ -27,10 +27,12 @@ Notified = Callable[[str, bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a person chose. `rate_hz` None: the family's own choice."""
+    """What a person chose. `rate_hz` None: the family's own choice. `accelerometer_hz` None: no
+    acceleration beside the ECG."""
 
     source: str
     rate_hz: int | None = None
+    accelerometer_hz: int | None = None
 
 
 class Connection(Protocol):

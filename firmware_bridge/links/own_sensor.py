@@ -1,10 +1,11 @@
 """How this project's own sensor is talked to over Bluetooth: the serial port's frames, notified."""
 
-# ruff: noqa: D102 - the methods' contract is written once, at `strap_families.Conversation`.
+# ruff: noqa: D102 - the methods' contract is written once, at `conversing.Conversation`.
 
 import time
 
 from firmware_bridge.errors import UsageError
+from firmware_bridge.links.conversing import refuse_acceleration
 from firmware_bridge.links.gatt import Line, Wanted
 from firmware_bridge.protocol import MessageType
 from firmware_bridge.session import SensorSession
@@ -16,11 +17,10 @@ from firmware_bridge.stream import DeviceStatus, SampleIndex, StreamItem
 class OwnSensor:
     """A sensor with the own GATT service. What it is comes from its HELLO, as on any link."""
 
-    data = own_service.DATA
-
     def __init__(self, wanted: Wanted) -> None:
         if wanted.rate_hz is not None:
             raise UsageError("this sensor tells its rate itself: leave out rate_hz")
+        refuse_acceleration(wanted)
         self.session = SensorSession(wanted.source)
 
     async def prepare(self, line: Line, info: DeviceInfo) -> list[StreamItem]:
@@ -47,6 +47,9 @@ class OwnSensor:
 
     async def stop(self, line: Line) -> None:
         await line.connection.write(own_service.COMMAND, own_service.command(MessageType.STOP))
+
+    def is_flow(self, characteristic: str, value: bytes) -> bool:
+        return characteristic == own_service.DATA
 
     def take(self, characteristic: str, value: bytes, host_ns: int) -> list[StreamItem]:
         return self.session.feed(value, host_ns) if characteristic == own_service.DATA else []

@@ -1,9 +1,10 @@
-"""Polar Measurement Data (PMD): the ECG of the H10 and its family. No I/O.
+"""Polar Measurement Data (PMD): ECG and acceleration of the H10 and its family. No I/O.
 
 Facts are those of Polar's public SDK and its tests (docs of `polar-ble-sdk`: EcgDataTest,
 PmdControlPointResponse, PmdSetting). One notification carries one frame: measurement type, the
-stamp of its *last* sample, a frame type and the samples. ECG frame types 0 to 3 are read; a
-compressed frame (high bit of the type) is not sent for ECG and refused.
+stamp of its *last* sample, a frame type and the samples. ECG frame types 0 to 3 are read, and
+acceleration of types 0 to 2; compressed frames (high bit of the type), which straps with an ECG do
+not send, are refused.
 """
 
 from dataclasses import dataclass
@@ -116,6 +117,14 @@ class EcgFrame:
     paced: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class AccFrame:
+    """Acceleration in mG, float32 (n, 3) of x, y and z, the last taken at `stamp_ns` since 2000."""
+
+    stamp_ns: int
+    milli_g: NDArray[np.float32]
+
+
 def settings_command(measurement: Measurement) -> bytes:
     """Ask what can be chosen."""
     return bytes((Command.SETTINGS, measurement))
@@ -172,17 +181,17 @@ def decode_settings(parameters: bytes) -> dict[Setting, tuple[int, ...]]:
     return offered
 
 
+def measurement_of(frame: bytes) -> int:
+    """What a notification of the data characteristic carries; -1 where it is empty."""
+    return frame[0] & 0x3F if frame else -1
+
+
 def decode_ecg(frame: bytes) -> EcgFrame:
-    """One notification of the data characteristic. Raises ProtocolError."""
-    if not _HEADER_BYTES < len(frame) <= _LONGEST_FRAME:
-        raise ProtocolError(f"a PMD frame of {len(frame)} bytes")
-    if frame[0] & 0x3F != Measurement.ECG:
-        raise ProtocolError(f"a PMD frame of measurement {frame[0] & 0x3F}, not ECG")
-    kind, samples = frame[9], np.frombuffer(frame, np.uint8, offset=_HEADER_BYTES)
+    """One notification with ECG. Raises ProtocolError."""
+    stamp_ns, kind, samples = _opened(frame, Measurement.ECG)
     size = 7 if kind == 3 else 3
     if kind > 3 or len(samples) % size:
         raise ProtocolError(f"a PMD ECG frame of type {kind} with {len(samples)} bytes of samples")
-    stamp_ns = int.from_bytes(frame[1:9], "little")
     rows = samples.reshape(-1, size).astype(np.int32)
     if kind == 0:
         return EcgFrame(stamp_ns, _millivolts(_int24(rows)))
@@ -195,6 +204,31 @@ def decode_ecg(frame: bytes) -> EcgFrame:
         return EcgFrame(stamp_ns, _millivolts(value), paced=paced)
     # Two 24-bit channels and a status; the first channel is the ECG.
     return EcgFrame(stamp_ns, _millivolts(_int24(rows)))
+
+
+def decode_acc(frame: bytes) -> AccFrame:
+    """One notification with acceleration: frame type k has k + 1 bytes an axis. Raises
+    ProtocolError."""
+    stamp_ns, kind, samples = _opened(frame, Measurement.ACC)
+    size = kind + 1
+    if kind > 2 or len(samples) % (3 * size):
+        raise ProtocolError(f"a PMD ACC frame of type {kind} with {len(samples)} bytes of samples")
+    parts = samples.reshape(-1, 3, size).astype(np.int32)
+    value = sum((parts[:, :, k] << 8 * k for k in range(size)), np.zeros((), np.int32))
+    sign = 1 << (8 * size - 1)
+    return AccFrame(stamp_ns, ((value ^ sign) - sign).astype(np.float32))
+
+
+def _opened(frame: bytes, measurement: Measurement) -> tuple[int, int, NDArray[np.uint8]]:
+    """Stamp, frame type and the bytes of samples. Raises ProtocolError."""
+    if not _HEADER_BYTES < len(frame) <= _LONGEST_FRAME:
+        raise ProtocolError(f"a PMD frame of {len(frame)} bytes")
+    if measurement_of(frame) != measurement:
+        raise ProtocolError(
+            f"a PMD frame of measurement {measurement_of(frame)}, not {measurement.name}"
+        )
+    samples = np.frombuffer(frame, np.uint8, offset=_HEADER_BYTES)
+    return int.from_bytes(frame[1:9], "little"), frame[9], samples
 
 
 def _int24(rows: NDArray[np.int32]) -> NDArray[np.int32]:

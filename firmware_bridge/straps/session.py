@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from firmware_bridge.errors import ProtocolError
 from firmware_bridge.straps import heart_rate
+from firmware_bridge.straps.companion import Companion, Known
 from firmware_bridge.straps.placing import Placed, Refusal, StampedPlaces
 from firmware_bridge.stream import (
     BytesSkipped,
@@ -167,17 +168,22 @@ class StrapSession:
 
 
 class EcgSession(StrapSession):
-    """A strap that sends ECG in stamped packets."""
+    """A strap that sends ECG in stamped packets, and perhaps a `beside` by the same clock."""
 
-    def __init__(self, source: str, info: DeviceInfo, form: EcgForm) -> None:
+    def __init__(
+        self, source: str, info: DeviceInfo, form: EcgForm, beside: SignalInfo | None = None
+    ) -> None:
         super().__init__(form.rate_hz)
+        self._companion = None if beside is None else Companion(beside, form.resolution_ns)
+        self._known: Known | None = None
         self._places = StampedPlaces(form.rate_hz, form.resolution_ns)
         self._next_anchor = 0
         signal = SignalInfo(
             ECG, SignalKind.ECG, "mV", form.rate_hz, ("chest",), (form.counts_per_mv,), (0,)
         )
+        signals = (signal,) if beside is None else (signal, beside)
         self.opened = StreamOpened(
-            source, form.family, info.model or form.family, info.firmware, StampLoss(), (signal,)
+            source, form.family, info.model or form.family, info.firmware, StampLoss(), signals
         )
 
     def packet(self, packet: Packet, host_ns: int) -> list[StreamItem]:
@@ -202,10 +208,22 @@ class EcgSession(StrapSession):
         samples = packet.millivolts[:, np.newaxis]
         items.append(SampleChunk(ECG, SampleIndex(self._end), samples))
         self._end += n
+        self._known = Known(packet.stamp_ns, self._end - 1, float(self._rate_hz))
         if self._end >= self._next_anchor:
             items.append(ClockAnchor(SampleIndex(self._end - 1), packet.stamp_ns, host_ns))
             self._next_anchor = self._end + int(self._rate_hz * _ANCHOR_EVERY_S)
         return items
+
+    def beside(
+        self, stamp_ns: int, samples: NDArray[np.float32], n_bytes: int, host_ns: int
+    ) -> list[StreamItem]:
+        """Items of the companion's `samples` (n, n_leads), the last taken at `stamp_ns`, that came
+        in a packet of `n_bytes`."""
+        assert self._companion is not None
+        placed = self._companion.packet(stamp_ns, samples, host_ns, self._known)
+        if not isinstance(placed, Refusal):
+            return placed
+        return [] if placed is Refusal.REPEATED else self.skip(placed.value, n_bytes, host_ns)
 
     def heart_rate(self, value: bytes, host_ns: int) -> list[StreamItem]:
         """A heart rate measurement beside the ECG: contact and the strap's own RR."""
@@ -221,6 +239,8 @@ class EcgSession(StrapSession):
     def link_lost(self, host_ns: int, reason: str) -> list[StreamItem]:
         """The link went down. Said once, until data flow again."""
         self._places.reconnected()
+        if self._companion is not None:
+            self._companion.link_lost()
         return super().link_lost(host_ns, reason)
 
     def _gap(self, placed: Placed) -> list[StreamItem]:

@@ -1,6 +1,8 @@
 """What a session held, counted."""
 
+import dataclasses
 import json
+from fractions import Fraction
 
 import pytest
 
@@ -19,7 +21,7 @@ from edge_runtime.events import (
 )
 from edge_runtime.summary import Summary
 from tests.edge_runtime.fake_parts import silence
-from tests.synthetic import chunks, gap
+from tests.synthetic import chunks, gap, opened
 
 
 def source_opened() -> SourceOpened:
@@ -109,8 +111,13 @@ def test_what_a_person_should_know_is_said_once() -> None:
 
 def test_samples_count_where_nothing_is_said_about_them() -> None:
     summary = seen(source_opened())
+    summary.reach(opened(Fraction(500)))
     for chunk in chunks(silence(20)):
         summary.reach(chunk)
     assert summary.duration_s == 20
     summary.reach(gap(20 * 500, 5000))
+    assert summary.duration_s == 30
+    # What lies beside the ECG counts in a rate of its own.
+    beside = dataclasses.replace(gap(30 * 500, 9000), signal="acc")
+    summary.reach(beside)
     assert summary.duration_s == 30

@@ -7,6 +7,7 @@ import pytest
 
 from firmware_bridge.conformance import ConformanceError, check_stream
 from firmware_bridge.stream import (
+    Alignment,
     ClockAnchor,
     DeviceStatus,
     Gap,
@@ -24,6 +25,7 @@ from firmware_bridge.stream import (
 )
 
 SIGNAL = SignalInfo("ecg", SignalKind.ECG, "mV", Fraction(500), ("I",), (1000.0,), (0,))
+MOVED = SignalInfo("acc", SignalKind.ACC, "mG", Fraction(50), ("x",), (1.0,), (0,))
 OPENED = StreamOpened("x", "f", "m", "1", NoLossDetection(), (SIGNAL,))
 
 
@@ -35,12 +37,29 @@ def gap(first: int, n: int) -> Gap:
     return Gap("ecg", SampleIndex(first), n, exact=True, reason=GapReason.LOST_PACKET)
 
 
+def aligned(index: int, at: int, signal: str = "acc") -> Alignment:
+    return Alignment(signal, SampleIndex(index), SampleIndex(at))
+
+
 def anchor(index: int, host_ns: int) -> ClockAnchor:
     return ClockAnchor(SampleIndex(index), None, host_ns)
 
 
 def test_a_good_stream_passes() -> None:
     check_stream([OPENED, chunk(0), gap(10, 5), chunk(15), Tick(SampleIndex(400)), chunk(25)])
+
+
+def test_a_signal_beside_the_ecg_is_aligned_with_it() -> None:
+    opened = StreamOpened("x", "f", "m", "1", NoLossDetection(), (SIGNAL, MOVED))
+    check_stream([opened, chunk(0), aligned(0, 0), aligned(50, 480), aligned(50, 500)])
+    for items, rule in [
+        ([aligned(50, 480), aligned(49, 500)], "advance"),
+        ([aligned(50, 480), aligned(60, 470)], "advance"),
+        ([aligned(1, 1, "ecg")], "needs no alignment"),
+        ([aligned(1, 1, "ppg")], "announced"),
+    ]:
+        with pytest.raises(ConformanceError, match=rule):
+            check_stream([opened, *items])
 
 
 def test_rr_intervals_fill_the_index_of_a_strap_without_samples() -> None:

@@ -181,6 +181,14 @@ def _polar_ecg(data: bytes) -> bytes:
     return b"\x00" + data[1:9].ljust(8, b"\0") + bytes([kind]) + samples
 
 
+def _polar_acc(data: bytes) -> bytes:
+    """A frame of acceleration in one of three types, of whole samples."""
+    kind = data[0] % 3 if data else 0
+    samples = data[9:]
+    samples = samples[: len(samples) // 18 * 18]
+    return b"\x02" + data[1:9].ljust(8, b"\0") + bytes([kind]) + samples
+
+
 def _polar_control(value: bytes) -> object:
     answer = polar_pmd.decode_control(value)
     if isinstance(answer, polar_pmd.Answer):
@@ -219,6 +227,7 @@ TARGETS: Final[dict[str, Target]] = {
     **{name: Target(_framing(name), partial(_board, name)) for name in BOARDS},
     "cyton dialogue": Target(lambda data: data + b"$$$", _dialogue),
     "polar ecg": Target(_polar_ecg, _guarded(polar_pmd.decode_ecg), False),
+    "polar acc": Target(_polar_acc, _guarded(polar_pmd.decode_acc), False),
     "polar control": Target(_indication, _guarded(_polar_control), False),
     "polar features": Target(_as_it_is, _guarded(polar_pmd.decode_features), False),
     "movesense answer": Target(_as_it_is, _guarded(movesense_gsp.decode_answer), False),

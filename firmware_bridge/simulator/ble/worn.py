@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from firmware_bridge.simulator.recording import Recording, resampled
 
+_BREATHS_PER_S: Final = 0.25
+_BREATH_RAD: Final = 0.05
 _SMOOTH_S: Final = 0.08
 _REFRACTORY_S: Final = 0.25
 _THRESHOLD: Final = 0.25
@@ -40,6 +42,13 @@ class Worn:
         """Samples `first` to `first + n` of lead 0."""
         signal = _signal(self.recording, rate_hz)
         return signal[np.arange(first, first + n) % len(signal)]
+
+    def milli_g(self, rate_hz: int, first: int, n: int) -> NDArray[np.int16]:
+        """Acceleration (n, 3) of somebody who lies on the back, tilted a little by each breath."""
+        at_s = np.arange(first, first + n) / (rate_hz * self._pace)
+        tilt = _BREATH_RAD * np.sin(2 * np.pi * _BREATHS_PER_S * at_s)
+        axes = np.stack([np.zeros(n), np.sin(tilt), np.cos(tilt)], axis=1)
+        return np.round(1000 * axes).astype(np.int16)
 
     def beats_s(self, after_s: float, until_s: float) -> list[float]:
         """Times of the beats in (after_s, until_s]."""

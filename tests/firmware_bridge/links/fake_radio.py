@@ -73,8 +73,12 @@ class FakeH10(FakeStrap):
             b"\x01\0": (point, bytes.fromhex("f0010000000001820001010e00")),
             b"\x02\0": (point, bytes.fromhex("f00200000000")),
             b"\x03\0": (point, bytes.fromhex("f003000000")),
+            b"\x01\2": (point, bytes.fromhex("f0010200000002190032000101100002010800")),
+            b"\x02\2": (point, bytes.fromhex("f00202000000")),
+            b"\x03\2": (point, bytes.fromhex("f003020000")),
         }
         self.taken = 0
+        self.moved = 0
 
     def send(self, packets: int = 1) -> None:
         for _ in range(packets):
@@ -83,6 +87,14 @@ class FakeH10(FakeStrap):
             stamp = int(10**18 + (self.taken - 1) * PERIOD_NS).to_bytes(8, "little")
             body = b"".join(k.to_bytes(3, "little") for k in numbers)
             self.notify(polar_pmd.DATA, b"\0" + stamp + b"\0" + body)
+
+    def move(self, packets: int = 1) -> None:
+        """Acceleration at 50 Hz in packets of 36."""
+        for _ in range(packets):
+            self.moved += 36
+            stamp = int(10**18 + (self.moved - 1) * 20_000_000).to_bytes(8, "little")
+            body = np.tile(np.array([0, 0, 1000], "<i2"), 36).tobytes()
+            self.notify(polar_pmd.DATA, b"\2" + stamp + b"\1" + body)
 
 
 class FakeMovesense(FakeStrap):

@@ -73,6 +73,59 @@ def test_polar_python_streams_from_the_emulated_h10() -> None:
     assert frames[1].timestamp - frames[0].timestamp == pytest.approx(PACKET_NS, rel=1e-6)
 
 
+@needs_dbus
+def test_bleakheart_takes_acceleration_beside_the_ecg() -> None:
+    import bleakheart
+
+    async def work() -> tuple[dict[str, list[int]], list[Any], list[Any]]:
+        async with worn_strap("h10"), BleakClient(await found()) as client:
+            beats: asyncio.Queue[Any] = asyncio.Queue()
+            moves: asyncio.Queue[Any] = asyncio.Queue()
+            strap = bleakheart.PolarMeasurementData(client, ecg_queue=beats, acc_queue=moves)
+            offered = await strap.available_settings("ACC")
+            assert (await strap.start_streaming("ECG"))[0] == 0
+            assert (await strap.start_streaming("ACC", SAMPLE_RATE=50, RANGE=2))[0] == 0
+            async with asyncio.timeout(10):
+                moved = [await moves.get() for _ in range(3)]
+                beaten = [await beats.get() for _ in range(2)]
+            assert (await strap.stop_streaming("ACC"))[0] == 0
+            async with asyncio.timeout(10):
+                while not beats.empty():
+                    beats.get_nowait()
+                beaten.append(await beats.get())  # the ECG goes on
+            assert (await strap.stop_streaming("ECG"))[0] == 0
+            return offered, moved, beaten
+
+    offered, moved, beaten = on_the_air(work)
+    assert offered["SAMPLE_RATE"] == [25, 50, 100, 200]
+    assert [len(frame[2]) for frame in moved] == [36] * 3
+    assert np.diff([frame[1] for frame in moved]) == pytest.approx([36 / 50 * 1e9] * 2, rel=1e-6)
+    x, y, z = np.mean([sample for frame in moved for sample in frame[2]], axis=0)
+    assert np.hypot(np.hypot(x, y), z) == pytest.approx(1000, abs=5)  # gravity, in mG
+    assert len(beaten) == 3
+
+
+@needs_dbus
+def test_polar_python_takes_acceleration() -> None:
+    from polar_python import PolarDevice
+
+    async def work() -> list[Any]:
+        async with worn_strap("h10"):
+            device = PolarDevice(await found())
+            await device.connect()
+            frames: list[Any] = []
+            await device.start_acc_stream(frames.append, sample_rate=100, resolution=16, range=8)
+            await asyncio.sleep(1.0)
+            await device.stop_acc_stream()
+            await device.disconnect()
+            return frames
+
+    frames = on_the_air(work)
+    assert len(frames) >= 2
+    assert len(frames[0].data) == 36
+    assert np.linalg.norm(frames[0].data[0]) == pytest.approx(1000, abs=5)
+
+
 def test_a_strap_finds_the_beats_of_what_it_plays() -> None:
     assert np.diff(r_peaks_s(heart())) == pytest.approx([0.8] * 37, abs=0.02)
 

@@ -57,7 +57,7 @@ def answers(device: str, commands: list[str], where: str, to: str) -> list[str]:
 def test_the_h10_answers_as_polar_s_documents_say() -> None:
     point = polar_pmd.CONTROL_POINT
     start = "02000001820001010e00"
-    commands = ["0100", start, start, "0300", "020000018200", "0902", "0900"]
+    commands = ["0100", start, start, "0300", "020000018200", "0905", "0900"]
     told: list[Any] = answers("h10", commands, point, point)
     assert told == [
         "f0010000000001820001010e00",
@@ -65,7 +65,7 @@ def test_the_h10_answers_as_polar_s_documents_say() -> None:
         "f002000600",
         "f003000000",
         "f002000500",
-        "f009020300",
+        "f009050300",
         "f009000100",
     ]
 

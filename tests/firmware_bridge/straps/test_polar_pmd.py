@@ -17,6 +17,13 @@ from firmware_bridge.straps.polar_pmd import (
     decode_settings,
 )
 
+DECODERS = (
+    decode_ecg,
+    polar_pmd.decode_acc,
+    decode_control,
+    decode_settings,
+    polar_pmd.decode_features,
+)
 HEAD = "000094357700000000"  # ECG, stamp 2 s
 STAMP_NS = 2_000_000_000
 
@@ -88,9 +95,39 @@ def test_features_of_an_h10() -> None:
         polar_pmd.decode_features(b"\xf0\x05")
 
 
+ACC_HEAD = "020094357700000000"
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        ("00 7f80ff", [[127, -128, -1]]),
+        ("01 45ffe4ffb503 45ffe4ffb803", [[-187, -28, 949], [-187, -28, 952]]),
+        ("02 ffff7f 000080 010000", [[8388607, -8388608, 1]]),
+    ],
+)
+def test_acceleration_of_each_frame_type(samples: str, expected: list[list[float]]) -> None:
+    frame = polar_pmd.decode_acc(bytes.fromhex(ACC_HEAD + samples))
+    assert frame.milli_g.tolist() == expected
+    assert frame.stamp_ns == STAMP_NS
+
+
+@pytest.mark.parametrize("samples", ["01 45ffe4ffb5", "81 45ffe4ffb503", "03 45ffe4ff", "01"])
+def test_acceleration_that_is_cut_short_or_compressed_is_refused(samples: str) -> None:
+    with pytest.raises(ProtocolError):
+        polar_pmd.decode_acc(bytes.fromhex(ACC_HEAD + samples))
+
+
+def test_ecg_and_acceleration_are_not_taken_for_each_other() -> None:
+    with pytest.raises(ProtocolError, match="not ACC"):
+        polar_pmd.decode_acc(bytes.fromhex(HEAD + "00 680000"))
+    with pytest.raises(ProtocolError, match="not ECG"):
+        decode_ecg(bytes.fromhex(ACC_HEAD + "01 45ffe4ffb503"))
+
+
 @given(st.binary(max_size=600))
 def test_noise_is_refused_or_read_but_never_more(data: bytes) -> None:
-    for decode in (decode_ecg, decode_control, decode_settings, polar_pmd.decode_features):
+    for decode in DECODERS:
         try:
             decode(data)
         except ProtocolError:
