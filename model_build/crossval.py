@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from model_build.datasets.recording import Recording
 from model_build.datasets.splits import FOLDS
 from model_build.distil import cleaned, distillation, soft_labels
-from model_build.evaluate.fold_scores import Fold, is_held_out, score_logits, tested
+from model_build.evaluate.fold_scores import (
+    Fibrillates,
+    Fold,
+    is_held_out,
+    score_logits,
+    tested,
+)
 from model_build.evaluate.out_of_fold import CrossValidation, FoldScores, join
 from model_build.models.student import StudentConfig, StudentModels, build_student
 from model_build.pretraining.prior import NOTHING, Prior, begin, with_p_waves
@@ -138,13 +144,14 @@ def score_fold(
     prior: Prior = NOTHING,
     advise: Advise = unadvised,
     heard: Hear = unheard,
+    fibrillates: Fibrillates | None = None,
 ) -> FoldScores:
-    """Train on all but one fold, score that one."""
+    """Train on all but one fold, score that one; with `fibrillates` as beside a rhythm model."""
     outside = tested(prepared, recipe, fold)
     fitted = fit_fold(prepared, recipe, fold, checkpoint, report, prior, advise)
     said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
     heard(said, outside)
-    return score_logits(recordings, outside, said, recipe)
+    return score_logits(recordings, outside, said, recipe, fibrillates)
 
 
 def fit_fold(

@@ -1,6 +1,6 @@
 """Scores of whatever speaks about the recordings of a fold that it was not trained on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -37,15 +37,21 @@ def tested(prepared: Sequence[PreparedBeats], recipe: Recipe, fold: Fold) -> lis
     return [p for p in prepared if is_held_out(p, fold) and p.view == recipe.view[0].name]
 
 
+Fibrillates = Callable[[Recording, PreparedBeats], NDArray[np.bool_]]
+"""Of each beat (k,) of a recording, whether a rhythm model says AF when it comes."""
+
+
 def score_logits(
     recordings: Sequence[Recording],
     outside: Sequence[PreparedBeats],
     logits: NDArray[np.float32],
     recipe: Recipe,
+    fibrillates: Fibrillates | None = None,
 ) -> FoldScores:
     """Score what any model said: `logits` (beats, K) of the recordings `outside`, end to end.
 
-    Beats are labelled as the device labels them, by the recipe's thresholds.
+    Beats are labelled as the device labels them, by the recipe's thresholds; with `fibrillates` as
+    a set labels them that holds a rhythm model too.
     """
     policy = LabelPolicy(CLASSES, recipe.thresholds)
     by_key = {recording.key: recording for recording in recordings}
@@ -56,7 +62,8 @@ def score_logits(
     ends = np.cumsum([len(one) for one in outside])
     for one, rows in zip(outside, np.split(logits, ends[:-1]), strict=True):
         recording = by_key[one.key]
-        labels = device_labels(policy, rows, one.seen, one.tentative)
+        in_af = None if fibrillates is None else fibrillates(recording, one)
+        labels = device_labels(policy, rows, one.seen, one.tentative, in_af)
         score_recording(recording, one, labels, matrices)
         found = af_errors(recording, one, labels)
         if found.beats:

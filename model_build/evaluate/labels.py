@@ -12,17 +12,25 @@ Bools = NDArray[np.bool_]
 
 
 def device_labels(
-    policy: LabelPolicy, logits: NDArray[np.float32], valid: Bools, tentative: Bools
+    policy: LabelPolicy,
+    logits: NDArray[np.float32],
+    valid: Bools,
+    tentative: Bools,
+    fibrillates: Bools | None = None,
 ) -> list[str | None]:
     """Labels of logits (k, classes) by the engine's own policy, whatever the signal's quality.
 
     None where the device says nothing: a tentative peak that no class of beats claims. Q for a
-    firm one that is refused, as where `valid` (k,) is false.
+    firm one that is refused, as where `valid` (k,) is false. `fibrillates` (k,): the rhythm model
+    says so when the beat comes; None without one.
     """
     scores = class_scores(logits, valid).tolist()
+    in_af = np.zeros(len(scores), bool) if fibrillates is None else fibrillates
     return [
-        None if doubted and not policy.is_beat(row) else policy.decide(row).label.value
-        for row, doubted in zip(scores, tentative.tolist(), strict=True)
+        None
+        if doubted and not policy.is_beat(row)
+        else policy.decide(row, fibrillates=by_chance).label.value
+        for row, doubted, by_chance in zip(scores, tentative.tolist(), in_af.tolist(), strict=True)
     ]
 
 

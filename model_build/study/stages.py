@@ -12,6 +12,7 @@ from typing import Final
 STAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "student": "model_build.study.student:run",
+        "student-in-set": "model_build.study.student:run_in_set",
     }
 )
 """Module and function of each stage."""
