@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from edge_runtime.accelerating import Accelerating
 from edge_runtime.alarms.desk import AlarmDesk
 from edge_runtime.alarms.strips import StripStore
 from edge_runtime.audit import Audit
@@ -120,10 +121,13 @@ def build(
     for rule, needs in not_in_force(rhythm=has_rhythm):
         log.info("rule %s is not in force: it needs %s", rule, needs)
 
+    accelerating = Accelerating(config.accelerator)
+    accelerating.runtime_for(chosen.bundles)  # the trial takes its time now, not of a first beat
+
     def make_engine(bundles: BundleSet, opened: StreamOpened) -> Engine:
         source = now.sources[opened.source]
-        chosen_for = engine_settings(now.config, source.lead, source.leads)
-        return Engine.of_bundles(opened, bundles, replace(chosen_for, site=site))
+        chosen_for = replace(engine_settings(now.config, source.lead, source.leads), site=site)
+        return Engine.of_bundles(opened, bundles, chosen_for, accelerating.runtime_for(bundles))
 
     def in_alarm() -> bool:
         shown = desk.board().alarms

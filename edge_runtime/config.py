@@ -20,6 +20,7 @@ from edge_runtime.alarms.signals import AlarmSettings
 from edge_runtime.config_effects import Effect, takes_effect
 from edge_runtime.config_problems import make_converter, problems
 from edge_runtime.errors import ConfigError
+from edge_runtime.inference.accelerator import AcceleratorConfig
 from edge_runtime.integrations.settings import (
     LOOPBACK,
     HeartbeatConfig,
@@ -191,6 +192,7 @@ class Config:
     )
     bundles: BundleConfig = field(default_factory=BundleConfig)
     update: UpdateConfig = field(default_factory=UpdateConfig)
+    accelerator: AcceleratorConfig = field(default_factory=AcceleratorConfig)
     web: WebConfig = field(default_factory=WebConfig)
     safe_mode: SafeModeConfig = field(default_factory=SafeModeConfig)
     mqtt: MqttConfig = field(default_factory=MqttConfig)

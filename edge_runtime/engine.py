@@ -21,9 +21,11 @@ from edge_runtime.events import (
     Notice,
     UserMarked,
 )
+from edge_runtime.inference.accelerator import Accelerator
 from edge_runtime.inference.beats import BeatClassifier
 from edge_runtime.inference.bundle import BundleSet
 from edge_runtime.inference.delineation import Delineator
+from edge_runtime.inference.interpreter import Runtime
 from edge_runtime.inference.pairs import PairClassifier
 from edge_runtime.inference.rhythm import RhythmReader
 from edge_runtime.narrator import Narrator
@@ -85,6 +87,7 @@ class Parts:
     labels: LabelPolicy
     waves: WaveTrend | None = None
     rhythm: RhythmTeller | None = None
+    accelerator: Accelerator | None = None
 
 
 class Engine:
@@ -111,6 +114,7 @@ class Engine:
         self._book = RuleBook(settings.rules, clock, settings.site)
         self._narrator = Narrator(self._signal, path.lead, parts.labels, self._book, parts.rhythm)
         self._waves = parts.waves
+        self._accelerator = parts.accelerator
         self._rate_check = RateCheck(self._signal.rate_hz)
         self._position: SampleIndex | None = None  # after the last sample or gap
         self._heard = 0  # index just after the last sample that came
@@ -119,9 +123,14 @@ class Engine:
 
     @classmethod
     def of_bundles(
-        cls, opened: StreamOpened, bundles: BundleSet, settings: EngineSettings | None = None
+        cls,
+        opened: StreamOpened,
+        bundles: BundleSet,
+        settings: EngineSettings | None = None,
+        runtime: Runtime | None = None,
     ) -> "Engine":
-        """An engine with the stages that a verified bundle set makes.
+        """An engine with the stages that a verified bundle set makes, run by `runtime` (None: the
+        installed one, without an accelerator).
 
         Two leads are looked at where the source has them, the set has a bundle for them and the
         settings allow it.
@@ -149,12 +158,13 @@ class Engine:
         delineation = bundles.delineation
         parts = Parts(
             path,
-            PairClassifier(bundle) if paired else BeatClassifier(bundle),
+            PairClassifier(bundle, runtime) if paired else BeatClassifier(bundle, runtime),
             labels,
             None
             if delineation is None
-            else WaveTrend(reference, path.lead, Delineator(delineation)),
-            None if bundles.rhythm is None else RhythmTeller(RhythmReader(bundles.rhythm)),
+            else WaveTrend(reference, path.lead, Delineator(delineation, runtime)),
+            None if bundles.rhythm is None else RhythmTeller(RhythmReader(bundles.rhythm, runtime)),
+            None if runtime is None else runtime.accelerator,
         )
         return cls(opened, parts, settings)
 
@@ -164,7 +174,13 @@ class Engine:
         Raises:
             PathError: samples of another shape than announced, or out of sequence.
         """
-        return self._in_order(self._take(item))
+        events = self._take(item)
+        if self._accelerator is not None and (words := self._accelerator.take_loss()):
+            message = f"accelerator {words}; the processor goes on without it"
+            events.append(
+                self._notice(SampleIndex(self._position or 0), "accelerator_lost", message)
+            )
+        return self._in_order(events)
 
     def finish(self) -> list[Event]:
         """The stream has ended (a recording's last sample): what was still to be said."""

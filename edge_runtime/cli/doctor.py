@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_runtime import config
+from edge_runtime.accelerating import accelerated
 from edge_runtime.audit import Audit, this_user
 from edge_runtime.cli.doctor_store import store_integrity, store_privacy, store_room
 from edge_runtime.cli.failing import BAD_BUNDLE, FAILED, exit_status
@@ -24,6 +25,7 @@ from edge_runtime.cli.options import config_option, set_option
 from edge_runtime.config import Config
 from edge_runtime.errors import BundleError, EdgeRuntimeError
 from edge_runtime.golden_engine import run_engine
+from edge_runtime.inference.bundle import load_bundle_set
 from edge_runtime.inference.golden import Status, check_bundle_set
 from edge_runtime.inference.interpreter import find_runtime
 from edge_runtime.store.repair import repair
@@ -37,9 +39,19 @@ _STYLES: Final[dict[Verdict, str]] = {"good": "green", "warning": "yellow", "bad
 @set_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON array of findings.")
 @click.option("--deep", is_flag=True, help="Read every stored sample and compare checksums.")
+@click.option(
+    "--accelerator",
+    is_flag=True,
+    help="Time the accelerator of the configuration beside the processor, for every network.",
+)
 @click.option("--repair", "mend", is_flag=True, help="Repair the store first (no daemon may run).")
 def command(
-    file: Path | None, settings: tuple[str, ...], as_json: bool, deep: bool, mend: bool
+    file: Path | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+    deep: bool,
+    accelerator: bool,
+    mend: bool,
 ) -> None:
     """Examine this machine: interpreter, bundle set, store, ports.
 
@@ -58,7 +70,10 @@ def command(
     findings: list[Finding] = []
     status = 0
     integrity: _Examine = partial(store_integrity, deep=deep or mend)
-    for examine, status_if_bad in (*_EXAMINATIONS, (integrity, FAILED)):
+    examinations = [*_EXAMINATIONS, (integrity, FAILED)]
+    if accelerator:
+        examinations.append((_accelerator, FAILED))
+    for examine, status_if_bad in examinations:
         found = list(examine(loaded))
         findings += found
         if any(finding.verdict == "bad" for finding in found):
@@ -98,6 +113,20 @@ def _bundles(loaded: Config) -> Iterator[Finding]:
     for tier in report.tiers:
         verdict: Verdict = "good" if tier.status is Status.PASSED else "bad"
         yield Finding(f"golden vectors ({tier.name})", verdict, tier.detail)
+
+
+def _accelerator(loaded: Config) -> Iterator[Finding]:
+    try:
+        bundles = load_bundle_set(chosen_folder(loaded))
+        _, trial = accelerated(bundles, loaded.accelerator, find_runtime())
+    except EdgeRuntimeError as error:
+        yield Finding("accelerator", "bad", str(error))
+        return
+    if trial is None:
+        words = "none to try; accelerator.library names a delegate, as libedgetpu.so.1"
+        yield Finding("accelerator", "warning", words)
+        return
+    yield Finding(f"accelerator {trial.library}", "bad" if trial.problem else "good", trial.words)
 
 
 def _ports(loaded: Config) -> Iterator[Finding]:

@@ -38,11 +38,9 @@ class Delineator:
         k = len(steps)
         places = np.empty((k, *self._shapes["places"]), np.int8)
         present = np.empty((k, *self._shapes["present"]), np.int8)
-        for row in range(k):
-            self._graph.write("window", steps[row, :, np.newaxis])
-            self._graph.invoke()
-            places[row] = self._graph.read("places")[0]
-            present[row] = self._graph.read("present")[0]
+        self._graph.run_all(
+            {"window": steps[:, :, np.newaxis]}, {"places": places, "present": present}
+        )
         return places[:, 0], present
 
     def read(self, places: Int8Array, present: Int8Array) -> Landmarks:

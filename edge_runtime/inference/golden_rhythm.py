@@ -35,7 +35,7 @@ def read_rhythm_golden(bundle: RhythmBundle) -> Vectors:
 
 def replay_rhythm_graph(graph: Graph, features: NDArray[np.int8]) -> NDArray[np.int8]:
     """Logits (k, K) of features (k, F), both in INT8 steps."""
-    logits = np.empty((len(features), graph.read("logits").shape[-1]), np.int8)
+    logits = np.empty((len(features), *graph.shape("logits")), np.int8)
     graph.run({"features": features}, "logits", logits)
     return logits
 

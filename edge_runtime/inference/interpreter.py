@@ -10,7 +10,7 @@ import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_runtime.errors import BundleError, InterpreterError
+from edge_runtime.inference.accelerator import Accelerator
 
 Int8Array = NDArray[np.int8]
 
@@ -41,6 +42,7 @@ class Kernels(StrEnum):
     LITERT_1 = "litert 1.0 to 2.0"
     LITERT_2 = "litert from 2.1"
     TFLITE = "tflite-runtime"
+    ACCELERATOR = "an accelerator"
 
 
 _FIRST_LITERT_2: Final = (2, 1)
@@ -48,19 +50,27 @@ _FIRST_LITERT_2: Final = (2, 1)
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """An installed TFLite runtime."""
+    """An installed TFLite runtime, and the accelerator that is to help it, if any."""
 
     name: str
     version: str
     kernels: Kernels
     interpreter: Callable[..., Any]
+    load_delegate: Callable[..., Any]
+    accelerator: Accelerator | None = None
 
     def tolerance_lsb(self, golden: Kernels) -> int:
         """Steps by which an INT8 output may differ from a vector recorded with `golden`: none
-        with the same arithmetic, one between LiteRT's two, five to tflite-runtime."""
+        with the same arithmetic, one between LiteRT's two, five to tflite-runtime or to an
+        accelerator."""
         if self.kernels is golden:
             return 0
-        return 5 if Kernels.TFLITE in (self.kernels, golden) else 1
+        far = (Kernels.TFLITE, Kernels.ACCELERATOR)
+        return 5 if self.kernels in far or golden in far else 1
+
+    def with_accelerator(self, accelerator: Accelerator) -> "Runtime":
+        """This runtime with an accelerator."""
+        return replace(self, kernels=Kernels.ACCELERATOR, accelerator=accelerator)
 
 
 def _kernels(distribution: str, version: str) -> Kernels:
@@ -88,7 +98,8 @@ def find_runtime() -> Runtime:
             raise InterpreterError(
                 f"tflite-runtime needs numpy 1, numpy {np.__version__} is installed; {_INSTALL}"
             )
-        return Runtime(distribution, version, _kernels(distribution, version), module.Interpreter)
+        kernels = _kernels(distribution, version)
+        return Runtime(distribution, version, kernels, module.Interpreter, module.load_delegate)
     raise InterpreterError(f"no TFLite runtime is installed; {_INSTALL}")
 
 
@@ -127,39 +138,31 @@ class TensorSpec:
     shape: tuple[int, ...]
 
 
-class Graph:
-    """One INT8 TFLite graph, tensors addressed by role. One thread, not shareable.
+class _Bound:
+    """An interpreter over one graph, its tensors by role."""
 
-    Raises BundleError where the graph is no TFLite model or is not what the manifest says, and
-    InterpreterError where no runtime is installed.
-    """
-
-    __slots__ = ("_interpreter", "_invoke", "_views", "quantization", "runtime")
+    __slots__ = ("invoke", "quantization", "shapes", "views")
 
     def __init__(
         self,
-        model: bytes,
+        interpreter: Any,
         inputs: tuple[TensorSpec, ...],
         outputs: tuple[TensorSpec, ...],
         what: str,
-        runtime: Runtime | None = None,
     ) -> None:
-        self.runtime = runtime or find_runtime()
-        try:
-            with _silent_stderr():
-                # More than one thread never helps a network of this size and can cost tenfold.
-                self._interpreter = self.runtime.interpreter(model_content=model, num_threads=1)
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise BundleError(f"{what}: {self.runtime.name} refuses the graph: {error}") from error
         self.quantization: dict[str, Quantization] = {}
-        self._views: dict[str, Callable[[], Int8Array]] = {}
-        self._bind(inputs, self._interpreter.get_input_details(), f"{what}: input")
-        self._bind(outputs, self._interpreter.get_output_details(), f"{what}: output")
-        self._invoke = self._interpreter.invoke
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.views: dict[str, Callable[[], Int8Array]] = {}
+        self._bind(interpreter, inputs, interpreter.get_input_details(), f"{what}: input")
+        self._bind(interpreter, outputs, interpreter.get_output_details(), f"{what}: output")
+        self.invoke: Callable[[], None] = interpreter.invoke
 
     def _bind(
-        self, specs: tuple[TensorSpec, ...], details: list[dict[str, Any]], what: str
+        self,
+        interpreter: Any,
+        specs: tuple[TensorSpec, ...],
+        details: list[dict[str, Any]],
+        what: str,
     ) -> None:
         by_name: Mapping[str, dict[str, Any]] = {detail["name"]: detail for detail in details}
         wanted = {spec.name for spec in specs}
@@ -178,39 +181,108 @@ class Graph:
             scale, zero_point = detail["quantization"]
             if not scale > 0:
                 raise BundleError(f"{what} {spec.role} has no quantization scale")
+            self.shapes[spec.role] = shape
             self.quantization[spec.role] = Quantization(float(scale), int(zero_point))
             # A view is made anew at each use and never kept: the interpreter refuses to invoke
             # while one is alive. Making one costs a third of set_tensor.
-            self._views[spec.role] = self._interpreter.tensor(detail["index"])
+            self.views[spec.role] = interpreter.tensor(detail["index"])
 
-    def write(self, role: str, steps: Int8Array) -> None:
-        """Set an input, in INT8 steps, of the tensor's shape or broadcastable to it."""
-        self._views[role]()[...] = steps
 
-    def invoke(self) -> None:
-        """Run the graph on the inputs written."""
-        self._invoke()
+class Graph:
+    """One INT8 TFLite graph, tensors addressed by role. One thread, not shareable.
 
-    def read(self, role: str) -> Int8Array:
-        """A copy of an output, in INT8 steps."""
-        return self._views[role]().copy()
+    With an accelerator in the runtime it does what is its part, until it fails.
+
+    Raises BundleError where the graph is no TFLite model or is not what the manifest says, and
+    InterpreterError where no runtime is installed.
+    """
+
+    __slots__ = ("_accelerated", "_plain", "quantization", "runtime")
+
+    def __init__(
+        self,
+        model: bytes,
+        inputs: tuple[TensorSpec, ...],
+        outputs: tuple[TensorSpec, ...],
+        what: str,
+        runtime: Runtime | None = None,
+    ) -> None:
+        self.runtime = runtime or find_runtime()
+        try:
+            with _silent_stderr():
+                interpreter = self._interpreter(model)
+        except (ValueError, RuntimeError) as error:
+            raise BundleError(f"{what}: {self.runtime.name} refuses the graph: {error}") from error
+        self._plain = _Bound(interpreter, inputs, outputs, what)
+        self.quantization = self._plain.quantization
+        self._accelerated: _Bound | None = None
+        accelerator = self.runtime.accelerator
+        if accelerator is not None and not accelerator.is_lost:
+            try:
+                with _silent_stderr():
+                    compiled, delegates = accelerator.options_for(Path(what))
+                    interpreter = self._interpreter(
+                        compiled or model, experimental_delegates=delegates
+                    )
+                self._accelerated = _Bound(interpreter, inputs, outputs, what)
+            except (ValueError, OSError, RuntimeError, BundleError) as error:
+                accelerator.lost(error)
+
+    def _interpreter(self, model: bytes, **options: Any) -> Any:
+        # More than one thread never helps a network of this size and can cost tenfold.
+        made = self.runtime.interpreter(model_content=model, num_threads=1, **options)
+        made.allocate_tensors()
+        return made
+
+    def _for(self, rows: int) -> _Bound:
+        """Who runs a call of so many rows."""
+        accelerator = self.runtime.accelerator
+        if self._accelerated is None or accelerator is None or accelerator.is_lost:
+            return self._plain
+        return self._accelerated if rows >= accelerator.from_rows else self._plain
+
+    def shape(self, role: str) -> tuple[int, ...]:
+        """Of one row of that tensor, without the batch of one."""
+        return self._plain.shapes[role][1:]
 
     def run(self, inputs: Mapping[str, Iterable[Int8Array]], output: str, into: Int8Array) -> None:
         """Invoke once for each row of `into` (k, *shape), which takes that output.
 
-        `inputs` gives k arrays for each role, as `write` takes them.
+        `inputs` gives k arrays for each role, as `run_all` takes them.
         """
-        # A beat costs two of these turns: everything that can be is looked up before them.
-        views, invoke, result = (
-            [self._views[role] for role in inputs],
-            self._invoke,
-            self._views[output],
-        )
-        for row, *steps in zip(into, *inputs.values(), strict=True):
-            for view, values in zip(views, steps, strict=True):
-                view()[...] = values
-            invoke()
-            row[...] = result()[0]
+        self.run_all(inputs, {output: into})
+
+    def run_all(
+        self, inputs: Mapping[str, Iterable[Int8Array]], outputs: Mapping[str, Int8Array]
+    ) -> None:
+        """Invoke once for each row of every array of `outputs`, (k, *shape) by role.
+
+        `inputs` gives k arrays in INT8 steps for each role, of the tensor's shape or
+        broadcastable to it.
+        """
+        rows = {role: list(values) for role, values in inputs.items()}
+        bound = self._for(len(next(iter(outputs.values()))))
+        try:
+            _run(bound, rows, outputs)
+        except (RuntimeError, ValueError) as error:
+            if bound is self._plain or self.runtime.accelerator is None:
+                raise
+            self.runtime.accelerator.lost(error)
+            _run(self._plain, rows, outputs)
+
+
+def _run(
+    bound: _Bound, inputs: Mapping[str, list[Int8Array]], outputs: Mapping[str, Int8Array]
+) -> None:
+    # A beat costs two of these turns: everything that can be is looked up before them.
+    views, invoke = [bound.views[role] for role in inputs], bound.invoke
+    results = [(bound.views[role], into) for role, into in outputs.items()]
+    for row, steps in enumerate(zip(*inputs.values(), strict=True)):
+        for view, values in zip(views, steps, strict=True):
+            view()[...] = values
+        invoke()
+        for result, into in results:
+            into[row] = result()[0]
 
 
 @contextmanager
