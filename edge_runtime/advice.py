@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from edge_runtime.events import Notice, QualityLevel
+from edge_runtime.signal.electrodes import EXCHANGED, TURNED_OVER
 from edge_runtime.signal.observations import QualityChanged
 from edge_runtime.signal.polarity import INVERTED
 
@@ -43,6 +44,13 @@ _INVERTED: Final = (
     "P, QRS and T of lead {lead} point down, which is rare: the lead may be inverted; "
     "check whether its two electrodes are swapped"
 )
+_TURNED_OVER: Final = (
+    "lead {lead} is upside down since a while ago; check whether its two electrodes were swapped"
+)
+_EXCHANGED: Final = (
+    "lead {lead} looks as lead {other} did a while ago, and that one as this one did; check which "
+    "cable goes to which electrode"
+)
 
 
 class _State(msgspec.Struct):
@@ -57,11 +65,17 @@ class Advice:
         self._state = _State()
 
     def on_quality(self, quality: QualityChanged) -> list[Notice]:
-        """A lead became unusable, or seems inverted."""
+        """A lead became unusable, or its electrodes seem to be elsewhere than they should be."""
         name = self._leads[quality.lead]
         if quality.reason == INVERTED:
             words = _INVERTED.format(lead=name)
             return self._once(quality.at, quality.decided, "inverted_lead", words, name)
+        if quality.reason == TURNED_OVER:
+            words = _TURNED_OVER.format(lead=name)
+            return self._once(quality.at, quality.decided, "turned_lead", words, name)
+        if quality.reason.startswith(EXCHANGED):
+            words = _EXCHANGED.format(lead=name, other=quality.reason.removeprefix(EXCHANGED))
+            return self._once(quality.at, quality.decided, "exchanged_leads", words, name)
         if quality.level is not QualityLevel.UNUSABLE or quality.reason not in _QUALITY:
             return []
         code, words = _QUALITY[quality.reason]

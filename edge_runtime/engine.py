@@ -61,7 +61,7 @@ from firmware_bridge.stream import (
     UserMark,
 )
 
-_SNAPSHOT_VERSION: Final = 6
+_SNAPSHOT_VERSION: Final = 7
 
 
 @dataclass(frozen=True, slots=True)

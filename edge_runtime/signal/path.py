@@ -6,7 +6,7 @@ switch of leads. Where it is asked for, a second lead (`companion.py`) is looked
 beats.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import ceil
@@ -19,6 +19,7 @@ from edge_runtime.errors import PathError
 from edge_runtime.events import QualityLevel
 from edge_runtime.signal.analysis import Detector, LeadAnalysis
 from edge_runtime.signal.companion import CompanionLead
+from edge_runtime.signal.electrodes import ElectrodeWatch
 from edge_runtime.signal.holes import HoleTeller
 from edge_runtime.signal.lead import AUTO, LeadChoice, Switch
 from edge_runtime.signal.observations import (
@@ -28,10 +29,8 @@ from edge_runtime.signal.observations import (
     Horizon,
     LeadChanged,
     Observation,
-    QualityChanged,
     RhythmReady,
 )
-from edge_runtime.signal.polarity import INVERTED, UPRIGHT_LEADS, PolarityWatch
 from edge_runtime.signal.qrs import QrsDetector
 from edge_runtime.signal.quality import LEVELS, Assessment, QualityMeter
 from edge_runtime.signal.ring import RingBuffer
@@ -92,7 +91,7 @@ class SignalPath:
         steps = tuple(abs(self._scale / gain) if gain else 0.0 for gain in signal.counts_per_unit)
         self._quality = QualityMeter(signal.rate_hz, steps, config.mains_hz)
         self.ring = RingBuffer(ceil(config.ring_minutes * 60 * signal.rate_hz), len(signal.leads))
-        self._polarity = PolarityWatch()
+        self._electrodes = ElectrodeWatch(signal.rate_hz, signal.leads)
         self._waiting: list[SampleChunk] = []
         self._end: int | None = None  # source index after the last sample taken in
         self._lead, self._second_lead = self._choice.lead, self._choice.companion
@@ -181,6 +180,7 @@ class SignalPath:
         millivolts = samples.astype(np.float64)
         if self._scale != 1.0:
             millivolts *= self._scale
+        self._electrodes.feed(first, millivolts)
         quality = self._quality.feed(first, millivolts)
         out: list[Observation] = list(quality.changes)
         at = first
@@ -266,7 +266,7 @@ class SignalPath:
             out += self._holes.valid(first + start, first + end)
             seen = self._pair(self._analysis.take(first + start, x[start:end]), quality)
             out += seen
-            out += self._watch_polarity(seen, quality)
+            out += self._electrodes.observe(seen, self._lead, quality.level_at)
         else:
             out += self._interrupt(first + start, quality)
             out += self._holes.invalid(first + start, first + end)
@@ -307,7 +307,7 @@ class SignalPath:
             out += self._holes.finish(switch.at)
             out += self._interrupt(known, quality)
             self._analysis.change_lead()
-            self._polarity = PolarityWatch()
+            self._electrodes.lead_changed()
         self._hand_over(switch)
         self._lead, self._second_lead = switch.lead, switch.companion
         if changed:
@@ -328,19 +328,6 @@ class SignalPath:
             kept[number] if number in kept else spare.pop() for number in now
         )
 
-    def _watch_polarity(
-        self, seen: list[Observation], quality: Assessment
-    ) -> Iterator[QualityChanged]:
-        """Says once per lead that it seems inverted: a word about its level, not another level."""
-        if self.signal.leads[self._lead].upper() not in UPRIGHT_LEADS:
-            return
-        for one in seen:
-            place = self._polarity.observe(one.block) if isinstance(one, BeatsReady) else None
-            if isinstance(one, BeatsReady) and place is not None:
-                at, decided = int(one.at[place]), int(one.decided[place])
-                level = quality.level_at(self._lead, decided)
-                yield QualityChanged(at, decided, self._lead, level, INVERTED)
-
     def _horizon(self) -> Horizon:
         return Horizon(self._analysis.horizon(self.position), self.position - 1)
 
@@ -350,7 +337,7 @@ class SignalPath:
             "analysis": self._analysis.snapshot(),
             "quality": self._quality.snapshot(),
             "choice": self._choice.snapshot(),
-            "polarity": self._polarity.snapshot(),
+            "electrodes": self._electrodes.snapshot(),
             "waiting": [(int(chunk.first), chunk.samples) for chunk in self._waiting],
             "holes": self._holes.snapshot(),
             "companion": None if self._companion is None else self._companion.snapshot(),
@@ -362,7 +349,7 @@ class SignalPath:
         self._analysis.restore(state["analysis"])
         self._quality.restore(state["quality"])
         self._choice.restore(state["choice"])
-        self._polarity.restore(state["polarity"])
+        self._electrodes.restore(state["electrodes"])
         self._waiting = [
             SampleChunk(self.signal.id, first, samples) for first, samples in state["waiting"]
         ]
