@@ -12,7 +12,7 @@
 #   make test-slow               what takes minutes: full archives, long fuzzing, Python 3.13
 #   make deb                     the Debian package: SUITE=bookworm|trixie ARCHITECTURE=amd64|arm64
 #   make test-deb                as root: install, upgrade, purge it in clean bookworm and trixie
-#   make test-powercut           as root: a computer in QEMU loses its power 200 times
+#   make test-powercut           as root: a computer in QEMU loses its power 250 times
 #   make test-service            as root: the package's service in a computer that boots
 #   make test-arm                the arm64 package on emulated aarch64
 #   make sbom                    dist/: what is shipped, as CycloneDX, and everybody's licence

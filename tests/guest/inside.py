@@ -5,6 +5,7 @@ against.
 """
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.edge_runtime.store.making import PROVENANCE
 from tests.edge_runtime.update.killing import life
 from tests.edge_runtime.update.on_shelf import keep
 from tests.guest.image import DATA
+from tests.guest.releases import VERSIONS, environment_in
 
 FOLDER = Path(DATA)
 DURABILITY_S = 1.0
@@ -46,11 +48,31 @@ def _change_models() -> None:
     feeder.say("done")
 
 
+def _change_releases() -> None:
+    _tool("adopt", VERSIONS[0])
+    _ready()
+    for step, version in enumerate(VERSIONS[1:], 1):
+        _tool("add", f"{DATA}/packages/{version}.deb")
+        feeder.say(f"step {step}")
+    _tool("rollback")
+    feeder.say(f"step {len(VERSIONS)}")
+
+
+def _tool(*arguments: str) -> None:
+    subprocess.run(
+        ["/usr/sbin/ecg-edge-release", *arguments],
+        env={**os.environ, **environment_in(DATA)},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+
+
 KINDS = {
     "recording": _record,
     "recovery": _record,  # on a disk that has lost its power before
     "migration": _migrate,
     "models": _change_models,
+    "releases": _change_releases,
 }
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""`make test-powercut`: a computer loses its power while it records, migrates, changes models.
+"""`make test-powercut`: a computer loses its power while it records, migrates, or changes models or
+releases.
 
     python -m tests.guest.powercut [--points 50] [--kind KIND]... [--work DIR]
 
@@ -34,6 +35,7 @@ from tests.edge_runtime.store.test_kill import assert_kept, told
 from tests.edge_runtime.store.test_migrations import old_store
 from tests.edge_runtime.update.killing import begun
 from tests.edge_runtime.update.on_shelf import arrive
+from tests.guest import releases
 from tests.guest.image import (
     DATA,
     PYTHON,
@@ -50,7 +52,7 @@ from tests.guest.image import (
 from tests.guest.inside import DURABILITY_S, KINDS
 from tests.guest.machine import Guest, guest
 
-LONGEST_S = {"recording": 8.0, "recovery": 6.0, "migration": 2.0, "models": 4.0}
+LONGEST_S = {"recording": 8.0, "recovery": 6.0, "migration": 2.0, "models": 4.0, "releases": 11.0}
 """A point lies between nothing and this after the guest goes on."""
 SLACK_S = 0.5
 """For the processor that the guest shares."""
@@ -120,8 +122,10 @@ def judged(kind: str, said: list[str], folder: Path) -> tuple[str, float | None]
             return _recording(said, folder / "store")
         case "migration":
             return _migration(said, folder / "store")
-        case _:
+        case "models":
             return _models(said, folder / "shelf")
+        case _:
+            return releases.judge(said, folder), None
 
 
 def _recording(said: list[str], directory: Path) -> tuple[str, float | None]:
@@ -193,6 +197,8 @@ def content_of(kind: str, work: Path, earlier: Path | None) -> Path:
         old_store(folder / "store", 1)
     if kind == "recovery" and earlier is not None:
         shutil.copytree(earlier / "store", folder / "store")
+    if kind == "releases":
+        releases.make(folder)
     return folder
 
 
