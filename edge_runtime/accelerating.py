@@ -23,7 +23,6 @@ _ROWS: Final = (1, 8, 64)
 _AT_LEAST: Final = 0.9
 """The accelerator takes over for a tenth less time, not for less: the processor never vanishes."""
 _TURNS: Final = 5
-_NEVER: Final = 1 << 30
 
 
 class Accelerating:

@@ -101,9 +101,12 @@ def stored_recording(
         aligned = None
         first = round(from_s * rate_hz)
         last = played.n_frames if to_s is None else min(played.n_frames, round(to_s * rate_hz))
-        beside = signal_place(connection, session, directory / RAW_FOLDER).signal
-        if place.signal.id != beside.id:
-            aligned = _aligned(alignment_of(connection, session, place.signal.id), beside)
+        reference = place.signal
+        if signal is not None:
+            reference = signal_place(connection, session, directory / RAW_FOLDER).signal
+        is_reference = place.signal.id == reference.id
+        if not is_reference:
+            aligned = _aligned(alignment_of(connection, session, place.signal.id), reference)
             at_s = _seconds(np.arange(played.n_frames), float(rate_hz), aligned)
             first = int(np.searchsorted(at_s, from_s)) if from_s else 0
             last = played.n_frames if to_s is None else int(np.searchsorted(at_s, to_s))
@@ -112,8 +115,7 @@ def stored_recording(
                 f"session {session} has {float(played.n_frames / rate_hz):.1f} s of signal; "
                 "nothing of it lies within these times"
             )
-        is_ecg = place.signal.id == beside.id
-        events = tuple(events_of(connection, session, span=(first, last))) if is_ecg else ()
+        events = tuple(events_of(connection, session, span=(first, last))) if is_reference else ()
         wearer = session_row(connection, session).wearer if with_wearer else None
     return Recording(
         session,

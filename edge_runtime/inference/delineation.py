@@ -22,8 +22,6 @@ class Delineator:
         scales = self._graph.quantization
         thresholds = tuple(limits.get(wave, 0.5) for wave in PRESENT)
         self._read = LandmarkReader(scales["places"], scales["present"], thresholds)
-        outputs = bundle.manifest.graph
-        self._shapes = {role: outputs.shape(role)[1:] for role in ("places", "present")}
 
     def __call__(self, window: NDArray[np.float32]) -> Landmarks:
         """Windows (k, 160) in QRS heights of the template, as `BeatBlock` has them."""
@@ -36,8 +34,8 @@ class Delineator:
     def run(self, steps: Int8Array) -> tuple[Int8Array, Int8Array]:
         """Windows (k, 160) in INT8 steps to both outputs, (k, 160, 9) and (k, 2)."""
         k = len(steps)
-        places = np.empty((k, *self._shapes["places"]), np.int8)
-        present = np.empty((k, *self._shapes["present"]), np.int8)
+        places = np.empty((k, *self._graph.shape("places")), np.int8)
+        present = np.empty((k, *self._graph.shape("present")), np.int8)
         self._graph.run_all(
             {"window": steps[:, :, np.newaxis]}, {"places": places, "present": present}
         )
