@@ -113,7 +113,8 @@ def reporter(shown: Progress, name: str, epochs: int) -> "Report":
 
 def load_recipe(name: str) -> "Recipe":
     """The recipe of `--recipe`."""
-    from model_build.recipe import read_recipe, recipe_path  # noqa: PLC0415 - quick help
+    from model_build.recipe import read_recipe  # noqa: PLC0415 - quick help
+    from model_build.recipe_files import recipe_path  # noqa: PLC0415 - quick help
 
     return read_recipe(recipe_path(name))
 

@@ -1,17 +1,14 @@
 """A recipe: everything a training run depends on besides the data and the code."""
 
-import hashlib
-import json
-import tomllib
-from dataclasses import asdict, dataclass, field
-from importlib import resources
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import cattrs
 
 from model_build.errors import RecipeError
-from model_build.recipe_changes import Change, changed
+from model_build.recipe_changes import Change
+from model_build.recipe_files import recipe_entries, structured
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,45 +351,12 @@ def sizes(entries: dict[str, Any]) -> dict[str, Any]:
     return {name: fixed(value) for name, value in entries.items()}
 
 
-def recipe_path(name_or_path: str) -> Path:
-    """A shipped recipe by name, or any other by its path. Raises `RecipeError` if absent."""
-    return shipped_toml("recipe", "model_build.recipes", name_or_path)
-
-
-def shipped_toml(what: str, package: str, name_or_path: str) -> Path:
-    """A .toml of a package by name, or any by its path. Raises `RecipeError` if absent."""
-    path = Path(name_or_path)
-    if path.suffix == ".toml" and path.is_file():
-        return path
-    shipped = resources.files(package).joinpath(f"{name_or_path}.toml")
-    if shipped.is_file():
-        return Path(str(shipped))
-    raise RecipeError(f"no {what} {name_or_path!r}: give a shipped name or the path of a .toml")
-
-
-def calibration_path(name_or_path: str) -> Path:
-    """The recipe's calibration list: NAME.calibration.txt beside it."""
-    return recipe_path(name_or_path).with_suffix(".calibration.txt")
-
-
 def read_recipe(path: Path, change: Change | None = None) -> Recipe:
     """Read a recipe, changed if that is wished; a changed one has a digest of its own.
 
     Raises `RecipeError` listing every unknown key and wrong value.
     """
-    content = path.read_bytes()
-    digest = hashlib.sha256(content)
-    try:
-        entries = tomllib.loads(content.decode("utf-8"))
-        if change is not None and not change.is_empty:
-            entries = changed(entries, change)
-            digest.update(json.dumps(asdict(change), sort_keys=True).encode())
-        recipe = _converter.structure({**entries, "digest": digest.hexdigest()}, Recipe)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: {error}") from error
-    except cattrs.BaseValidationError as error:
-        problems = "; ".join(cattrs.transform_error(error))
-        raise RecipeError(f"{path}: {problems}") from error
+    recipe = structured(_converter, path, recipe_entries(path, change), Recipe)
     if not recipe.view:
         raise RecipeError(f"{path}: at least one [[view]] is needed")
     return recipe

@@ -3,7 +3,7 @@
 import tomllib
 
 from model_build.errors import RecipeError
-from model_build.recipe import recipe_path
+from model_build.recipe_files import recipe_path
 
 
 def kind_of(name_or_path: str) -> str:

@@ -77,7 +77,7 @@ def command(
     from model_build.jobs.runner import run_all  # noqa: PLC0415
     from model_build.pipeline.stage import jobs_of  # noqa: PLC0415
     from model_build.pipeline.stages import stages_of  # noqa: PLC0415
-    from model_build.recipe import calibration_path, recipe_path  # noqa: PLC0415
+    from model_build.recipe_files import calibration_path, recipe_path  # noqa: PLC0415
     from model_build.recipe_kind import kind_of  # noqa: PLC0415
     from model_build.rhythm.recipe import KIND as RHYTHM  # noqa: PLC0415
     from model_build.rhythm.stages import rhythm_jobs  # noqa: PLC0415

@@ -105,7 +105,7 @@ def command(
     from model_build.evaluate.beats import pooled  # noqa: PLC0415
     from model_build.evaluate.document import to_markdown  # noqa: PLC0415
     from model_build.evaluate.worst_beats import strips_of  # noqa: PLC0415
-    from model_build.recipe import recipe_path  # noqa: PLC0415
+    from model_build.recipe_files import recipe_path  # noqa: PLC0415
 
     recipe = load_recipe(recipe_name)
     loaded = load_bundle_set(bundles)

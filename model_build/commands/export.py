@@ -44,7 +44,7 @@ def command(
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.pipeline.export import export_student  # noqa: PLC0415
     from model_build.quantize import QuantizedStudent  # noqa: PLC0415
-    from model_build.recipe import calibration_path  # noqa: PLC0415
+    from model_build.recipe_files import calibration_path  # noqa: PLC0415
     from model_build.student_files import load_final_student, student_folder  # noqa: PLC0415
     from model_build.study.results import own_results  # noqa: PLC0415
 

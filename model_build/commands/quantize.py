@@ -45,7 +45,7 @@ def command(
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.head import head_of  # noqa: PLC0415
     from model_build.pipeline.quantize import draw_calibration, quantize_by  # noqa: PLC0415
-    from model_build.recipe import calibration_path  # noqa: PLC0415
+    from model_build.recipe_files import calibration_path  # noqa: PLC0415
     from model_build.student_files import load_final_student, student_folder  # noqa: PLC0415
     from model_build.teacher.crossfit import advisers  # noqa: PLC0415
     from model_build.training.loop import one_thread  # noqa: PLC0415

@@ -53,7 +53,7 @@ def command(
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
     from model_build.jobs.display import display  # noqa: PLC0415
     from model_build.jobs.runner import run_all  # noqa: PLC0415
-    from model_build.recipe import recipe_path  # noqa: PLC0415
+    from model_build.recipe_files import recipe_path  # noqa: PLC0415
     from model_build.rhythm import report as reports  # noqa: PLC0415
     from model_build.rhythm.on_records import open_af_test  # noqa: PLC0415
     from model_build.rhythm.stages import MEASURED, rhythm_jobs  # noqa: PLC0415

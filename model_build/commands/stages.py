@@ -88,7 +88,7 @@ def _inputs(recipe: "Recipe", name: str, data: Path | None, work: Path) -> "Fold
     from model_build.calibration import read_calibration_list  # noqa: PLC0415
     from model_build.commands.pretrain import load_prior  # noqa: PLC0415
     from model_build.datasets.locate import data_directory  # noqa: PLC0415
-    from model_build.recipe import calibration_path  # noqa: PLC0415
+    from model_build.recipe_files import calibration_path  # noqa: PLC0415
     from model_build.stages import FoldInputs  # noqa: PLC0415
     from model_build.teacher.crossfit import advice, advisers  # noqa: PLC0415
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 import cattrs
 
 from model_build.errors import RecipeError
-from model_build.recipe import shipped_toml, sizes
+from model_build.recipe import sizes
+from model_build.recipe_files import shipped_toml
 
 ROLE: Final = "delineation"
 

@@ -13,7 +13,8 @@ from model_build.int8 import int8_student
 from model_build.jobs.job import Tell
 from model_build.pipeline.context import Context
 from model_build.quantize import QuantizedStudent
-from model_build.recipe import Recipe, calibration_path
+from model_build.recipe import Recipe
+from model_build.recipe_files import calibration_path
 from model_build.student_files import StudentFile, load_student, student_folder
 from model_build.teacher.crossfit import Ensembles, advice, advisers
 from model_build.training.beats import PreparedBeats

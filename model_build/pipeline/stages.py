@@ -12,7 +12,8 @@ from typing import Final
 from edge_runtime.inference.manifest import GRAPH_ROLES, LEADS_OF_ROLE
 from model_build.datasets.splits import FOLDS
 from model_build.pipeline.stage import Stage
-from model_build.recipe import Recipe, read_recipe, recipe_path
+from model_build.recipe import Recipe, read_recipe
+from model_build.recipe_files import recipe_path
 from model_build.study.results import RESULTS
 
 _NOT_TRAINED: Final = frozenset({"name", "prune", "quantize", "qat", "thresholds"})

@@ -6,7 +6,8 @@ from typing import Any
 from model_build.jobs.job import Tell
 from model_build.pipeline.context import Context
 from model_build.prepare import prepare, training_recordings
-from model_build.recipe import read_recipe, recipe_path
+from model_build.recipe import read_recipe
+from model_build.recipe_files import recipe_path
 from model_build.teacher.beats import whole_beats
 from model_build.teacher.members import Membership, folder_of, roll_of_beats
 from model_build.teacher.training import train_member

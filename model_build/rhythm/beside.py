@@ -13,7 +13,7 @@ from firmware_bridge.records import read_header
 from model_build.datasets.recording import Recording
 from model_build.errors import RecipeError
 from model_build.evaluate.fold_scores import Fibrillates
-from model_build.recipe import recipe_path
+from model_build.recipe_files import recipe_path
 from model_build.rhythm.export import smoothing_of
 from model_build.rhythm.learn import SCORES, given
 from model_build.rhythm.recordings import CLASSES, training

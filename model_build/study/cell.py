@@ -11,8 +11,9 @@ from model_build.jobs.job import Job, Tell
 from model_build.pipeline.stage import jobs_of
 from model_build.pipeline.stages import tensors_and_trunk
 from model_build.prepare import prepare, training_recordings
-from model_build.recipe import Recipe, recipe_path
+from model_build.recipe import Recipe
 from model_build.recipe_arguments import recipe_arguments, recipe_from
+from model_build.recipe_files import recipe_path
 from model_build.study import stages
 from model_build.study.plan import Cell
 from model_build.study.results import CellResult

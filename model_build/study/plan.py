@@ -13,8 +13,9 @@ import cattrs
 from model_build.code_digest import digest_of
 from model_build.errors import RecipeError
 from model_build.prepare import code_digest as preparation_digest
-from model_build.recipe import Recipe, read_recipe, recipe_path, shipped_toml
+from model_build.recipe import Recipe, read_recipe
 from model_build.recipe_changes import Change
+from model_build.recipe_files import recipe_path, shipped_toml
 from model_build.study import stages
 from model_build.study.results import BASE
 

@@ -18,7 +18,8 @@ from model_build.errors import RecipeError
 from model_build.evaluate.fold_scores import Fold, score_logits, tested
 from model_build.evaluate.out_of_fold import CrossValidation, FoldScores, join
 from model_build.prepare import training_recordings
-from model_build.recipe import Recipe, read_recipe, recipe_path
+from model_build.recipe import Recipe, read_recipe
+from model_build.recipe_files import recipe_path
 from model_build.teacher.beats import whole_beats
 from model_build.teacher.members import Membership, Roll, folder_of, load_member, roll_of, rule_of
 from model_build.teacher.predict import Advice, Opinion, Opinions, code_of_predictions

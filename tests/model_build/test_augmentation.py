@@ -24,7 +24,8 @@ from model_build.detector_tuning.noise import signal_power
 from model_build.errors import RecipeError
 from model_build.evaluate.ec57 import compare_beats
 from model_build.prepare import cache_path, prepare_recording, views_of
-from model_build.recipe import Augmentation, Rhythm, Segments, View, read_recipe, recipe_path
+from model_build.recipe import Augmentation, Rhythm, Segments, View, read_recipe
+from model_build.recipe_files import recipe_path
 from model_build.tap import tap
 from model_build.training.segments import Batch, augment
 from tests.synthetic import ecg

@@ -10,7 +10,8 @@ from model_build.card import compose, write_card
 from model_build.cli import main
 from model_build.evaluate.document import to_markdown
 from model_build.evaluate.out_of_fold import OutOfFold, join
-from model_build.recipe import read_recipe, recipe_path
+from model_build.recipe import read_recipe
+from model_build.recipe_files import recipe_path
 from tests.model_build.evaluate.test_measures import fold_scores
 
 RECIPE = read_recipe(recipe_path("beats-first"))

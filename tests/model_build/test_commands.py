@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from model_build.cli import main
 from model_build.errors import BuildError
-from model_build.recipe import read_recipe, recipe_path
+from model_build.recipe import read_recipe
+from model_build.recipe_files import recipe_path
 from model_build.student_files import student_folder
 
 

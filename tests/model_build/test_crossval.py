@@ -11,7 +11,8 @@ from model_build.datasets.census import within
 from model_build.datasets.recording import CLASSES, Group, Recording, Target
 from model_build.datasets.splits import fold_of
 from model_build.evaluate.labels import device_labels, emitted
-from model_build.recipe import read_recipe, recipe_path
+from model_build.recipe import read_recipe
+from model_build.recipe_files import recipe_path
 from model_build.training.beats import PreparedBeats
 
 pytestmark = pytest.mark.tensorflow

@@ -13,7 +13,8 @@ from model_build.datasets.splits import DS1, DS2, PACED, TRAINING_MITDB, assign,
 from model_build.datasets.subjects import subject
 from model_build.errors import DataError, RecipeError
 from model_build.prepare import training_recordings
-from model_build.recipe import read_recipe, recipe_path
+from model_build.recipe import read_recipe
+from model_build.recipe_files import recipe_path
 
 
 def test_the_split_of_mitdb_is_de_chazals():

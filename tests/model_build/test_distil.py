@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from model_build.datasets.recording import CLASSES, Target
-from model_build.recipe import Cleaning, Distil, Recipe, Weight, read_recipe, recipe_path
+from model_build.recipe import Cleaning, Distil, Recipe, Weight, read_recipe
+from model_build.recipe_files import recipe_path
 from model_build.training.beats import pool
 from model_build.training.scaling import fit_scaling
 from tests.model_build.made_up_beats import N_FEATURES, made_up_beats

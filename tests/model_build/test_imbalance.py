@@ -7,7 +7,8 @@ import pytest
 
 from model_build.datasets.recording import CLASSES, Target
 from model_build.errors import RecipeError
-from model_build.recipe import Imbalance, Weight, read_recipe, recipe_path
+from model_build.recipe import Imbalance, Weight, read_recipe
+from model_build.recipe_files import recipe_path
 from model_build.training.beats import pool
 from model_build.training.scaling import fit_scaling
 from tests.model_build.made_up_classes import made_up

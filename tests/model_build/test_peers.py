@@ -224,7 +224,8 @@ def test_a_cell_never_learns_from_its_fold(in_folds, monkeypatch):
 
 def test_a_cell_survives_the_disk_and_folds_are_joined(in_folds, tmp_path):
     from model_build.peers.cells import cell_name, joined, read_cell, run_cell, write_cell
-    from model_build.recipe import read_recipe, recipe_path
+    from model_build.recipe import read_recipe
+    from model_build.recipe_files import recipe_path
 
     recordings, prepared = in_folds
     recipe = read_recipe(recipe_path("beats-first"))

@@ -14,7 +14,8 @@ from model_build.datasets.splits import FOLDS
 from model_build.errors import JobError
 from model_build.pipeline.stage import Stage, jobs_of
 from model_build.pipeline.stages import stages_of
-from model_build.recipe import Distil, read_recipe, recipe_path
+from model_build.recipe import Distil, read_recipe
+from model_build.recipe_files import recipe_path
 
 RECIPE = """
 name = "tiny"

@@ -21,7 +21,8 @@ from model_build.prepare import (
     targets,
     training_recordings,
 )
-from model_build.recipe import View, read_recipe, recipe_path
+from model_build.recipe import View, read_recipe
+from model_build.recipe_files import recipe_path
 from model_build.tap import tap
 from model_build.training.beats import PreparedBeats
 from model_build.training.scaling import fit_scaling

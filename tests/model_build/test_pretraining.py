@@ -14,7 +14,8 @@ from model_build.pretraining.batches import gather, plan_epoch
 from model_build.pretraining.beats import WaveBeats
 from model_build.pretraining.scores import held_out, score
 from model_build.pretraining.targets import NONE, UNKNOWN, PWave
-from model_build.recipe import Pretrain, PWaves, read_recipe, recipe_path
+from model_build.recipe import Pretrain, PWaves, read_recipe
+from model_build.recipe_files import recipe_path
 
 RULE = Pretrain(delineated=("made",), masked=("made",), epochs=2, batch=16)
 

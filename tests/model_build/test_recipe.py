@@ -1,10 +1,15 @@
 """Recipes: strict reading."""
 
+from dataclasses import replace
+
 import pytest
 
 from model_build.errors import RecipeError
 from model_build.provenance import archives
-from model_build.recipe import calibration_path, read_recipe, recipe_path
+from model_build.recipe import read_recipe
+from model_build.recipe_changes import Change
+from model_build.recipe_files import calibration_path, recipe_path
+from model_build.study.results import own_results
 
 
 def test_the_shipped_recipe_reads_and_is_named_by_its_content(tmp_path):
@@ -61,3 +66,39 @@ def test_every_archive_that_a_model_is_made_from_is_credited():
     assert first == ("mitdb", "svdb", "cpsc2021", "cinc2017")
     assert {"nstdb", "ludb", "ptbxl"} < set(archives(read_recipe(recipe_path("beats-one-lead"))))
     assert "nstdb" in archives(read_recipe(recipe_path("beats-two-leads")))
+
+
+def test_a_recipe_may_say_only_what_it_changes_in_another(tmp_path):
+    path = tmp_path / "bolder.toml"
+    path.write_text('name = "bolder"\nbase = "beats-first"\n[set]\n"optimizer.epochs" = 2\n')
+    base, bolder = read_recipe(recipe_path("beats-first")), read_recipe(path)
+    assert bolder == replace(
+        base, name="bolder", digest=bolder.digest, optimizer=replace(base.optimizer, epochs=2)
+    )
+    switch = Change(set={"optimizer.epochs": 2})
+    assert bolder.digest == read_recipe(recipe_path("beats-first"), switch).digest
+    assert read_recipe(path, Change(set={"seed": 3})).optimizer.epochs == 2
+    assert calibration_path(str(path)) == calibration_path("beats-first")
+    upon = tmp_path / "upon.toml"
+    upon.write_text(f'name = "upon"\nbase = "{path}"\ndrop = ["pretrain"]\n')
+    with pytest.raises(RecipeError, match="pretrain cannot be dropped"):
+        read_recipe(upon)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('name = "x"\nbase = "beets"\n', "shipped name"),
+        ('name = "x"\nbase = "beats-first"\nseed = 2\n', "seed"),
+        ('name = "x"\nbase = "beats-first"\n[set]\n"seed" = "two"\n', "seed"),
+    ],
+)
+def test_what_is_wrong_with_a_recipe_that_changes_another(tmp_path, text, problem):
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=problem):
+        read_recipe(path)
+
+
+def test_what_ships_was_cross_validated_as_a_switch_of_its_base():
+    assert own_results(read_recipe(recipe_path("beats"))) is not None

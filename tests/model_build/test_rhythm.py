@@ -9,7 +9,7 @@ from edge_runtime.inference.rhythm_manifest import Smoothing
 from edge_runtime.signal.rhythm import RHYTHM_FEATURES
 from firmware_bridge.records import Annotations
 from model_build.errors import RecipeError
-from model_build.recipe import recipe_path
+from model_build.recipe_files import recipe_path
 from model_build.recipe_kind import kind_of
 from model_build.rhythm.prepare import cache_path
 from model_build.rhythm.recipe import KIND, read_rhythm_recipe

@@ -14,8 +14,9 @@ from model_build.evaluate.ec57 import compare_beats
 from model_build.evaluate.fibrillation import AfErrors
 from model_build.evaluate.out_of_fold import FoldScores
 from model_build.evaluate.reliability import BINS, Reliability
-from model_build.recipe import read_recipe, recipe_path
+from model_build.recipe import read_recipe
 from model_build.recipe_changes import Change
+from model_build.recipe_files import recipe_path
 from model_build.study import ablation
 from model_build.study.plan import cells, read_study, study_path
 from model_build.study.results import CellResult, read

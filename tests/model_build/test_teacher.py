@@ -11,7 +11,8 @@ import pytest
 
 from model_build.datasets.recording import CLASSES, Target
 from model_build.errors import BuildError, RecipeError
-from model_build.recipe import Recipe, Weight, read_recipe, recipe_path
+from model_build.recipe import Recipe, Weight, read_recipe
+from model_build.recipe_files import recipe_path
 from model_build.teacher.batches import gather, packed, training_batch
 from model_build.teacher.beats import WholeBeats, same_beats, teacher_pool, whole_beats
 from model_build.teacher.record_view import COLUMNS, record_view

@@ -7,7 +7,8 @@ import pytest
 
 from model_build.datasets import cinc2017, mitdb
 from model_build.prepare import prepare_recording
-from model_build.recipe import Leads, View, Weight, read_recipe, recipe_path
+from model_build.recipe import Leads, View, Weight, read_recipe
+from model_build.recipe_files import recipe_path
 from model_build.training.beats import LeadBeats, PreparedBeats, pool
 from model_build.training.lead_loss import keep_leads, lose_leads
 from model_build.training.scaling import fit_scaling

@@ -6,7 +6,8 @@ import numpy as np
 
 from edge_runtime.signal.features import FEATURES
 from model_build.datasets.recording import Target
-from model_build.recipe import Recipe, read_recipe, recipe_path
+from model_build.recipe import Recipe, read_recipe
+from model_build.recipe_files import recipe_path
 from model_build.training.beats import PreparedBeats
 
 N_FEATURES = len(FEATURES)

@@ -9,7 +9,7 @@ from firmware_bridge.records import read_header, read_physical
 from model_build.datasets import cpsc2021, mitdb
 from model_build.datasets.splits import held_out_subjects
 from model_build.evaluate.beats import engine_speaks, score
-from model_build.recipe import calibration_path
+from model_build.recipe_files import calibration_path
 from model_build.tap import tap
 
 pytestmark = pytest.mark.data
