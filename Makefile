@@ -12,6 +12,7 @@
 #   make test-slow               what takes minutes: full archives, long fuzzing, Python 3.13
 #   make deb                     the Debian package: SUITE=bookworm|trixie ARCHITECTURE=amd64|arm64
 #   make test-deb                as root: install, upgrade, purge it in clean bookworm and trixie
+#   make test-container          as root: the container file, built and run by podman
 #   make test-powercut           as root: a computer in QEMU loses its power 250 times
 #   make test-service            as root: the package's service in a computer that boots
 #   make test-arm                the arm64 package on emulated aarch64
@@ -44,7 +45,7 @@ DEV := .venv-dev
 TFLITE := .venv-tflite
 PIP_QUIET := --quiet --disable-pip-version-check
 
-.PHONY: run test fuzz soak report-alarms test-slow test-powercut test-service test-bluez test-arm test-313 lint bench lock clean browser lint-page sbom report-font deb test-deb
+.PHONY: run test fuzz soak report-alarms test-slow test-powercut test-service test-bluez test-arm test-313 lint bench lock clean browser lint-page sbom report-font deb test-deb test-container
 
 run: $(RUN)/ready $(if $(filter sensor,$(SOURCE)),,$(RUN)/ready-ble)
 	@$(RUN)/bin/edge-runtime demo --device $(SOURCE) --scenario $(SCENARIO) --page $(PAGE) $(if $(JSON),--json)
@@ -60,6 +61,10 @@ deb: $(DEV)/ready
 
 test-deb: $(DEV)/ready
 	PYTHON=$(DEV)/bin/python tests/debian/run.sh
+
+# podman, buildah, runc, mmdebstrap; no registry of images. Two minutes.
+test-container: $(DEV)/ready
+	PYTHON=$(DEV)/bin/python tests/container/run.sh
 
 test-arm: $(DEV)/ready
 	PYTHON=$(DEV)/bin/python tests/arm/run.sh
