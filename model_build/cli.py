@@ -14,7 +14,8 @@ from model_build import commands
 from model_build.errors import BuildError, StoppedError
 
 _BUILD_EXTRA: Final = {
-    "flatbuffers", "imblearn", "keras", "matplotlib", "pywt", "sklearn", "tensorflow", "wfdb",
+    "flatbuffers", "imblearn", "keras", "matplotlib", "neurokit2", "pywt", "sklearn", "tensorflow",
+    "wfdb",
 }  # fmt: skip
 """What the `build` extra brings (pyproject.toml): a device, or a look at the help, needs none."""
 

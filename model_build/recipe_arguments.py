@@ -9,7 +9,7 @@ from model_build.recipe_changes import Change
 
 
 def recipe_arguments(path: Path, change: Change) -> dict[str, Any]:
-    """JSON for `recipe_from`."""
+    """JSON for `recipe_from`, or for another reader with `change_from`."""
     return {
         "recipe": str(path),
         "set": change.set,
@@ -18,8 +18,12 @@ def recipe_arguments(path: Path, change: Change) -> dict[str, Any]:
     }
 
 
+def change_from(arguments: Mapping[str, Any]) -> Change:
+    """What is changed in the recipe."""
+    add = {where: tuple(tables) for where, tables in arguments["add"].items()}
+    return Change(arguments["set"], tuple(arguments["drop"]), add)
+
+
 def recipe_from(arguments: Mapping[str, Any]) -> Recipe:
     """The recipe that these arguments mean."""
-    add = {where: tuple(tables) for where, tables in arguments["add"].items()}
-    change = Change(arguments["set"], tuple(arguments["drop"]), add)
-    return read_recipe(Path(arguments["recipe"]), change)
+    return read_recipe(Path(arguments["recipe"]), change_from(arguments))

@@ -10,6 +10,7 @@ from model_build.command_options import (
     data_option,
     jobs_option,
     json_option,
+    progress,
     stop_after_option,
     work_option,
 )
@@ -72,6 +73,50 @@ def study(
         return
     for name, tables in found.items():
         click.echo(f"{name}\n\n{markdown(tables)}")
+
+
+@command.command("peers")
+@data_option
+@json_option
+def peers_command(data: Path | None, as_json: bool) -> None:
+    """Score other people's delineators on the same leads: NeuroKit2's, by wavelets and prominence.
+
+    They are not trained, so that nothing has to be left out. Results are written beside the
+    study's, for `report`.
+    """
+    from model_build.datasets.locate import data_directory  # noqa: PLC0415 - quick help
+    from model_build.delineation import peers  # noqa: PLC0415
+    from model_build.delineation.crossval import Summary, leads_by_key  # noqa: PLC0415
+    from model_build.delineation.report import markdown, rows  # noqa: PLC0415
+
+    leads = list(leads_by_key(data_directory(data)).values())
+    found = {}
+    with progress() as shown:
+        task = shown.add_task("peers", total=len(peers.METHODS) * len(leads), note="")
+        for method in peers.METHODS:
+            scored = peers.score_peer(
+                method, leads, lambda key: shown.update(task, advance=1, note=key)
+            )
+            found[method] = Summary.of(scored).tables
+    peers.write(found)
+    if as_json:
+        click.echo(json.dumps({method: rows(tables) for method, tables in found.items()}))
+        return
+    for method, tables in found.items():
+        click.echo(f"{method}\n\n{markdown(tables)}")
+
+
+@command.command("report")
+@click.argument("base", type=click.Path(path_type=Path))
+def report_command(base: Path) -> None:
+    """Draw BASE.svg of the committed results, ours beside the peers', and print their table."""
+    from model_build.delineation import peers, study  # noqa: PLC0415 - quick help
+    from model_build.delineation.report import comparison, drawing  # noqa: PLC0415
+
+    ways = {"this bundle, people left out": study.pooled()[study.BASE]}
+    ways |= {f"NeuroKit2, {peers.METHODS[name]}": one for name, one in peers.read().items()}
+    base.with_suffix(".svg").write_text(drawing(ways), encoding="utf-8")
+    click.echo(comparison(ways), nl=False)
 
 
 @command.command("st-shift")

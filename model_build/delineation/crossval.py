@@ -16,7 +16,7 @@ from model_build.delineation.scoring import Tallies, better_of, pool, score_lead
 
 FOLDS: Final = 5
 SCORED: Final = ("ludb", "qtdb")
-_CONSECUTIVE: Final = {"ludb": True, "qtdb": False}
+CONSECUTIVE: Final = {"ludb": True, "qtdb": False}
 """Whether every wave between the first and the last mark of a lead is marked."""
 
 
@@ -49,7 +49,7 @@ def score(
         rows = beats.lead == number
         fs = Fraction(read_header(lead.path).fs_fraction)
         said = beats.at[rows, None] + seconds[rows] * float(fs)
-        consecutive = _CONSECUTIVE[lead.database]
+        consecutive = CONSECUTIVE[lead.database]
         out[lead.key] = score_lead(said, waves_of_lead(lead), fs, consecutive=consecutive)
     return out
 

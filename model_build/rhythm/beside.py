@@ -13,6 +13,8 @@ from firmware_bridge.records import read_header
 from model_build.datasets.recording import Recording
 from model_build.errors import RecipeError
 from model_build.evaluate.fold_scores import Fibrillates
+from model_build.recipe_arguments import recipe_arguments
+from model_build.recipe_changes import NO_CHANGE
 from model_build.recipe_files import recipe_path
 from model_build.rhythm.export import smoothing_of
 from model_build.rhythm.learn import SCORES, given
@@ -56,7 +58,7 @@ def rhythm_beside(data: Path, work: Path) -> Fibrillates:
     folds = [Path(folder) for name, folder in inputs.items() if name.startswith("rhythm-fold-")]
     if not all((folder / SCORES).is_file() for folder in folds):
         raise RecipeError(f"{work}: no rhythms yet; first model-build all --recipe {RECIPE}")
-    arguments = {"recipe": str(file), "inputs": inputs}
+    arguments = {**recipe_arguments(file, NO_CHANGE), "inputs": inputs}
     recipe, pool = given(arguments)
     scores, smoothing = out_of_fold(arguments, _WAY, pool), smoothing_of(recipe)
     keys = [one.key for one in training(data)]  # synthetic recordings come behind these

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model_build.jobs.job import Tell
+from model_build.recipe_arguments import change_from
 from model_build.rhythm.boosting import fit_baseline, fit_trees
 from model_build.rhythm.prepare import prepare
 from model_build.rhythm.recipe import RhythmRecipe, read_rhythm_recipe
@@ -26,7 +27,7 @@ PREPARE: Final = "rhythm-prepare"
 
 def run_prepare(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
     """Tensors of every training recording, as one table."""
-    recipe, data = read_rhythm_recipe(Path(arguments["recipe"])), Path(arguments["data"])
+    recipe, data = recipe_of(arguments), Path(arguments["data"])
     recordings = with_synthetic(training(data), recipe.synthetic, recipe.seed, data)
     found = []
     prepared = prepare(recordings, Path(arguments["work"]), recipe.seed, data)
@@ -84,7 +85,11 @@ def load_pool(folder: Path) -> RhythmPool:
         return RhythmPool(*(stored[name] for name in RhythmPool.__slots__))
 
 
+def recipe_of(arguments: Mapping[str, Any]) -> RhythmRecipe:
+    """The recipe that a stage is given."""
+    return read_rhythm_recipe(Path(arguments["recipe"]), change_from(arguments))
+
+
 def given(arguments: Mapping[str, Any]) -> tuple[RhythmRecipe, RhythmPool]:
     """The recipe and the table that a stage after `prepare` is given."""
-    recipe = read_rhythm_recipe(Path(arguments["recipe"]))
-    return recipe, load_pool(Path(arguments["inputs"][PREPARE]))
+    return recipe_of(arguments), load_pool(Path(arguments["inputs"][PREPARE]))

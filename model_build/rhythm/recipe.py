@@ -1,7 +1,5 @@
 """The recipe of a rhythm bundle: one TOML file, read strictly."""
 
-import hashlib
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +7,8 @@ import cattrs
 
 from model_build.errors import RecipeError
 from model_build.recipe import View
+from model_build.recipe_changes import Change
+from model_build.recipe_files import recipe_entries, structured
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class RhythmRecipe:
     """What a rhythm bundle is made by. `per_recording`: hops drawn of each recording, by archive;
     "synthetic" are those in which the view `synthetic` plays rhythms, none where there is no view.
 
-    `digest` is that of the file's bytes, filled in by `read_rhythm_recipe`.
+    `digest` is that of the file's bytes and of what is changed, filled in by `read_rhythm_recipe`.
     """
 
     kind: str
@@ -77,18 +77,11 @@ KIND = "rhythm"
 """What the recipe's `kind` says; recipes of beats have none."""
 
 
-def read_rhythm_recipe(path: Path) -> RhythmRecipe:
-    """Read it. Raises `RecipeError` listing every unknown key and wrong value."""
+def read_rhythm_recipe(path: Path, change: Change | None = None) -> RhythmRecipe:
+    """Read it, changed if that is wished. Raises `RecipeError` listing every unknown key and wrong
+    value."""
     converter = cattrs.Converter(forbid_extra_keys=True)
-    try:
-        content = path.read_bytes()
-        entries = tomllib.loads(content.decode())
-        digest = hashlib.sha256(content).hexdigest()
-        recipe = converter.structure({**entries, "digest": digest}, RhythmRecipe)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: {error}") from error
-    except cattrs.BaseValidationError as error:
-        raise RecipeError(f"{path}: {'; '.join(cattrs.transform_error(error))}") from error
+    recipe = structured(converter, path, recipe_entries(path, change), RhythmRecipe)
     if recipe.kind != KIND:
         raise RecipeError(f"{path}: its kind is {recipe.kind!r}, not {KIND!r}")
     return recipe

@@ -14,6 +14,8 @@ from model_build.code_digest import digest_of
 from model_build.datasets.splits import FOLDS
 from model_build.jobs.job import Job, Tell
 from model_build.prepare import code_digest as preparation_digest
+from model_build.recipe_arguments import recipe_arguments
+from model_build.recipe_changes import NO_CHANGE, Change
 from model_build.rhythm.export import export_rhythm
 from model_build.rhythm.learn import GRAPH, PREPARE, SCALING, SCORES, given
 from model_build.rhythm.measure import measure
@@ -32,16 +34,21 @@ _HERE: Final = "model_build.rhythm.stages"
 
 
 def rhythm_jobs(
-    recipe_file: Path, data: Path, work: Path, out: Path | None, version: str
+    recipe_file: Path,
+    data: Path,
+    work: Path,
+    out: Path | None,
+    version: str,
+    change: Change = NO_CHANGE,
 ) -> list[Job]:
     """A job for each stage; `out`: the set that the bundle joins, None to stop at the measures."""
-    recipe = read_rhythm_recipe(recipe_file)
+    recipe = read_rhythm_recipe(recipe_file, change)
     # What trains does not depend on how hops become rhythms.
     learns = repr((recipe.seed, recipe.per_recording, recipe.boosting, recipe.student))
     prepares = repr((recipe.seed, recipe.synthetic))
     codes = {module: digest_of([module]) for module in (_LEARN, _HERE)}
     about = {_LEARN: learns, _HERE: recipe.digest}
-    arguments = {"recipe": str(recipe_file), "data": str(data), "work": str(work)}
+    arguments = {**recipe_arguments(recipe_file, change), "data": str(data), "work": str(work)}
     folds = [f"rhythm-fold-{k}" for k in range(FOLDS)]
     jobs: list[Job] = []
     inputs: dict[str, str] = {}
