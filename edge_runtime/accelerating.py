@@ -19,7 +19,7 @@ from edge_runtime.inference.manifest import GraphManifest
 _log = logging.getLogger(__name__)
 
 _ROWS: Final = (1, 8, 64)
-"""A beat of one patient; a few; what a replay or a machine with many patients hands over."""
+"""One patient's beat as it comes; what waits of a patient where there are many; a replay."""
 _AT_LEAST: Final = 0.9
 """The accelerator takes over for a tenth less time, not for less: the processor never vanishes."""
 _TURNS: Final = 5

@@ -49,7 +49,7 @@ class Duration(click.ParamType[float]):
 
 
 recipe_option = click.option(
-    "--recipe", "recipe_name", default="beats-one-lead", show_default=True, metavar="NAME|FILE",
+    "--recipe", "recipe_name", default="beats", show_default=True, metavar="NAME|FILE",
     help="A shipped recipe by name, or a .toml file.",
 )  # fmt: skip
 data_option = click.option(

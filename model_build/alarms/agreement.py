@@ -33,7 +33,7 @@ def disputed(prepared: Iterable[PreparedBeats]) -> dict[Target, tuple[int, int]]
 
 
 def _main(work: Path) -> None:
-    recipe = load_recipe("beats-one-lead")
+    recipe = load_recipe("beats")
     first = replace(recipe, view=recipe.view[:1])
     _, prepared = load_training(first, None, work)
     print("| annotated | beats | disputed |\n|---|---|---|")
