@@ -76,7 +76,10 @@ def drawing(ways: Mapping[str, Mapping[str, Tallies]]) -> str:
     above.set_ylabel("F1 within 150 ms, %")
     below.set_ylabel("deviation of the errors, ms")
     below.set_xticks(range(len(names)), [_words(name) for name in names])
-    below.legend(frameon=False, fontsize=8)
+    figure.legend(
+        *above.get_legend_handles_labels(),
+        loc="outside upper center", ncols=len(ways), frameon=False, fontsize=8,
+    )  # fmt: skip
     for axes in (above, below):
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=8)
