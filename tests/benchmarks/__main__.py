@@ -17,6 +17,7 @@ from tests.benchmarks import (
     holter,
     live,
     many_sources,
+    networks,
     replay,
     ring,
     serial_streams,
@@ -37,6 +38,7 @@ def main() -> None:
         console.print(serial_streams.table(Path(folder), options.live_s))
         console.print(bluetooth_streams.table(Path(folder), options.live_s))
         console.print(many_sources.table(Path(folder), options.live_s))
+        console.print(networks.table())
         console.print(ring.table())
         console.print(store_bytes.table(Path(folder)))
         console.print(holter.table(Path(folder) / "holter"))
