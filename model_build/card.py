@@ -132,7 +132,8 @@ def _scores(found: OutOfFold | None, opening: Mapping[str, Any] | None) -> Itera
         spread = found.spread()
         percent = {k: both(100 * m, 100 * d) for k, (m, d) in spread.items()}
         false_s = both(*spread["false_s_per_1000_in_af"])
-        where = f"out of fold ({len(found.folds)} folds, seeds: {seeds}, float)"
+        how = "float, the rhythm model judging too" if found.in_set else "float"
+        where = f"out of fold ({len(found.folds)} folds, seeds: {seeds}, {how})"
         rows = [
             ("VEB F1 %", where, percent["veb_f1"]),
             ("SVEB F1 %", where, percent["sveb_f1"]),

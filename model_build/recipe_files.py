@@ -46,10 +46,14 @@ def shipped_toml(what: str, package: str, name_or_path: str) -> Path:
 
 def calibration_path(name_or_path: str) -> Path:
     """The recipe's calibration list: NAME.calibration.txt beside it. A recipe with a base has the
-    base's, so that what INT8 costs both is measured on the same beats."""
+    base's, so that what INT8 costs both is measured on the same beats, unless its data are others.
+    """
     path = recipe_path(name_or_path)
-    base = _toml(path, path.read_bytes()).get("base")
-    return path.with_suffix(".calibration.txt") if base is None else calibration_path(str(base))
+    entries = _toml(path, path.read_bytes())
+    other_data = any(key.startswith("data.") for key in entries.get("set", {}))
+    if "base" in entries and not other_data:
+        return calibration_path(str(entries["base"]))
+    return path.with_suffix(".calibration.txt")
 
 
 def recipe_entries(path: Path, change: Change | None = None) -> dict[str, Any]:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from model_build.evaluate.beats import Scores, Speak
     from model_build.evaluate.findings import Findings, Subject
     from model_build.evaluate.noise_levels import NoiseLevel
-    from model_build.evaluate.out_of_fold import OutOfFold
     from model_build.recipe import Recipe
 
 
@@ -60,10 +59,6 @@ if TYPE_CHECKING:
     help="A bundle set trained without 118 and 119, for the table of nstdb.",
 )  # fmt: skip
 @click.option(
-    "--study", "study_name", default="one-lead", show_default=True, metavar="NAME",
-    help="The study whose ledger holds the recipe's out-of-fold results.",
-)  # fmt: skip
-@click.option(
     "--peers", "peer_names", default="", metavar="LIST",
     help="Train these peers (see `model-build peers`) and score them beside it; or all.",
 )  # fmt: skip
@@ -78,7 +73,6 @@ def command(
     report: Path | None,
     noise: bool,
     stress_bundles: Path | None,
-    study_name: str,
     peer_names: str,
     as_json: bool,
 ) -> None:
@@ -90,7 +84,7 @@ def command(
     F taken for V counted, and from 0:00. Calibration, false S in atrial fibrillation and scores in
     noise stand beside them, and published results, each with its protocol. The float student
     stands beside the INT8 one where the work directory holds it; out-of-fold results are those
-    that `study` has written for this very recipe.
+    that the committed ledgers of `study` hold for this very recipe, all folds of it.
 
     Without --open-test the training half of mitdb is scored: a check of the machinery, no measure
     of accuracy. DS2 opens on a committed recipe only, and every opening is appended to
@@ -106,6 +100,7 @@ def command(
     from model_build.evaluate.document import to_markdown  # noqa: PLC0415
     from model_build.evaluate.worst_beats import strips_of  # noqa: PLC0415
     from model_build.recipe_files import recipe_path  # noqa: PLC0415
+    from model_build.study.results import own_results  # noqa: PLC0415
 
     recipe = load_recipe(recipe_name)
     loaded = load_bundle_set(bundles)
@@ -130,7 +125,7 @@ def command(
             else ()
         ),
         stress=_stress_test(stress, mains_hz, directory, recipe.n_leads) if stress else (),
-        out_of_fold=_out_of_fold(study_name, recipe),
+        out_of_fold=own_results(recipe),
         probe=_probe(recipe, work),
     )
     result = findings.as_json()
@@ -245,13 +240,6 @@ def _stress_test(
     groups = stress_recordings(directory / "nstdb")
     ensure(directory, "nstdb", [r.record for group in groups.values() for r in group])
     return stress_test(groups, engine_speaks(loaded, mains_hz, n_leads))
-
-
-def _out_of_fold(study_name: str, recipe: "Recipe") -> "OutOfFold | None":
-    from model_build.study import results  # noqa: PLC0415 - quick help
-
-    ledger = results.RESULTS / f"{study_name}.jsonl"
-    return results.out_of_fold(results.read(ledger), recipe.digest)
 
 
 def _probe(recipe: "Recipe", work: Path) -> "dict[str, Any] | None":

@@ -127,12 +127,16 @@ def join(folds: Sequence[FoldScores]) -> CrossValidation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutOfFold:
-    """A recipe's cross-validations by seed; calibration and worst beats are of the lowest seed."""
+    """A recipe's cross-validations by seed; calibration and worst beats are of the lowest seed.
+
+    `in_set`: the rhythm model, out of fold as well, had its say, as on the device.
+    """
 
     by_seed: Mapping[int, CrossValidation]
     folds: tuple[int | str, ...]
     reliability: Reliability | None = None
     worst: tuple[WrongBeat, ...] = ()
+    in_set: bool = False
 
     @property
     def seed(self) -> int:
@@ -154,6 +158,7 @@ class OutOfFold:
         """Ready for `json`."""
         return {
             "folds": list(self.folds),
+            "in_set": self.in_set,
             "seeds": {str(seed): _figures(one) for seed, one in sorted(self.by_seed.items())},
             "mean_and_deviation": {name: list(both) for name, both in self.spread().items()},
             "calibration": self.reliability.as_json() if self.reliability else None,

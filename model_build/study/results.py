@@ -13,6 +13,8 @@ from model_build.recipe import Recipe
 
 RESULTS: Final = Path(__file__).parents[1] / "studies" / "results"
 """Ledgers, one of each study: NAME.jsonl."""
+IN_SET: Final = "student-in-set"
+"""Name of the stage in which the rhythm model judges too."""
 BASE: Final = "base"
 """Name of the switch that changes nothing."""
 
@@ -71,10 +73,15 @@ def append(ledger: Path, results: Iterable[CellResult]) -> None:
 
 
 def own_results(recipe: Recipe) -> OutOfFold | None:
-    """The whole cross-validation (all folds) of a recipe in the committed ledgers, if any is."""
+    """The whole cross-validation (all folds) of a recipe in the committed ledgers, if any is: that
+    of the set, where there is one, or of the student alone."""
     results = [result for ledger in sorted(RESULTS.glob("*.jsonl")) for result in read(ledger)]
-    found = out_of_fold(results, recipe.digest)
-    return found if found is not None and len(found.folds) == FOLDS else None
+    in_set = [result for result in results if result.stage == IN_SET]
+    for some in (in_set, results):
+        found = out_of_fold(some, recipe.digest)
+        if found is not None and len(found.folds) == FOLDS:
+            return found
+    return None
 
 
 def out_of_fold(results: Sequence[CellResult], recipe: str) -> OutOfFold | None:
@@ -101,4 +108,5 @@ def out_of_fold(results: Sequence[CellResult], recipe: str) -> OutOfFold | None:
         folds,
         reliability,
         tuple(worst),
+        in_set=own[-1].stage == IN_SET,
     )

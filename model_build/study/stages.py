@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from model_build.study.results import IN_SET
+
 STAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "student": "model_build.study.student:run",
-        "student-in-set": "model_build.study.student:run_in_set",
+        IN_SET: "model_build.study.student:run_in_set",
     }
 )
 """Module and function of each stage."""

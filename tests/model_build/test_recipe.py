@@ -100,5 +100,17 @@ def test_what_is_wrong_with_a_recipe_that_changes_another(tmp_path, text, proble
         read_recipe(path)
 
 
+def test_the_table_of_nstdb_needs_a_set_that_has_not_met_its_patients():
+    shipped, stress = (read_recipe(recipe_path(name)) for name in ("beats", "beats-stress"))
+    assert stress.data.exclude == ("mitdb/118", "mitdb/119")
+    assert replace(stress, name="", digest="", data=shipped.data) == replace(
+        shipped, name="", digest=""
+    )
+    assert calibration_path("beats") == calibration_path("beats-one-lead")
+    assert calibration_path("beats-stress").name == "beats-stress.calibration.txt"
+
+
 def test_what_ships_was_cross_validated_as_a_switch_of_its_base():
-    assert own_results(read_recipe(recipe_path("beats"))) is not None
+    found = own_results(read_recipe(recipe_path("beats")))
+    assert found is not None
+    assert found.in_set  # what the device does is told, where it is known
