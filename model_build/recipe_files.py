@@ -56,6 +56,12 @@ def calibration_path(name_or_path: str) -> Path:
     return path.with_suffix(".calibration.txt")
 
 
+def files_of(path: Path) -> list[Path]:
+    """The recipe's file, and those it is based on."""
+    base = _toml(path, path.read_bytes()).get("base")
+    return [path, *(files_of(recipe_path(str(base))) if base is not None else ())]
+
+
 def recipe_entries(path: Path, change: Change | None = None) -> dict[str, Any]:
     """What a recipe file says, changed if that is wished, with the `digest` of all of it.
 

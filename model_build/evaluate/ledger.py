@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from model_build.errors import RecipeError
+from model_build.recipe_files import files_of
 
 LEDGER: Final = Path(__file__).parents[1] / "openings.jsonl"
 
@@ -21,13 +22,19 @@ _HEAD: Final = ("date", "recipe", "recipe_sha256", "recipe_commit", "bundle_set"
 
 
 def commit_of(recipe: Path) -> str:
-    """The commit that holds the recipe as it lies there. Raises `RecipeError` if none does."""
+    """The commit that holds the recipe as it lies there. Raises `RecipeError` if none does, or none
+    holds what it is based on."""
+    own, *_ = [_commit_of(file) for file in files_of(recipe)]
+    return own
+
+
+def _commit_of(file: Path) -> str:
     try:
-        commit = _committed(recipe)
+        commit = _committed(file)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise RecipeError(f"{recipe} lies in no git repository; the test stays closed") from error
+        raise RecipeError(f"{file} lies in no git repository; the test stays closed") from error
     if commit is None:
-        raise RecipeError(f"{recipe} is not committed as it is; commit it before opening the test")
+        raise RecipeError(f"{file} is not committed as it is; commit it before opening the test")
     return commit
 
 

@@ -138,9 +138,15 @@ def test_only_a_committed_recipe_opens_the_test(tmp_path):
     _git(tmp_path, "add", "r.toml")
     _git(tmp_path, "commit", "-qm", "Add")
     assert len(commit_of(recipe)) == 40
+    upon = tmp_path / "upon.toml"
+    upon.write_text(f"name = 'upon'\nbase = '{recipe}'\n")
+    _git(tmp_path, "add", "upon.toml")
+    _git(tmp_path, "commit", "-qm", "Add another")
+    assert commit_of(upon) != commit_of(recipe)
     recipe.write_text("name = 'changed'\n")
-    with pytest.raises(RecipeError, match="not committed"):
-        commit_of(recipe)
+    for one in (recipe, upon):
+        with pytest.raises(RecipeError, match=r"r\.toml is not committed"):
+            commit_of(one)
 
 
 def test_a_bundle_set_that_no_commit_holds_is_told_apart(tmp_path):
@@ -205,7 +211,7 @@ def test_an_opening_that_breaks_off_is_in_the_ledger(ledger, tmp_path, monkeypat
     assert isinstance(evaluate(tmp_path).exception, KeyError)
     (one,) = openings(ledger)
     assert one["results"] is None
-    assert (one["recipe"], one["recipe_commit"]) == ("beats-one-lead", "c" * 40)
+    assert (one["recipe"], one["recipe_commit"]) == ("beats", "c" * 40)
     assert one["bundle_set"] == load_bundle_set().fingerprint
     assert one["bundle_set_commit"] == commit_of_set(load_bundle_set().where)
     runtime = find_runtime()
