@@ -15,9 +15,9 @@ from model_build.distil import cleaned, distillation, soft_labels
 from model_build.evaluate.fold_scores import (
     Fibrillates,
     Fold,
+    held_out,
     is_held_out,
     score_logits,
-    tested,
 )
 from model_build.evaluate.out_of_fold import CrossValidation, FoldScores, join
 from model_build.models.student import StudentConfig, StudentModels, build_student
@@ -145,9 +145,11 @@ def score_fold(
     advise: Advise = unadvised,
     heard: Hear = unheard,
     fibrillates: Fibrillates | None = None,
+    view: str | None = None,
 ) -> FoldScores:
-    """Train on all but one fold, score that one; with `fibrillates` as beside a rhythm model."""
-    outside = tested(prepared, recipe, fold)
+    """Train on all but one fold, score that one: its recordings through the recipe's first view or
+    that named `view`; with `fibrillates` as beside a rhythm model."""
+    outside = held_out(prepared, recipe, fold, view)
     fitted = fit_fold(prepared, recipe, fold, checkpoint, report, prior, advise)
     said = Predictor(fitted.student, fitted.scaling)(pool(outside, recipe.weight))
     heard(said, outside)

@@ -32,9 +32,13 @@ def is_held_out(item: PreparedBeats, fold: Fold) -> bool:
     return fold_of(item.subject) == fold
 
 
-def tested(prepared: Sequence[PreparedBeats], recipe: Recipe, fold: Fold) -> list[PreparedBeats]:
-    """The held-out recordings as a device would see them: the recipe's first view only."""
-    return [p for p in prepared if is_held_out(p, fold) and p.view == recipe.view[0].name]
+def held_out(
+    prepared: Sequence[PreparedBeats], recipe: Recipe, fold: Fold, view: str | None = None
+) -> list[PreparedBeats]:
+    """The held-out recordings as a device would see them: the recipe's first view only, or another
+    of that name."""
+    seen = view or recipe.view[0].name
+    return [p for p in prepared if is_held_out(p, fold) and p.view == seen]
 
 
 Fibrillates = Callable[[Recording, PreparedBeats], NDArray[np.bool_]]

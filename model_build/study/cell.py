@@ -37,7 +37,7 @@ def jobs_of_cells(cells: Sequence[Cell], data: Path, work: Path) -> list[Job]:
             "stage": cell.stage,
             "seed": cell.seed,
             "fold": cell.fold,
-            "cell": cell.identity,
+            "training": cell.training,
             "data": str(data),
             "work": str(work),
         }
@@ -77,10 +77,10 @@ def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
     recordings = training_recordings(Path(arguments["data"]), recipe)
     # Views are drawn by the recipe's own seed: the cell's is for weights and order alone.
     prepared = list(prepare(recordings, recipe.view, recipe.seed, work))
-    own = replace(recipe, seed=arguments["seed"], digest=arguments["cell"])
+    own = replace(recipe, seed=arguments["seed"], digest=arguments["training"])
     module, _, name = stages.STAGES[arguments["stage"]].partition(":")
     score = getattr(import_module(module), name)
-    checkpoint = work / "runs" / f"{recipe.name}-{arguments['cell'][:16]}.npz"
+    checkpoint = work / "runs" / f"{recipe.name}-{arguments['training'][:16]}.npz"
     report, data = reporter(recipe, tell), Path(arguments["data"])
     place = (arguments["fold"], checkpoint, report, data, work)
     scores = score(Trial(recordings, prepared, recipe, own, *place))

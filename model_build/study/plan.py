@@ -77,6 +77,12 @@ class Cell:
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     @property
+    def training(self) -> str:
+        """Digest of what the training depends on: cells that are but scored otherwise share it."""
+        content = [self.recipe.digest, self.code, module_of(self.stage), self.seed, self.fold]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    @property
     def name(self) -> str:
         """For people and logs."""
         return f"{self.switch} fold {self.fold} seed {self.seed}"
@@ -144,13 +150,18 @@ def _cells(study: Study, name: str, switch: Switch) -> Iterator[Cell]:
             )
 
 
+def module_of(stage: str) -> str:
+    """Where the stage is."""
+    return stages.STAGES[stage].partition(":")[0]
+
+
 def code_of(stage: str, recipe: Recipe) -> str:
     """Digest of the code that a cell of this stage depends on, of folds and checksums, and of the
     recipes of the teachers it hears."""
     datasets = Path(__file__).parents[1] / "datasets"
     archives = [f"model_build.datasets.{file.stem}" for file in datasets.glob("[a-z]*.py")]
     tables = [datasets / "checksums.txt", datasets / "folds.toml"]
-    own = digest_of([stages.STAGES[stage].partition(":")[0], *archives], tables)
+    own = digest_of([module_of(stage), *archives], tables)
     heard = {part.teacher for part in (recipe.distil, recipe.cleaning) if part is not None}
     teachers = [read_recipe(recipe_path(name)).digest for name in sorted(heard)]
     return hashlib.sha256(" ".join([own, preparation_digest(), *teachers]).encode()).hexdigest()

@@ -15,6 +15,7 @@ STAGES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "student": "model_build.study.student:run",
         IN_SET: "model_build.study.student:run_in_set",
+        "student-second-lead": "model_build.study.student:run_second_lead",
     }
 )
-"""Module and function of each stage."""
+"""Module and function of each stage. What a module trains is the same in all its stages."""

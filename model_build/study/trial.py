@@ -17,7 +17,7 @@ class Trial:
         recordings: All training recordings.
         prepared: Their tensors through every view.
         recipe: With the switch, as its file has it.
-        own: The same with the cell's seed, and the cell's digest for the names of checkpoints.
+        own: The same with the cell's seed, and the training's digest for the names of checkpoints.
         fold: A fold's number, or an archive that is left out whole.
         checkpoint: Where the training keeps what it can go on from; others go beside it.
         report: Told of epoch, segments done and in all, and loss.

@@ -15,7 +15,7 @@ import numpy as np
 from model_build.datasets.recording import Recording
 from model_build.datasets.splits import FOLDS, fold_of
 from model_build.errors import RecipeError
-from model_build.evaluate.fold_scores import Fold, score_logits, tested
+from model_build.evaluate.fold_scores import Fold, held_out, score_logits
 from model_build.evaluate.out_of_fold import CrossValidation, FoldScores, join
 from model_build.prepare import training_recordings
 from model_build.recipe import Recipe, read_recipe
@@ -139,7 +139,7 @@ def _score_fold(
     outside = [item for item in prepared if fold_of(item.subject) == fold]
     said = ensembles.speak(outside, frozenset({fold}))
     opinion = {(p.key, p.view): o.log_probability for p, o in zip(outside, said, strict=True)}
-    first = tested(prepared, ensembles.recipe, fold)
+    first = held_out(prepared, ensembles.recipe, fold)
     logits = np.concatenate([opinion[item.key, item.view] for item in first])
     return score_logits(recordings, first, logits, ensembles.recipe)
 

@@ -105,6 +105,9 @@ def test_a_cell_is_named_by_what_it_depends_on(study_file):
     assert {cell.name: cell.identity for cell in found} == again
     other = replace(found[0], code="another")
     assert other.identity != found[0].identity
+    elsewhere = replace(found[0], stage="student-second-lead")
+    assert elsewhere.identity != found[0].identity
+    assert elsewhere.training == found[0].training != other.training
     with pytest.raises(RecipeError, match="no switch worse"):
         cells(study, ["worse"])
 
