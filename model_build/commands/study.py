@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--table", is_flag=True, help="Only make the table of what is done; run nothing.")
 @click.option(
     "--any-code", is_flag=True,
-    help="Take results that older code made where the present code has none.",
+    help="Take results that older code made where the present code has none, and do not make them.",
 )  # fmt: skip
 @click.option(
     "--ledger", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -84,7 +84,8 @@ def command(
     study = read_study(study_path(name))
     planned = cells(study, only)
     where = ledger or results.RESULTS / f"{study.name}.jsonl"
-    known = {result.cell for result in results.read(where)}
+    done_before = ablation.newest(planned, results.read(where), any_code)
+    known = {cell.identity for cell, result in done_before if result is not None}
     missing = [cell for cell in planned if cell.identity not in known]
     by_name = {cell.name: cell for cell in missing}
     waiting = jobs_of_cells(missing, data_directory(data), work)

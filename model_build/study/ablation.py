@@ -98,16 +98,23 @@ def rows(
     return table
 
 
-def _found(
+def newest(
     planned: Sequence[Cell], results: Iterable[CellResult], any_code: bool
-) -> dict[str, dict[tuple[int, int | str], CellResult]]:
+) -> list[tuple[Cell, CellResult | None]]:
+    """Each cell with its newest result, of the present code or of any; None where it has none."""
+
     def key(recipe: str, stage: str, seed: int, fold: int | str, code: str) -> tuple[Any, ...]:
         return (recipe, stage, seed, fold) if any_code else (recipe, stage, seed, fold, code)
 
-    newest = {key(r.recipe, r.stage, r.seed, r.fold, r.code): r for r in results}
+    last = {key(r.recipe, r.stage, r.seed, r.fold, r.code): r for r in results}
+    return [(c, last.get(key(c.recipe.digest, c.stage, c.seed, c.fold, c.code))) for c in planned]
+
+
+def _found(
+    planned: Sequence[Cell], results: Iterable[CellResult], any_code: bool
+) -> dict[str, dict[tuple[int, int | str], CellResult]]:
     found: dict[str, dict[tuple[int, int | str], CellResult]] = {}
-    for cell in planned:
-        result = newest.get(key(cell.recipe.digest, cell.stage, cell.seed, cell.fold, cell.code))
+    for cell, result in newest(planned, results, any_code):
         if result is not None:
             found.setdefault(cell.switch, {})[cell.seed, cell.fold] = result
     return found

@@ -147,7 +147,7 @@ def faked(monkeypatch):
 
 
 @pytest.mark.tensorflow
-def test_a_study_runs_keeps_results_and_is_not_run_twice(study_file, tmp_path, faked):
+def test_a_study_runs_keeps_results_and_is_not_run_twice(study_file, tmp_path, faked, monkeypatch):
     ledger, base = tmp_path / "ledger.jsonl", tmp_path / "table"
     words = ["study", str(study_file), "--work", str(tmp_path), "--data", str(tmp_path),
              "--jobs", "0", "--ledger", str(ledger), "--report", str(base)]  # fmt: skip
@@ -169,6 +169,9 @@ def test_a_study_runs_keeps_results_and_is_not_run_twice(study_file, tmp_path, f
     assert rows == {
         r["switch"]: r for r in json.loads(base.with_suffix(".json").read_text())["rows"]
     }
+    monkeypatch.setattr("model_build.study.plan.code_of", lambda *_: "newer code")
+    listed = [CliRunner().invoke(main, [*words, "--list", *more]) for more in ([], ["--any-code"])]
+    assert ["to do" in one.output for one in listed] == [True, False]
     text = base.with_suffix(".md").read_text()
     assert "| better | " in text
     assert "| yes | " in text
