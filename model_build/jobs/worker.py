@@ -3,10 +3,12 @@
     python -m model_build.jobs.worker FOLDER    (called by `model_build.jobs.runner`)
 
 Standard output is progress, one JSON list `[note, share]` a line; standard error is the log. On
-SIGTERM it stops at the next place where everything is saved. Exit status: 0 done, 3 stopped.
+SIGTERM, or when who started it is gone, it stops at the next place where everything is saved. Exit
+status: 0 done, 3 stopped.
 """
 
 import json
+import os
 import signal
 import sys
 import time
@@ -26,12 +28,13 @@ def work(folder: Path) -> int:
     entries = json.loads((folder / "job.json").read_text())
     job = Job(entries["name"], folder, entries["task"], entries["arguments"])
     asked: list[int] = []
+    parent = os.getppid()
     signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
     # Ctrl-C goes to the whole group; the runner passes it on as a wish to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     began = time.monotonic()
     try:
-        with stop_when(lambda: bool(asked)):
+        with stop_when(lambda: bool(asked) or os.getppid() != parent):
             job.call(_Teller())
     except StoppedError:
         job.add_spent(time.monotonic() - began)

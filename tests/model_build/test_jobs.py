@@ -1,6 +1,8 @@
 """Jobs: in order, once, until a deadline, and on from where they stood."""
 
 import json
+import subprocess
+import sys
 import time
 
 import click
@@ -28,6 +30,14 @@ class Notes:
 
     def ended(self, job, how):
         self.lines.append(f"{job.name} {how}")
+
+
+def comes(path, within_s):
+    """Whether the file is there before that is over."""
+    deadline = time.monotonic() + within_s
+    while not path.is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return path.is_file()
 
 
 def leave(root, name, *needs):
@@ -92,6 +102,22 @@ def test_a_deadline_stops_a_process_and_the_next_call_ends_it(tmp_path):
     assert notes.lines == ["long started", "long stopped"]
     run_all([job], 1, None, Notes())
     assert job.is_done
+
+
+def test_a_process_stops_by_itself_when_who_started_it_was_killed(tmp_path):
+    job = Job("endless", tmp_path / "endless", f"{TASKS}:endless_at_first")
+    starter = f"""
+from pathlib import Path
+from model_build.jobs.job import Job
+from model_build.jobs.runner import run_all
+from tests.model_build.test_jobs import Notes
+run_all([Job("endless", Path({str(job.folder)!r}), {job.task!r})], 1, None, Notes())
+"""
+    with subprocess.Popen([sys.executable, "-c", starter]) as killed:
+        assert comes(job.folder / "begun", 60)
+        killed.kill()
+    assert comes(job.folder / "spent.json", 30)
+    assert not job.is_done
 
 
 def test_the_digest_of_code_follows_imports_and_overlooks_words(tmp_path, monkeypatch):
