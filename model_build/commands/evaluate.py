@@ -238,7 +238,7 @@ def _stress_test(
                 "whose recipe leaves them out (data.exclude)"
             )
     groups = stress_recordings(directory / "nstdb")
-    ensure(directory, "nstdb", [r.record for group in groups.values() for r in group])
+    ensure(directory, "nstdb-stress", [r.record for group in groups.values() for r in group])
     return stress_test(groups, engine_speaks(loaded, mains_hz, n_leads))
 
 

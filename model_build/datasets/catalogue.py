@@ -21,7 +21,7 @@ from model_build.errors import DataError
 class Database:
     """One archive. `groups` names lists of records; an archive without groups has one, "all".
 
-    `place` is where the files lie within the archive's own folder.
+    `home` is the archive's own folder, `place` where the files lie within it.
     """
 
     name: str
@@ -35,7 +35,12 @@ class Database:
     folders: tuple[str, ...]
     suffixes: tuple[str, ...]
     groups: Mapping[str, tuple[str, ...]]
+    home: str
     place: str = ""
+
+    def folder(self, directory: Path) -> Path:
+        """Where the files lie, in a folder of archives."""
+        return directory / self.home / self.place
 
     @property
     def records(self) -> tuple[str, ...]:
@@ -62,6 +67,7 @@ def _database(name: str, entry: dict[str, Any]) -> Database:
         folders=tuple(entry["folders"]),
         suffixes=tuple(entry["suffixes"]),
         groups=MappingProxyType(groups),
+        home=entry.get("home", name),
         place=entry.get("place", ""),
         **words,
     )

@@ -64,7 +64,7 @@ def ensure(
     that fails, where a file differs from its checksum, or where a record is not pinned.
     """
     db = database(name)
-    folder = directory / name / db.place
+    folder = db.folder(directory)
     for record in db.records if records is None else records:
         if record not in db.records:
             raise DataError(f"{name}/{record} is not in the catalogue; nothing outside it is read")

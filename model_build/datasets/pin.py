@@ -23,7 +23,7 @@ def pin(directory: Path, file: Path) -> int:
             key = f"{db.name}/{record}"
             digest = known.get(key)
             if digest is None:
-                digest = record_digest(directory / db.name / db.place, db, record)
+                digest = record_digest(db.folder(directory), db, record)
                 new += 1
             lines.append(f"{digest}  {key}\n")
     file.write_text("".join(lines))

@@ -12,7 +12,7 @@ from tests.edge_runtime.update.publisher import Device, Publisher
 @pytest.fixture
 def publisher(tmp_path: Path) -> Publisher:
     made = Publisher(tmp_path / "publisher")
-    made.publish("0.3.0")
+    made.publish("8.3.0")
     return made
 
 

@@ -44,10 +44,10 @@ def dies_before(step: int, act: Callable[[], None]) -> bool:
 
 def life(shelf: Shelf) -> None:
     """A release comes, is tried and kept; another comes, and is taken back."""
-    arrive(shelf, "0.4.0")
+    arrive(shelf, "8.4.0")
     shelf.begin()
     shelf.confirm()
-    bad = arrive(shelf, "0.5.0")
+    bad = arrive(shelf, "8.5.0")
     shelf.begin()
     shelf.reject(bad, "for the test")
 
@@ -63,12 +63,12 @@ def begun(shelf: Shelf) -> str:
 def kill_before(folder: Path, step: int) -> tuple[bool, str]:
     """Whether a life was cut off before `step`, and what runs then."""
     shelf = Shelf(folder)
-    keep(shelf, "0.3.0")
+    keep(shelf, "8.3.0")
     killed = dies_before(step, lambda: life(shelf))
     runs = begun(shelf)
     shutil.rmtree(shelf.folder / "incoming", ignore_errors=True)
-    arrive(shelf, "0.6.0")
-    assert begun(shelf) == "0.6.0"  # the next update goes through
+    arrive(shelf, "8.6.0")
+    assert begun(shelf) == "8.6.0"  # the next update goes through
     shutil.rmtree(folder)
     return killed, runs
 

@@ -92,7 +92,7 @@ def daemon(shelf: Shelf) -> Daemon:
     return daemon
 
 
-def taken(daemon: Daemon, version: str = "0.3.0") -> str:
+def taken(daemon: Daemon, version: str = "8.3.0") -> str:
     """A staged set that the daemon took."""
     new = arrive(daemon.shelf, version)
     daemon.look(after_s=QUIET_S)
@@ -103,7 +103,7 @@ def taken(daemon: Daemon, version: str = "0.3.0") -> str:
 def test_a_staged_set_is_taken_tried_and_confirmed(daemon: Daemon) -> None:
     new = taken(daemon)
     assert daemon.reopened == [f"models: {new} instead of shipped"]
-    assert daemon.taken == ["0.3.0"]
+    assert daemon.taken == ["8.3.0"]
     assert daemon.keeper.on_trial
     daemon.monitor(TRIAL_S - 1)
     daemon.look()
@@ -114,11 +114,11 @@ def test_a_staged_set_is_taken_tried_and_confirmed(daemon: Daemon) -> None:
     assert daemon.shelf.state().trial is None
     assert daemon.said[-1].startswith(f"{new} is confirmed: 60 min of stored signal")
     daemon.monitor(1)
-    assert daemon.made == ["0.3.0"] * 3
+    assert daemon.made == ["8.3.0"] * 3
 
 
 def test_never_during_an_alarm(daemon: Daemon) -> None:
-    new = arrive(daemon.shelf, "0.3.0")
+    new = arrive(daemon.shelf, "8.3.0")
     daemon.alarm = True
     for _ in range(3):
         daemon.look(after_s=3600)
@@ -163,7 +163,7 @@ def test_it_is_not_taken_back_during_an_alarm_either(daemon: Daemon) -> None:
 
 
 def test_an_engine_that_cannot_be_made_is_taken_back_at_once(daemon: Daemon) -> None:
-    daemon.fails["0.3.0"] = BundleError("tensor")
+    daemon.fails["8.3.0"] = BundleError("tensor")
     taken(daemon)
     daemon.alarm = True  # nobody is monitored now: waiting would be worse
     with pytest.raises(BundleError):
@@ -174,7 +174,7 @@ def test_an_engine_that_cannot_be_made_is_taken_back_at_once(daemon: Daemon) -> 
 
 
 def test_a_staged_set_that_was_damaged_since_is_not_taken(daemon: Daemon) -> None:
-    new = arrive(daemon.shelf, "0.3.0")
+    new = arrive(daemon.shelf, "8.3.0")
     (daemon.shelf.place(new) / "conditioning.toml").unlink()
     daemon.look(after_s=QUIET_S)
     assert daemon.keeper.chosen.id == SHIPPED
@@ -192,7 +192,7 @@ def test_without_stored_signal_the_trial_alone_counts(daemon: Daemon) -> None:
 
 
 def test_a_rollback_by_hand_is_followed(shelf: Shelf) -> None:
-    first, second = keep(shelf, "0.3.0"), keep(shelf, "0.4.0")
+    first, second = keep(shelf, "8.3.0"), keep(shelf, "8.4.0")
     daemon = Daemon(shelf)
     daemon.look()
     assert daemon.keeper.chosen.id == second
@@ -229,7 +229,7 @@ def test_status_says_what_runs(daemon: Daemon) -> None:
     taken(daemon)
     now = model_status(daemon.keeper)
     assert now is not None
-    assert (now.version, now.origin, now.on_trial) == ("0.3.0", "signed", True)
+    assert (now.version, now.origin, now.on_trial) == ("8.3.0", "signed", True)
 
 
 def test_a_set_that_the_configuration_names_stays(daemon: Daemon) -> None:
@@ -238,7 +238,7 @@ def test_a_set_that_the_configuration_names_stays(daemon: Daemon) -> None:
     told = model_status(keeper)
     assert told is not None
     assert told.origin == "unsigned"
-    arrive(daemon.shelf, "0.3.0")
+    arrive(daemon.shelf, "8.3.0")
     asyncio.run(keeper.run())  # there is nothing to look after
     assert keeper.chosen.id == CONFIGURED
 

@@ -90,15 +90,15 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 def test_the_newest_release_is_fetched_and_started_and_the_old_one_kept(site: Site) -> None:
     site.publish("0.2.0+deb12")
-    site.publish("0.3.0+deb12")
+    site.publish("8.3.0+deb12")
     site.publish("0.9.0+deb13")  # for another Debian
     planned = site.update(only_plan=True)
     told = (planned["offered"], planned["newer"], planned["started"])
-    assert told == ("0.3.0+deb12", True, False)
+    assert told == ("8.3.0+deb12", True, False)
     assert site.machine.start() == PRESENT
     assert site.update()["started"] is True
-    assert site.said[-1] == f"0.3.0+deb12 runs; {PRESENT} is kept to fall back to"
-    assert site.machine.start() == "0.3.0+deb12"
+    assert site.said[-1] == f"8.3.0+deb12 runs; {PRESENT} is kept to fall back to"
+    assert site.machine.start() == "8.3.0+deb12"
     assert site.update()["newer"] is False
     assert list((site.machine.var / "update").glob("*.deb")) == []
 

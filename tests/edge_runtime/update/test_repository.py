@@ -35,12 +35,12 @@ def test_what_is_published_is_offered_and_fetched(device: Device, tmp_path: Path
     repository = device.repository()
     catalogue = repository.refresh()
     (offer,) = catalogue.sets
-    assert (offer.name, offer.version, offer.hindrance) == ("default", "0.3.0", "")
+    assert (offer.name, offer.version, offer.hindrance) == ("default", "8.3.0", "")
     paths = catalogue.files[offer.folder]
     assert offer.folder + "beats/encoder.tflite" in paths
     for path in paths:
         repository.fetch(path, tmp_path / "got" / path)
-    origin = device.publisher.folder / "set-0.3.0"
+    origin = device.publisher.folder / "set-8.3.0"
     got = tmp_path / "got" / offer.folder
     assert {f.relative_to(got): f.read_bytes() for f in got.rglob("*") if f.is_file()} == {
         f.relative_to(origin): f.read_bytes() for f in origin.rglob("*") if f.is_file()
@@ -48,9 +48,9 @@ def test_what_is_published_is_offered_and_fetched(device: Device, tmp_path: Path
 
 
 def test_a_newer_release_is_seen(device: Device) -> None:
-    assert device.versions() == ["0.3.0"]
-    device.publisher.publish("0.4.0")
-    assert device.versions() == ["0.3.0", "0.4.0"]
+    assert device.versions() == ["8.3.0"]
+    device.publisher.publish("8.4.0")
+    assert device.versions() == ["8.3.0", "8.4.0"]
 
 
 @pytest.mark.parametrize("name", ["timestamp.json", "2.snapshot.json", "2.targets.json"])
@@ -70,7 +70,7 @@ def test_metadata_that_is_noise_is_tampered(device: Device) -> None:
 
 @pytest.mark.parametrize("damage", ["flipped", "longer"])
 def test_a_file_that_was_changed_is_tampered(device: Device, tmp_path: Path, damage: str) -> None:
-    path = "sets/default/0.3.0/beats/encoder.tflite"
+    path = "sets/default/8.3.0/beats/encoder.tflite"
     file = device.publisher.target_file(path)
     content = bytearray(file.read_bytes())
     if damage == "flipped":
@@ -96,15 +96,15 @@ def test_signatures_of_strangers_count_for_nothing(device: Device, tmp_path: Pat
 
 def test_a_frozen_repository_is_refused_as_frozen(device: Device) -> None:
     publisher = device.publisher
-    assert device.versions() == ["0.3.0"]
+    assert device.versions() == ["8.3.0"]
     publisher.now = NOW - timedelta(days=8)
-    publisher.publish("0.4.0")
+    publisher.publish("8.4.0")
     found = refusal(device)
     assert found.refusal is Refusal.FROZEN
     assert "keeps newer releases from this device" in str(found)
     publisher.now = None
     publisher.desk().renew()
-    assert device.versions() == ["0.3.0", "0.4.0"]
+    assert device.versions() == ["8.3.0", "8.4.0"]
 
 
 @pytest.mark.parametrize(("role", "days"), [("targets", 366), ("root", 731)])
@@ -112,21 +112,21 @@ def test_an_expired_repository_is_refused_as_expired(tmp_path: Path, role: str, 
     publisher = Publisher(tmp_path / "old", NOW - timedelta(days=days))
     publisher.now = None
     if role == "root":
-        publisher.publish("0.3.0")
+        publisher.publish("8.3.0")
     publisher.desk().renew()
     device = Device(publisher, tmp_path / "device")
     found = refusal(device)
     assert found.refusal is Refusal.EXPIRED
     if role == "root":
         publisher.desk().renew_root()
-        assert device.versions() == ["0.3.0"]
+        assert device.versions() == ["8.3.0"]
 
 
 def test_an_older_copy_is_rolled_back(device: Device, tmp_path: Path) -> None:
     publisher = device.publisher
     shutil.copytree(publisher.metadata, tmp_path / "before")
-    publisher.publish("0.4.0")
-    assert device.versions() == ["0.3.0", "0.4.0"]
+    publisher.publish("8.4.0")
+    assert device.versions() == ["8.3.0", "8.4.0"]
     shutil.rmtree(publisher.metadata)
     shutil.copytree(tmp_path / "before", publisher.metadata)
     found = refusal(device)
@@ -136,7 +136,7 @@ def test_an_older_copy_is_rolled_back(device: Device, tmp_path: Path) -> None:
 
 def test_files_of_two_states_are_mixed(device: Device) -> None:
     publisher = device.publisher
-    publisher.publish("0.4.0")
+    publisher.publish("8.4.0")
     shutil.copyfile(publisher.metadata / "2.snapshot.json", publisher.metadata / "3.snapshot.json")
     assert refusal(device).refusal is Refusal.MIXED
 
@@ -147,7 +147,7 @@ def test_an_incomplete_copy_is_mixed(device: Device, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_gone_is_named(device: Device, tmp_path: Path) -> None:
-    path = "sets/default/0.3.0/set.toml"
+    path = "sets/default/8.3.0/set.toml"
     device.publisher.target_file(path).unlink()
     repository = device.repository()
     repository.refresh()
@@ -165,14 +165,14 @@ def test_nobody_answers(device: Device) -> None:
 
 def test_a_lost_root_key_is_survived(device: Device) -> None:
     publisher = device.publisher
-    assert device.versions() == ["0.3.0"]
+    assert device.versions() == ["8.3.0"]
     (publisher.folder / "keys" / "root-2.pem").unlink()
     assert publisher.desk().replace_key("root-2") == "root-4"
     (publisher.folder / "keys" / "root-1.pem").unlink()
     assert publisher.desk().replace_key("root-1") == "root-5"
-    publisher.publish("0.4.0")
-    assert device.versions() == ["0.3.0", "0.4.0"]
-    assert Device(publisher, device.folder.with_name("other")).versions() == ["0.3.0", "0.4.0"]
+    publisher.publish("8.4.0")
+    assert device.versions() == ["8.3.0", "8.4.0"]
+    assert Device(publisher, device.folder.with_name("other")).versions() == ["8.3.0", "8.4.0"]
 
 
 def test_a_stolen_targets_key_signs_nothing_more(device: Device, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_stolen_targets_key_signs_nothing_more(device: Device, tmp_path: Path)
     stolen = shutil.copytree(publisher.folder / "keys", tmp_path / "stolen")
     (publisher.folder / "keys" / "targets-1.pem").unlink()
     publisher.desk().replace_key("targets-1")
-    assert Device(publisher, tmp_path / "honest").versions() == ["0.3.0"]
+    assert Device(publisher, tmp_path / "honest").versions() == ["8.3.0"]
     forged = Metadata.from_file(str(publisher.metadata / "3.targets.json"))
     thief = KeyFolders([stolen], PASSPHRASE).open("targets-1")
     assert thief is not None
@@ -196,14 +196,14 @@ def test_a_thief_who_counted_far_ahead_is_outlived(device: Device) -> None:
     honest = file.read_bytes()
     for _ in range(5):
         publisher.desk().renew()
-    assert device.versions() == ["0.3.0"]
+    assert device.versions() == ["8.3.0"]
     for number in range(3, 8):
         (publisher.metadata / f"{number}.snapshot.json").unlink()
     file.write_bytes(honest)
     assert refusal(device).refusal is Refusal.ROLLED_BACK
     publisher.desk().replace_key("timestamp-1")
     publisher.desk().replace_key("snapshot-1")
-    assert device.versions() == ["0.3.0"]
+    assert device.versions() == ["8.3.0"]
 
 
 # --- the clock
@@ -212,18 +212,18 @@ def test_a_thief_who_counted_far_ahead_is_outlived(device: Device) -> None:
 def test_a_clock_in_the_past_is_not_believed(device: Device) -> None:
     device.publisher.now = NOW + timedelta(days=1)
     device.publisher.desk().renew()
-    assert device.versions() == ["0.3.0"]
+    assert device.versions() == ["8.3.0"]
     device.synchronized = False
     found = refusal(device)
     assert found.refusal is Refusal.CLOCK
     assert "the clock is wrong" in str(found)
     device.synchronized = True
-    assert device.versions() == ["0.3.0"]
+    assert device.versions() == ["8.3.0"]
 
 
 def test_an_unsynchronized_clock_that_is_late_enough_will_do(device: Device) -> None:
     device.synchronized = False
-    assert device.versions() == ["0.3.0"]
+    assert device.versions() == ["8.3.0"]
 
 
 def test_what_the_clock_may_be() -> None:
@@ -238,13 +238,13 @@ def test_what_the_clock_may_be() -> None:
 
 def test_a_set_for_a_later_release_waits(device: Device, tmp_path: Path) -> None:
     publisher = device.publisher
-    folder = publisher.folder / "set-0.3.0"
-    publisher.publish_folder(folder, "0.5.0", minimum_runtime=99)
-    publisher.publish_folder(folder, "0.6.0", feature_set=99)
+    folder = publisher.folder / "set-8.3.0"
+    publisher.publish_folder(folder, "8.5.0", minimum_runtime=99)
+    publisher.publish_folder(folder, "8.6.0", feature_set=99)
     usable, beyond = device.refresh().newest_set("default")
     assert usable is not None
-    assert usable.version == "0.3.0"
-    assert [one.version for one in beyond] == ["0.6.0", "0.5.0"]
+    assert usable.version == "8.3.0"
+    assert [one.version for one in beyond] == ["8.6.0", "8.5.0"]
     assert all("update ecg-edge" in one.hindrance for one in beyond)
 
 
@@ -320,7 +320,7 @@ def test_over_https(
         device.url = url
         assert refusal(device).refusal is Refusal.UNREACHABLE  # nobody vouches for the server
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-        assert device.versions() == ["0.3.0"]
+        assert device.versions() == ["8.3.0"]
 
 
 def test_over_http_of_this_machine(device: Device, tmp_path: Path) -> None:
@@ -328,8 +328,8 @@ def test_over_http_of_this_machine(device: Device, tmp_path: Path) -> None:
         device.url = url
         repository = device.repository()
         repository.refresh()
-        repository.fetch("sets/default/0.3.0/set.toml", tmp_path / "got")
-        assert 'version = "0.3.0"' in (tmp_path / "got").read_text()
+        repository.fetch("sets/default/8.3.0/set.toml", tmp_path / "got")
+        assert 'version = "8.3.0"' in (tmp_path / "got").read_text()
 
 
 def test_keys_of_the_test_are_encrypted(device: Device) -> None:

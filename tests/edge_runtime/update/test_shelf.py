@@ -26,11 +26,11 @@ def test_without_an_update_the_shipped_set_runs_and_nothing_is_written(shelf: Sh
 
 
 def test_a_set_is_staged_tried_and_confirmed(shelf: Shelf) -> None:
-    new = arrive(shelf, "0.3.0")
+    new = arrive(shelf, "8.3.0")
     assert shelf.open_current()[0] == SHIPPED
     assert shelf.switch() == new
     set_id, bundles = shelf.open_current()
-    assert (set_id, bundles.version, shelf.origin(new)) == (new, "0.3.0", "signed")
+    assert (set_id, bundles.version, shelf.origin(new)) == (new, "8.3.0", "signed")
     assert shelf.state().trial is not None
     assert link(shelf) == new
     shelf.confirm()
@@ -39,15 +39,15 @@ def test_a_set_is_staged_tried_and_confirmed(shelf: Shelf) -> None:
 
 
 def test_the_last_two_are_kept(shelf: Shelf) -> None:
-    keep(shelf, "0.3.0")
-    second, third = keep(shelf, "0.4.0"), keep(shelf, "0.5.0")
+    keep(shelf, "8.3.0")
+    second, third = keep(shelf, "8.4.0"), keep(shelf, "8.5.0")
     assert on_disk(shelf) == [second, third]
     assert shelf.state().previous == second
 
 
 def test_a_rejected_set_gives_way_to_the_one_before(shelf: Shelf) -> None:
-    first = keep(shelf, "0.3.0")
-    second = arrive(shelf, "0.4.0")
+    first = keep(shelf, "8.3.0")
+    second = arrive(shelf, "8.4.0")
     shelf.switch()
     shelf.reject(second, "too slow")
     assert shelf.open_current()[0] == first == link(shelf)
@@ -58,7 +58,7 @@ def test_a_rejected_set_gives_way_to_the_one_before(shelf: Shelf) -> None:
 
 
 def test_a_daemon_that_does_not_stay_up_gives_the_set_up(shelf: Shelf) -> None:
-    new = arrive(shelf, "0.3.0")
+    new = arrive(shelf, "8.3.0")
     for _ in range(MOST_STARTS):
         assert shelf.begin()[0] == new
     assert shelf.begin()[0] == SHIPPED
@@ -66,14 +66,14 @@ def test_a_daemon_that_does_not_stay_up_gives_the_set_up(shelf: Shelf) -> None:
 
 
 def test_a_start_that_ended_in_order_counts_for_nothing(shelf: Shelf) -> None:
-    new = arrive(shelf, "0.3.0")
+    new = arrive(shelf, "8.3.0")
     for _ in range(3 * MOST_STARTS):
         assert shelf.begin()[0] == new
         shelf.forgive_start()
 
 
 def test_rollback_and_back_again(shelf: Shelf) -> None:
-    first, second = keep(shelf, "0.3.0"), keep(shelf, "0.4.0")
+    first, second = keep(shelf, "8.3.0"), keep(shelf, "8.4.0")
     shelf.stage(first, trial=False)
     shelf.switch()
     assert shelf.open_current()[0] == first
@@ -85,8 +85,8 @@ def test_rollback_and_back_again(shelf: Shelf) -> None:
 
 
 def test_rollback_during_a_trial(shelf: Shelf) -> None:
-    first = keep(shelf, "0.3.0")
-    arrive(shelf, "0.4.0")
+    first = keep(shelf, "8.3.0")
+    arrive(shelf, "8.4.0")
     shelf.switch()
     shelf.stage(first, trial=False)
     shelf.switch()
@@ -95,7 +95,7 @@ def test_rollback_during_a_trial(shelf: Shelf) -> None:
 
 
 def test_a_damaged_set_is_not_run(shelf: Shelf) -> None:
-    first, second = keep(shelf, "0.3.0"), keep(shelf, "0.4.0")
+    first, second = keep(shelf, "8.3.0"), keep(shelf, "8.4.0")
     (shelf.place(second) / "beats" / "encoder.tflite").write_bytes(b"gone")
     assert shelf.open_current()[0] == first
     assert shelf.begin()[0] == first
@@ -105,7 +105,7 @@ def test_a_damaged_set_is_not_run(shelf: Shelf) -> None:
 
 
 def test_a_state_file_that_the_disk_has_lost_is_no_brick(shelf: Shelf) -> None:
-    keep(shelf, "0.3.0")
+    keep(shelf, "8.3.0")
     (shelf.folder / "state.json").write_bytes(b"\x00" * 40)
     assert shelf.begin()[0] == SHIPPED
     assert link(shelf) is None
@@ -128,7 +128,7 @@ def as_root(code: str) -> str:
 
 @needs_root
 def test_a_stranger_who_may_not_look_gets_the_shipped_set(shelf: Shelf) -> None:
-    keep(shelf, "0.3.0")
+    keep(shelf, "8.3.0")
     shelf.folder.chmod(0o700)
     look = f"print(Shelf(Path({str(shelf.folder.parent)!r})).state().current)"
     assert as_root(f"os.setuid({NOBODY}); {look}") == SHIPPED
@@ -143,7 +143,7 @@ def test_root_leaves_what_the_daemon_can_change(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_cannot_be_staged(shelf: Shelf) -> None:
-    keep(shelf, "0.3.0")
+    keep(shelf, "8.3.0")
     with pytest.raises(UpdateError, match="there is no set other here; there are shipped, default"):
         shelf.stage("other")
     with pytest.raises(BundleError):

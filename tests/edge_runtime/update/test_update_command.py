@@ -59,20 +59,20 @@ def test_an_update_from_end_to_end(site: Site) -> None:
     store_golden_signal(site.state)
     planned = site("update", "--plan")
     assert planned.exit_code == 0, planned.stderr
-    assert "offered 0.3.0: to be fetched" in planned.stdout
+    assert "offered 8.3.0: to be fetched" in planned.stdout
     assert not (site.shelf.folder / "sets").exists()
     done = site("update", "--json")
     assert done.exit_code == 0, done.stderr
     answer = json.loads(done.stdout)
-    assert answer["staged"].startswith("default-0.3.0-")
+    assert answer["staged"].startswith("default-8.3.0-")
     assert "golden vectors are reproduced on this machine" in done.stderr
     assert "100.00% found again, 100.00% of the same class" in done.stderr
     assert first_set(site.config).id == answer["staged"]
     again = site("update")
-    assert "0.3.0: up to date" in again.stdout
+    assert "8.3.0: up to date" in again.stdout
     listed = json.loads(site("bundles", "list", "--json").stdout)["sets"]
     assert listed[answer["staged"]] == {
-        "version": "0.3.0",
+        "version": "8.3.0",
         "origin": "signed",
         "role": "runs on trial",
     }
@@ -85,12 +85,12 @@ def test_an_update_from_end_to_end(site: Site) -> None:
 def test_a_set_whose_golden_vectors_do_not_hold_is_refused_and_remembered(
     site: Site, tmp_path: Path
 ) -> None:
-    bad = release(tmp_path / "bad", "0.4.0")
+    bad = release(tmp_path / "bad", "8.4.0")
     manifest = bad / "beats" / "manifest.toml"
     swapped = manifest.read_text().replace('["N", "S", "V"', '["V", "S", "N"')
     manifest.write_text(swapped)
     _seal(bad)
-    site.publisher.publish_folder(bad, "0.4.0")
+    site.publisher.publish_folder(bad, "8.4.0")
     refused = site("update")
     assert refused.exit_code == 3
     assert "does not reproduce its golden vectors" in refused.stderr
@@ -111,10 +111,10 @@ def _seal(folder: Path) -> None:
 
 
 def test_a_set_under_another_name_is_refused(site: Site) -> None:
-    site.publisher.publish_folder(site.publisher.folder / "set-0.3.0", "0.9.0")
+    site.publisher.publish_folder(site.publisher.folder / "set-8.3.0", "8.9.0")
     refused = site("update")
     assert refused.exit_code == 1
-    assert "offers default 0.9.0, but its files are default 0.3.0" in refused.stderr
+    assert "offers default 8.9.0, but its files are default 8.3.0" in refused.stderr
 
 
 def test_firmware_comes_the_same_way(site: Site, tmp_path: Path) -> None:
@@ -140,9 +140,9 @@ def test_firmware_comes_the_same_way(site: Site, tmp_path: Path) -> None:
 
 def test_expired_metadata_stops_updates_and_nothing_else(site: Site) -> None:
     assert site("update", "--plan").exit_code == 0
-    kept = keep(site.shelf, "0.3.0")
+    kept = keep(site.shelf, "8.3.0")
     site.publisher.now = datetime.now(UTC) - timedelta(days=8)
-    site.publisher.publish("0.4.0")
+    site.publisher.publish("8.4.0")
     refused = site("update")
     assert refused.exit_code == 1
     assert "update refused, frozen" in refused.stderr

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from firmware_bridge.records import Annotations, write_annotations
+from model_build.datasets.catalogue import database
 from model_build.datasets.recording import Group, Recording
 from model_build.errors import RecipeError
 from model_build.evaluate.document import Document, Figure, Listing, Section, Table, Text
@@ -118,6 +119,9 @@ def test_the_stress_test_knows_its_patients(tmp_path):
     assert sorted(groups) == [-6, 0, 6, 12, 18, 24]
     assert {r.subject for group in groups.values() for r in group} == {"mitdb/118", "mitdb/119"}
     assert groups[-6][0].record == "118e_6"
+    pinned = database("nstdb-stress")
+    assert {r.record for group in groups.values() for r in group} == set(pinned.records)
+    assert pinned.folder(tmp_path) == tmp_path / "nstdb"
 
 
 def test_the_area_under_the_curve_counts_ties_half():
