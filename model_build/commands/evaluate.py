@@ -119,6 +119,7 @@ def command(
     findings = replace(
         _heard(recordings, loaded, subject, mains_hz, recipe.n_leads),
         real=_scores(recordings, before_int8, "float") if before_int8 else {},
+        alone=_alone(recordings, loaded, mains_hz, recipe.n_leads) if before_int8 else {},
         noise=(
             _in_noise(recordings, loaded, mains_hz, directory, recipe.n_leads)
             if open_test or noise
@@ -196,6 +197,21 @@ def _scores(recordings: "Sequence[Recording]", speak: "Speak", name: str) -> "di
     from model_build.evaluate.beats import score  # noqa: PLC0415 - quick help
 
     return {r.key: score(r, speak(r)) for r in _each(recordings, name)}
+
+
+def _alone(
+    recordings: "Sequence[Recording]", loaded: "BundleSet", mains_hz: int | None, n_leads: int
+) -> "dict[str, Scores]":
+    """INT8 without the set's rhythm model, nothing where it has none: what the float student is to
+    be held against."""
+    from dataclasses import replace  # noqa: PLC0415 - quick help
+
+    from model_build.evaluate.beats import engine_speaks  # noqa: PLC0415
+
+    if loaded.rhythm is None:
+        return {}
+    beats = replace(loaded, rhythm=None)
+    return _scores(recordings, engine_speaks(beats, mains_hz, n_leads), "INT8, beats alone")
 
 
 def _in_noise(

@@ -35,14 +35,16 @@ class Subject:
 class Findings:
     """Everything measured. What was not measured is None or empty, and is not written.
 
-    `int8` and `real` (the float student) are by record, as are the errors in AF episodes. `noise`
-    is of the same records, `stress` of nstdb's, with a model that knows neither of its patients;
-    `probe` is what `database_probe` gave. Out-of-fold results are those of the recipe.
+    `int8` and `real` (the float student) are by record, as are the errors in AF episodes. `alone`
+    is INT8 as `real` is scored, without a rhythm model that has its say in the set. `noise` is of
+    the same records, `stress` of nstdb's, with a model that knows neither of its patients; `probe`
+    is what `database_probe` gave. Out-of-fold results are those of the recipe.
     """
 
     subject: Subject
     int8: Mapping[str, Scores]
     real: Mapping[str, Scores] = field(default_factory=dict)
+    alone: Mapping[str, Scores] = field(default_factory=dict)
     reliability: Reliability | None = None
     af: Mapping[str, AfErrors] = field(default_factory=dict)
     noise: Sequence[NoiseLevel] = ()
@@ -89,6 +91,8 @@ class Findings:
             report["int8_without_232"] = without.main.as_json()
         if self.real:
             report["float"] = pooled(self.real).as_json()
+        if self.alone:
+            report["int8_without_rhythm"] = pooled(self.alone).as_json()
         if self.reliability is not None:
             report["calibration"] = self.reliability.as_json()
         if self.af:

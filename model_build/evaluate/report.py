@@ -174,14 +174,15 @@ def _f1(value: float | None) -> str:
 def _float(findings: Findings) -> Block:
     if not findings.real:
         return Text("The float student was not at hand.")
-    total, fine = findings.total.main, pooled(findings.real).main
+    total, fine = pooled(findings.alone or findings.int8).main, pooled(findings.real).main
     pairs = (
         ("VEB F1", total.veb.f1, fine.veb.f1),
         ("SVEB F1", total.sveb.f1, fine.sveb.f1),
         ("Macro-F1", total.macro_f1, fine.macro_f1),
     )
     rows = [(name, percent(a), percent(b), _difference(a, b)) for name, a, b in pairs]
-    return Table(("", "INT8 %", "float %", "points"), tuple(rows))
+    beside = ", without the rhythm model" if findings.alone else ""
+    return Table((f"beats alone{beside}", "INT8 %", "float %", "points"), tuple(rows))
 
 
 def _difference(a: float | None, b: float | None) -> str:

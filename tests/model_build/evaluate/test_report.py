@@ -106,6 +106,15 @@ def test_the_report_states_every_rule_apart(subject, tmp_path):
     assert "http-equiv" not in drawn
 
 
+def test_float_is_held_against_int8_without_the_rhythm_model(subject):
+    gated, alone = {"mitdb/100": scores(9)}, {"mitdb/100": scores()}
+    findings = Findings(subject, gated, {"mitdb/100": scores()}, alone=alone)
+    words = to_markdown(report.compose(findings))
+    assert "| beats alone, without the rhythm model | INT8 % | float % | points |" in words
+    assert words.count("+0.00") == 3
+    assert "int8_without_rhythm" in findings.as_json()
+
+
 def test_pooling_adds_and_can_leave_out():
     both = {"a": scores(), "b": scores()}
     assert pooled(both).main.veb.tp == 2 * pooled(both, ["a"]).main.veb.tp
