@@ -4,6 +4,8 @@
 set -eu
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 mount -t proc proc /proc
+# An emulated processor is not what the kernel says of its own.
+[ ! -f /cpuinfo ] || mount --bind /cpuinfo /proc/cpuinfo
 mount -t tmpfs tmpfs /tmp
 mkdir -p /dev/pts /dev/shm
 mount -t devpts -o newinstance,ptmxmode=0666 devpts /dev/pts
