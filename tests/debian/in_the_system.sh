@@ -4,6 +4,7 @@
 set -eu
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 mount -t proc proc /proc
+mount -t sysfs sysfs /sys  # without it TFLite mistakes the processor, on ARM with wrong results
 # An emulated processor is not what the kernel says of its own.
 [ ! -f /cpuinfo ] || mount --bind /cpuinfo /proc/cpuinfo
 mount -t tmpfs tmpfs /tmp
