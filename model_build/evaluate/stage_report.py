@@ -12,6 +12,8 @@ _COLUMNS: Final = (
     "stage", "form", "bytes", "MACs", "us a beat", "macro-F1", "loss", "VEB F1", "SVEB F1",
     "false S per 1000 in AF", "J",
 )  # fmt: skip
+_LEAST_SPAN: Final = 2.0
+"""Points of macro-F1 that the plot shows at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +88,19 @@ def _plot(path: Path, stages: Sequence[Stage]) -> None:
             color="0.6", linewidth=1, zorder=1, label="Pareto front",
         )  # fmt: skip
         for form, colour in (("float32", "tab:blue"), ("int8", "tab:orange")):
-            own = [s for s in stages if s.form == form]
+            own = sorted((s for s in stages if s.form == form), key=lambda s: s.macro_f1)
             size, score = [s.bytes / 1000 for s in own], [100 * s.macro_f1 for s in own]
             axes.scatter(size, score, color=colour, label=form, zorder=2)
-            for stage, x, y in zip(own, size, score, strict=True):
-                axes.annotate(stage.stage, (x, y), xytext=(5, 4), textcoords="offset points")
-        axes.set(xlabel="both graphs, kB", ylabel="out-of-fold macro-F1, %", xscale="log")
+            for rank, (stage, x, y) in enumerate(zip(own, size, score, strict=True)):
+                place = (8, 13 * rank - 3)  # one above the other, where points lie on each other
+                axes.annotate(stage.stage, (x, y), xytext=place, textcoords="offset points")
+        axes.set(xlabel="both graphs, kB", ylabel="out-of-fold macro-F1, %")
         axes.margins(0.15)
-        axes.legend()
+        axes.set_xlim(left=0.0, right=1.25 * max(s.bytes for s in stages) / 1000)
+        # Hundredths of a point are chance, and are not to look like a cliff.
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, high - _LEAST_SPAN), max(high, low + _LEAST_SPAN))
+        axes.legend(frameon=False)
+        axes.spines[["top", "right"]].set_visible(False)
         figure.savefig(path, metadata={"Date": None})
         plt.close(figure)
