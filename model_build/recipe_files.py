@@ -49,7 +49,7 @@ def calibration_path(name_or_path: str) -> Path:
     base's, so that what INT8 costs both is measured on the same beats, unless its data are others.
     """
     path = recipe_path(name_or_path)
-    entries = _toml(path, path.read_bytes())
+    entries = toml_of(path)
     other_data = any(key.startswith("data.") for key in entries.get("set", {}))
     if "base" in entries and not other_data:
         return calibration_path(str(entries["base"]))
@@ -58,7 +58,7 @@ def calibration_path(name_or_path: str) -> Path:
 
 def files_of(path: Path) -> list[Path]:
     """The recipe's file, and those it is based on."""
-    base = _toml(path, path.read_bytes()).get("base")
+    base = toml_of(path).get("base")
     return [path, *(files_of(recipe_path(str(base))) if base is not None else ())]
 
 
@@ -71,16 +71,14 @@ def recipe_entries(path: Path, change: Change | None = None) -> dict[str, Any]:
     Raises `RecipeError` for a file that cannot be read or a change that leads nowhere.
     """
     changes = [change or NO_CHANGE]
-    content = path.read_bytes()
-    entries = _toml(path, content)
+    entries = toml_of(path)
     own = {"name": entries["name"]} if "name" in entries else {}
     while "base" in entries:
         derived = structured(_converter, path, entries, _Derived)
         changes.insert(0, Change(derived.set, derived.drop, derived.add))
         path = recipe_path(derived.base)
-        content = path.read_bytes()
-        entries = _toml(path, content)
-    digest = hashlib.sha256(content)
+        entries = toml_of(path)
+    digest = hashlib.sha256(path.read_bytes())
     for one in changes:
         if not one.is_empty:
             entries = changed(entries, one)
@@ -99,8 +97,9 @@ def structured(
         raise RecipeError(f"{path}: {problems}") from error
 
 
-def _toml(path: Path, content: bytes) -> dict[str, Any]:
+def toml_of(path: Path) -> dict[str, Any]:
+    """What a file says, before anybody reads it strictly. Raises `RecipeError` if it is no TOML."""
     try:
-        return tomllib.loads(content.decode("utf-8"))
+        return tomllib.loads(path.read_bytes().decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: {error}") from error

@@ -1,9 +1,6 @@
 """What a recipe file makes, before anybody reads the whole of it."""
 
-import tomllib
-
-from model_build.errors import RecipeError
-from model_build.recipe_files import recipe_path
+from model_build.recipe_files import recipe_path, toml_of
 
 
 def kind_of(name_or_path: str) -> str:
@@ -11,8 +8,4 @@ def kind_of(name_or_path: str) -> str:
 
     Raises `RecipeError` if there is no such file, or it is no TOML.
     """
-    path = recipe_path(name_or_path)
-    try:
-        return str(tomllib.loads(path.read_text("utf-8")).get("kind", ""))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: {error}") from error
+    return str(toml_of(recipe_path(name_or_path)).get("kind", ""))
