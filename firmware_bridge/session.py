@@ -43,7 +43,8 @@ from firmware_bridge.stream import (
 SIGNAL: Final = "ecg"
 _ANCHOR_EVERY_S: Final = 1
 _REPORT_SKIPPED_EVERY_NS: Final = 10_000_000_000
-_SILENCE_BEFORE_TICK_NS: Final = 250_000_000
+_SILENCE_BEFORE_TICK_NS: Final = 249_000_000
+"""A quarter of a second, after which drivers ask, less what their timers may be early."""
 _REPEATS_S: Final = 1
 """A sensor may send again what is younger than this; docs/wire-protocol.md tells it so."""
 _AHEAD_S: Final = 60

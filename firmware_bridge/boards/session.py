@@ -38,7 +38,8 @@ from firmware_bridge.stream import (
 
 ECG: Final = "ecg"
 _NS: Final = 1_000_000_000
-_TICK_AFTER_NS: Final = 250_000_000
+_TICK_AFTER_NS: Final = 249_000_000
+"""A quarter of a second, after which drivers ask, less what their timers may be early."""
 _SILENCE_NS: Final = 500_000_000
 """A longer silence may have cost samples: links collect at most 200 ms, radios repeat for less."""
 _WAIT_NS: Final = 500_000_000

@@ -84,6 +84,7 @@ class BleSensor:
         self._patience = patience or Patience()
         self._conversation: Conversation | None = None
         self._inbox: asyncio.Queue[_Entry] = asyncio.Queue()
+        self._silence_at_s = 0.0
         self._backoff = Backoff(jitter=0.25)
         self._data_at_s = 0.0
         self._is_open = False
@@ -102,11 +103,16 @@ class BleSensor:
             await asyncio.wait({link})
 
     async def _next(self) -> list[StreamItem]:
-        """Items of what comes next; of silence, when nothing does."""
+        """Items of what comes next; of silence, asked for at a steady pace.
+
+        What comes does not put the question off: a strap that is looked for in vain says so again
+        and again, and its ticks are due all the same.
+        """
         try:
-            async with asyncio.timeout(_POLL_S):
+            async with asyncio.timeout_at(self._silence_at_s):
                 entry = await self._inbox.get()
         except TimeoutError:
+            self._silence_at_s = asyncio.get_running_loop().time() + _POLL_S
             return self._talking.silence(time.monotonic_ns()) if self._is_open else []
         match entry:
             case _Notified():

@@ -39,7 +39,8 @@ from firmware_bridge.stream import (
 ECG: Final = "ecg"
 RR: Final = "rr"
 _NS: Final = 1_000_000_000
-_TICK_EVERY_NS: Final = 250_000_000
+_TICK_AFTER_NS: Final = 249_000_000
+"""A quarter of a second, after which drivers ask, less what their timers may be early."""
 _REPORT_SKIPPED_EVERY_NS: Final = 10 * _NS
 _ANCHOR_EVERY_S: Final = 1
 _ASTRAY_S: Final = 2.5
@@ -111,7 +112,7 @@ class StrapSession:
         """Call about every 250 ms: how far the strap must have come, where nothing tells it."""
         if (
             self._heard_ns is None
-            or host_ns - max(self._heard_ns, self._ticked_ns) < _TICK_EVERY_NS
+            or host_ns - max(self._heard_ns, self._ticked_ns) < _TICK_AFTER_NS
         ):
             return []
         self._ticked_ns = host_ns
