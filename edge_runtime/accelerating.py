@@ -1,9 +1,10 @@
 """Who runs the networks of a bundle set: the processor, or an accelerator that does them right and
 faster. Tried once for each set, at the start."""
 
+import functools
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ import numpy as np
 from edge_runtime.errors import EdgeRuntimeError, InterpreterError
 from edge_runtime.inference.accelerator import Accelerator, AcceleratorConfig
 from edge_runtime.inference.bundle import BundleSet
+from edge_runtime.inference.gathering import Gathering
 from edge_runtime.inference.golden import Status, check_bundle_set
 from edge_runtime.inference.interpreter import Graph, Int8Array, Runtime, find_runtime
 from edge_runtime.inference.manifest import GraphManifest
@@ -19,7 +21,9 @@ from edge_runtime.inference.manifest import GraphManifest
 _log = logging.getLogger(__name__)
 
 _ROWS: Final = (1, 8, 64)
-"""One patient's beat as it comes; what waits of a patient where there are many; a replay."""
+"""One patient's beat as it comes; what waits where there are many patients; a replay."""
+_PATIENTS: Final = 8
+"""So many are gathered for the trial: fewer than a machine has that is ever behind."""
 _AT_LEAST: Final = 0.9
 """The accelerator takes over for a tenth less time, not for less: the processor never vanishes."""
 _TURNS: Final = 5
@@ -43,6 +47,14 @@ class Accelerating:
             self._runtimes[bundles.fingerprint] = known
         return known
 
+    def gathering(self) -> Gathering | None:
+        """Of the newest set's accelerator, where engines are to work together; else None."""
+        newest = next(reversed(self._runtimes.values()), None)
+        accelerator = None if newest is None else newest.accelerator
+        if accelerator is None or accelerator.is_lost:
+            return None
+        return None if accelerator.gathering.from_patients is None else accelerator.gathering
+
 
 @dataclass(frozen=True, slots=True)
 class Timed:
@@ -55,12 +67,16 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """`from_rows`: calls of so many rows or more go to the accelerator, None: none does. `problem`:
-    why it cannot be used at all, empty where it can."""
+    """`from_rows`: calls of so many rows or more go to the accelerator, None: none does.
+    `gathered`: a row each of so many patients, on the processor one after the other, on the
+    accelerator gathered, threads and all; `from_patients`: so many or more are gathered, None: none
+    are. `problem`: why it cannot be used at all, empty where it can."""
 
     library: str
     timed: tuple[Timed, ...] = ()
     from_rows: int | None = None
+    gathered: Timed | None = None
+    from_patients: int | None = None
     problem: str = ""
 
     @property
@@ -73,9 +89,14 @@ class Trial:
             for one in self.timed
         )
         told = f"microseconds a row, accelerator against processor, by rows a call: {times}"
+        if self.gathered is not None:
+            both = f"{self.gathered.accelerator_us:.0f} against {self.gathered.processor_us:.0f}"
+            told = f"{told}; of {self.gathered.rows} patients gathered: {both}"
         if self.from_rows is None:
             return f"{told}; the processor is faster and does everything"
         part = "everything" if self.from_rows <= 1 else f"calls of {self.from_rows} rows or more"
+        if self.from_patients is not None:
+            part = f"{part}, gathered from {self.from_patients} patients on"
         return f"{told}; the accelerator does {part}"
 
 
@@ -101,13 +122,16 @@ def _tried(bundles: BundleSet, config: AcceleratorConfig, plain: Runtime) -> tup
     if wrong:
         raise InterpreterError(f"{config.library} computes something else: {wrong[0]}")
     timed = tuple(_timed(bundles, rows, plain, fast) for rows in _ROWS)
+    gathered = _gathered(bundles, plain, fast, accelerator.gathering)
     if words := accelerator.take_loss():
         raise InterpreterError(words)
     from_rows = 1 if config.use == "always" else faster_from(timed)
-    trial = Trial(config.library, timed, from_rows)
+    from_patients = gathered_from(timed, gathered, from_rows)
+    trial = Trial(config.library, timed, from_rows, gathered, from_patients)
     if from_rows is None:
         return plain, trial
     accelerator.from_rows = from_rows
+    accelerator.gathering.from_patients = from_patients
     return fast, trial
 
 
@@ -121,12 +145,38 @@ def faster_from(timed: tuple[Timed, ...]) -> int | None:
     return found
 
 
+def gathered_from(timed: tuple[Timed, ...], gathered: Timed, from_rows: int | None) -> int | None:
+    """From how many patients on gathering pays: so many as were tried, or None. It must beat what
+    is done otherwise: a row at a time, by whoever does one row."""
+    if from_rows is None or from_rows > gathered.rows:
+        return None
+    singly_us = timed[0].accelerator_us if from_rows == 1 else gathered.processor_us
+    return gathered.rows if gathered.accelerator_us <= _AT_LEAST * singly_us else None
+
+
 def _timed(bundles: BundleSet, rows: int, plain: Runtime, fast: Runtime) -> Timed:
-    total = {"plain": 0.0, "fast": 0.0}
-    for described, opened in _graphs(bundles):
-        for way, runtime in (("plain", plain), ("fast", fast)):
-            total[way] += _seconds_a_row(opened(runtime), described, rows)
-    return Timed(rows, 1e6 * total["plain"], 1e6 * total["fast"])
+    us = (1e6 * _quickest_s(_networks(bundles, way, rows)) / rows for way in (plain, fast))
+    return Timed(rows, *us)
+
+
+def _gathered(bundles: BundleSet, plain: Runtime, fast: Runtime, gathering: Gathering) -> Timed:
+    alone = [_networks(bundles, plain, 1) for _ in range(_PATIENTS)]
+    ready = [_networks(bundles, fast, 1) for _ in range(_PATIENTS)]
+    alone_s = _quickest_s(lambda: [one() for one in alone])
+    together_s = _quickest_s(lambda: gathering.together(ready))
+    return Timed(_PATIENTS, 1e6 * alone_s / _PATIENTS, 1e6 * together_s / _PATIENTS)
+
+
+def _networks(bundles: BundleSet, runtime: Runtime, rows: int) -> Callable[[], None]:
+    """One patient's call of each network after the other, as an engine makes them: an accelerator
+    that has to load one's weights first shows it here."""
+    calls = [_call(opened(runtime), described, rows) for described, opened in _graphs(bundles)]
+
+    def make() -> None:
+        for call in calls:
+            call()
+
+    return make
 
 
 def _graphs(bundles: BundleSet) -> Iterator[tuple[GraphManifest, Callable[[Runtime], Graph]]]:
@@ -139,22 +189,22 @@ def _graphs(bundles: BundleSet) -> Iterator[tuple[GraphManifest, Callable[[Runti
         yield bundles.rhythm.manifest.graph, bundles.rhythm.open
 
 
-def _seconds_a_row(graph: Graph, described: GraphManifest, rows: int) -> float:
-    """The quickest of some turns: what else the machine does only ever adds."""
+def _call(graph: Graph, described: GraphManifest, rows: int) -> Callable[[], None]:
     inputs = {spec.role: _empty(graph, spec.role, rows) for spec in described.inputs}
     outputs = {spec.role: _empty(graph, spec.role, rows) for spec in described.outputs}
-    return min(_turn(graph, inputs, outputs) for _ in range(_TURNS)) / rows
+    return functools.partial(graph.run_all, inputs, outputs)
 
 
 def _empty(graph: Graph, role: str, rows: int) -> Int8Array:
     return np.zeros((rows, *graph.shape(role)), np.int8)
 
 
-def _turn(
-    graph: Graph,
-    inputs: Mapping[str, Int8Array],
-    outputs: Mapping[str, Int8Array],
-) -> float:
-    began = time.perf_counter()
-    graph.run_all(inputs, outputs)
-    return time.perf_counter() - began
+def _quickest_s(work: Callable[[], object]) -> float:
+    """Of some turns: what else the machine does only ever adds."""
+
+    def turn() -> float:
+        began = time.perf_counter()
+        work()
+        return time.perf_counter() - began
+
+    return min(turn() for _ in range(_TURNS))

@@ -158,6 +158,7 @@ def build(
         dropped=dropped,
         models=models,
         loans=loans,
+        gathering=accelerating.gathering,
     )
 
 

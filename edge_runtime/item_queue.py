@@ -52,12 +52,30 @@ class ItemQueue(Generic[Item]):
         """Waits for the next item; None once the queue is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._closed)
-            if not self._items:
-                return None
-            source, item = self._items.popleft()
-            if isinstance(item, SampleChunk):
-                self._waiting -= len(item.samples)
-            return source, item
+            return self._first() if self._items else None
+
+    def get_chunks(self, least: int, most: int) -> list[tuple[str, SampleChunk]]:
+        """Samples that may be read in any order: of each source the next, up to what else waits.
+
+        Of `most` sources at most; none where there are fewer than `least`. Does not wait.
+        """
+        with self._changed:
+            found: dict[str, SampleChunk] = {}
+            for source, item in self._items:
+                if not isinstance(item, SampleChunk) or source in found or len(found) == most:
+                    break
+                found[source] = item
+            if len(found) < least:
+                return []
+            for _ in found:
+                self._first()
+            return list(found.items())
+
+    def _first(self) -> tuple[str, Item | SampleChunk | Gap]:
+        source, item = self._items.popleft()
+        if isinstance(item, SampleChunk):
+            self._waiting -= len(item.samples)
+        return source, item
 
     def close(self) -> None:
         """No more items will come; what waits is still delivered."""

@@ -17,6 +17,7 @@ from edge_runtime.dropped import Drop, Dropped
 from edge_runtime.errands import Errands
 from edge_runtime.errors import ConfigError, EdgeRuntimeError
 from edge_runtime.followers import Followers, MakeDriver
+from edge_runtime.inference.gathering import Gathering
 from edge_runtime.loans import Loans
 from edge_runtime.memory import release_free_memory
 from edge_runtime.publication import Published
@@ -102,6 +103,7 @@ class Parts:
     errands: Errands = field(default_factory=Errands)
     models: ModelKeeper | None = None
     loans: Loans = field(default_factory=Loans)
+    gathering: Callable[[], Gathering | None] = lambda: None
 
 
 @dataclass(slots=True)
@@ -147,6 +149,7 @@ class Supervisor:
             refused,
             failed,
             self.parts.dropped,
+            self.parts.gathering,
         )
         followers = Followers(engine.put, self._say, self._see_bug)
         if writer:

@@ -1,13 +1,15 @@
 """The two threads of the daemon: one owns every engine, one owns the store.
 
-The loop hands items to the engine thread; the engine thread publishes events to the live views
-first and then hands items and events to the writer. Only the way to the store blocks: when the
+The loop hands items to the engine thread, which feeds them to the engines one by one (samples of
+several patients together, where an accelerator gains by it), publishes events to the live views
+first, and then hands items and events to the writer. Only the way to the store blocks: when the
 disk hangs for minutes the engine waits, its own queue merges, and at last samples become a marked
 overflow gap. Each thread counts its progress for the watchdog; what kills one is handed to the
 supervisor.
 """
 
 import contextlib
+import functools
 import queue
 import threading
 import time
@@ -18,6 +20,7 @@ from typing import Final, Protocol
 from edge_runtime.dropped import Drop, Dropped
 from edge_runtime.errors import EdgeRuntimeError, StoreError
 from edge_runtime.events import Event
+from edge_runtime.inference.gathering import MOST, Gathering
 from edge_runtime.item_queue import ItemQueue
 from edge_runtime.publication import Published, Session
 from edge_runtime.rules.settings import RuleSettings
@@ -250,6 +253,10 @@ class WriterThread(_Worker):
                 self._trouble(error.part, message)
 
 
+_Running = tuple[AnyEngine, Session]
+_Said = list[Event] | EdgeRuntimeError
+
+
 class EngineThread(_Worker):
     """Owns one engine and one session for each source."""
 
@@ -261,15 +268,18 @@ class EngineThread(_Worker):
         refused: Callable[[str, str], None],
         failed: Callable[[str, BaseException], None],
         dropped: Dropped | None = None,
+        gathering: Callable[[], Gathering | None] = lambda: None,
     ) -> None:
+        """`gathering`: where engines whose samples wait are to work together."""
         super().__init__("engine", failed)
+        self._gathering = gathering
         self._dropped = dropped or Dropped()
         self._refused = refused
         self._make_engine = make_engine
         self._show = show
         self._writer = writer
         self._queue: ItemQueue[InQueue] = ItemQueue(ENGINE_QUEUE_SAMPLES)
-        self._running: dict[str, tuple[AnyEngine, Session]] = {}
+        self._running: dict[str, _Running] = {}
 
     def put(self, source: str, item: InQueue) -> None:
         """Never blocks; see ItemQueue for what happens when the engine is late."""
@@ -284,36 +294,62 @@ class EngineThread(_Worker):
         self._queue.close()
 
     def _work(self) -> None:
-        while (entry := self._queue.get()) is not None:
-            self._busy = True
-            self._take(*entry)
+        while self._take_together() or self._take_one():
             self._busy = False
             self.progress += 1
 
-    def _take(self, source: str, item: InQueue) -> None:
+    def _take_one(self) -> bool:
+        """Waits for it; False when there will be none."""
+        entry = self._queue.get()
+        if entry is None:
+            return False
+        self._busy = True
+        source, item = entry
+        if (running := self._before(source, item)) is not None:
+            self._after(source, item, running, _said(*running, item))
+        return True
+
+    def _take_together(self) -> bool:
+        """Samples of several sources, where that gains; False where there is nothing like that."""
+        gathering = self._gathering()
+        if gathering is None or gathering.from_patients is None:
+            return False
+        chunks = self._queue.get_chunks(gathering.from_patients, MOST)
+        self._busy = bool(chunks)
+        taken = [(s, chunk, running) for s, chunk in chunks if (running := self._before(s, chunk))]
+        works = [functools.partial(_said, *running, chunk) for _, chunk, running in taken]
+        for (source, chunk, running), said in zip(taken, gathering.together(works), strict=True):
+            self._after(source, chunk, running, said)
+        return bool(chunks)
+
+    def _before(self, source: str, item: InQueue) -> _Running | None:
+        """Who is to read the item: None where nobody is."""
         if isinstance(item, StreamOpened):
-            if source in self._running:
-                self._take(source, Ended("the source was opened anew"))
+            if (running := self._running.get(source)) is not None:
+                ended = Ended("the source was opened anew")
+                self._after(source, ended, running, _said(*running, ended))
             self._open(source, item)
         running = self._running.get(source)
         self._count_dropped(source, item, is_read=running is not None)
         if running is None:
-            return  # refused, or ended before it was opened: there is no session
-        engine, session = running
+            return None  # refused, or ended before it was opened: there is no session
+        _, session = running
         if isinstance(item, PeopleActed) and item.session not in {"", session.id}:
-            return
+            return None
         if isinstance(item, ClockAnchor):
             session.see_anchor(item)
         elif isinstance(item, Gap):
             session.see_gap(item)
-        events: list[Event] = []
-        try:
-            events = _events(engine, session, item)
-        except EdgeRuntimeError as error:
+        return running
+
+    def _after(self, source: str, item: InQueue, running: _Running, said: _Said) -> None:
+        """Tell what the engine has said of the item."""
+        _, session = running
+        if isinstance(said, EdgeRuntimeError):
             # What this source sends cannot be read; the others go on, what is stored stays.
-            self._refused(source, str(error))
-            item = Ended(str(error))
-        published = tuple(session.publish(event) for event in events)
+            self._refused(source, str(said))
+            item, said = Ended(str(said)), []
+        published = tuple(session.publish(event) for event in said)
         self._show(source, item, published)
         if self._writer is not None:
             self._writer.put(_Record(session, item, published))
@@ -342,14 +378,17 @@ class EngineThread(_Worker):
         self._running[source] = (engine, Session.begin(opened))
 
 
-def _events(engine: AnyEngine, session: Session, item: InQueue) -> list[Event]:
-    """What follows from `item`. Raises EdgeRuntimeError."""
-    match item:
-        case Ended():
-            return engine.finish()
-        case PeopleActed():
-            return [session.state_changed(item.alarm, item.state, item.by)]
-        case RulesChanged():
-            return engine.change_rules(item.rules, item.changes)
-        case _:
-            return engine.feed(item)
+def _said(engine: AnyEngine, session: Session, item: InQueue) -> _Said:
+    """What follows from `item`, or why the engine cannot take it."""
+    try:
+        match item:
+            case Ended():
+                return engine.finish()
+            case PeopleActed():
+                return [session.state_changed(item.alarm, item.state, item.by)]
+            case RulesChanged():
+                return engine.change_rules(item.rules, item.changes)
+            case _:
+                return engine.feed(item)
+    except EdgeRuntimeError as error:
+        return error

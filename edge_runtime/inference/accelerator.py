@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from edge_runtime.errors import InterpreterError
+from edge_runtime.inference.gathering import Gathering
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class AcceleratorConfig:
 
 
 class Accelerator:
-    """One delegate library, for all graphs of one thread.
+    """One delegate library, for all graphs whose calls are made one at a time.
 
     Raises InterpreterError where the library cannot be loaded or finds nothing to drive.
     """
@@ -48,6 +49,7 @@ class Accelerator:
     def __init__(self, config: AcceleratorConfig, load: Callable[..., Any]) -> None:
         self.from_rows = 1
         """Calls with so many rows or more are its part, fewer are the processor's."""
+        self.gathering = Gathering()
         self.is_lost = False
         """It has failed, and is asked no more."""
         self._config, self._load = config, load

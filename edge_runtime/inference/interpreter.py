@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import BundleError, InterpreterError
 from edge_runtime.inference.accelerator import Accelerator
+from edge_runtime.inference.gathering import Call
 
 Int8Array = NDArray[np.int8]
 
@@ -189,7 +190,7 @@ class _Bound:
 
 
 class Graph:
-    """One INT8 TFLite graph, tensors addressed by role. One thread, not shareable.
+    """One INT8 TFLite graph, tensors addressed by role. One call at a time.
 
     With an accelerator in the runtime it does what is its part, until it fails.
 
@@ -197,7 +198,7 @@ class Graph:
     InterpreterError where no runtime is installed.
     """
 
-    __slots__ = ("_accelerated", "_plain", "quantization", "runtime")
+    __slots__ = ("_accelerated", "_plain", "model", "quantization", "runtime")
 
     def __init__(
         self,
@@ -207,6 +208,7 @@ class Graph:
         what: str,
         runtime: Runtime | None = None,
     ) -> None:
+        self.model = model
         self.runtime = runtime or find_runtime()
         try:
             with _silent_stderr():
@@ -260,20 +262,26 @@ class Graph:
         `inputs` gives k arrays in INT8 steps for each role, of the tensor's shape or
         broadcastable to it.
         """
-        rows = {role: list(values) for role, values in inputs.items()}
-        bound = self._for(len(next(iter(outputs.values()))))
+        call = Call(self, {role: list(values) for role, values in inputs.items()}, outputs)
+        accelerator = self.runtime.accelerator
+        if accelerator is None or not accelerator.gathering.takes(call):
+            self.make(call, call.rows)
+
+    def make(self, call: Call, rows: int) -> None:
+        """Make a call of this network, of this graph or another: part of a larger one of so many
+        `rows`, which say whose part it is."""
+        bound = self._for(rows)
         try:
-            _run(bound, rows, outputs)
+            _run(bound, call)
         except (RuntimeError, ValueError) as error:
             if bound is self._plain or self.runtime.accelerator is None:
                 raise
             self.runtime.accelerator.lost(error)
-            _run(self._plain, rows, outputs)
+            _run(self._plain, call)
 
 
-def _run(
-    bound: _Bound, inputs: Mapping[str, list[Int8Array]], outputs: Mapping[str, Int8Array]
-) -> None:
+def _run(bound: _Bound, call: Call) -> None:
+    inputs, outputs = call.inputs, call.outputs
     # A beat costs two of these turns: everything that can be is looked up before them.
     views, invoke = [bound.views[role] for role in inputs], bound.invoke
     results = [(bound.views[role], into) for role, into in outputs.items()]

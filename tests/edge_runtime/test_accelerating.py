@@ -7,13 +7,20 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge_runtime.accelerating import Accelerating, Timed, accelerated, faster_from
+from edge_runtime.accelerating import (
+    Accelerating,
+    Timed,
+    accelerated,
+    faster_from,
+    gathered_from,
+)
 from edge_runtime.cli import main
 from edge_runtime.config import load
 from edge_runtime.engine import Engine
@@ -177,6 +184,83 @@ def test_calls_of_many_rows_go_to_it_and_those_of_few_do_not(
         graph.run(values, "cam", found[0])
         plain.run(values, "cam", found[1])
         assert np.array_equal(*found) is same
+
+
+def test_patients_are_gathered_where_that_beats_a_row_at_a_time() -> None:
+    by_rows = timed(90, 40, 30)  # the processor takes 100 for a row
+    assert gathered_from(by_rows, Timed(8, 100.0, 80.0), 1) == 8
+    assert gathered_from(by_rows, Timed(8, 100.0, 85.0), 1) is None
+    assert gathered_from(by_rows, Timed(8, 100.0, 85.0), 8) == 8
+    # Eight rows are not its part, or nothing is.
+    assert gathered_from(by_rows, Timed(8, 100.0, 20.0), 64) is None
+    assert gathered_from(by_rows, Timed(8, 100.0, 20.0), None) is None
+
+
+def test_rows_of_several_patients_are_a_call_of_many(library: str, bundles: BundleSet) -> None:
+    runtime, _ = accelerated(bundles, always(library, "wrong=1"), find_runtime())
+    assert runtime.accelerator is not None
+    runtime.accelerator.from_rows = 8
+    plain = bundles.beats.open_encoder()
+    random = np.random.default_rng(1)
+    values = {
+        role: random.integers(-128, 128, (1, *plain.shape(role)), dtype=np.int8)
+        for role in ("window", "template", "features")
+    }
+    expected = np.empty((1, *plain.shape("cam")), np.int8)
+    plain.run(values, "cam", expected)
+    for patients, same in ((7, True), (8, False)):
+        found = np.empty((patients, *expected.shape), np.int8)
+        graphs = [bundles.beats.open_encoder(runtime) for _ in range(patients)]
+        runtime.accelerator.gathering.together(
+            [
+                partial(graph.run, values, "cam", into)
+                for graph, into in zip(graphs, found, strict=True)
+            ]
+        )
+        assert all(np.array_equal(one, expected) is same for one in found)
+
+
+def test_engines_that_work_together_say_what_each_says_alone(
+    library: str, bundles: BundleSet
+) -> None:
+    # Where another network's weights have to be loaded first, gathering shares that.
+    config = always(library, "load=2000")
+    mine = Accelerating(config)
+    assert mine.gathering() is None
+    runtime = mine.runtime_for(bundles)
+    gathering = mine.gathering()
+    assert gathering is not None
+    assert gathering.from_patients == 8
+    rates = [50 + 5 * k for k in range(8)]
+    streams = [list(chunks(ecg(steady(rate, 0.4, 20), 20, 250), 250)) for rate in rates]
+    engines = [Engine.of_bundles(opened(Fraction(250)), bundles, runtime=runtime) for _ in rates]
+    told: list[list[Event]] = [[] for _ in rates]
+    for second in zip(*streams, strict=True):
+        works = [partial(engine.feed, chunk) for engine, chunk in zip(engines, second, strict=True)]
+        for so_far, said in zip(told, gathering.together(works), strict=True):
+            so_far.extend(said)
+    for engine, stream, said in zip(engines, streams, told, strict=True):
+        alone = Engine.of_bundles(opened(Fraction(250)), bundles)
+        assert said == [event for chunk in stream for event in alone.feed(chunk)]
+        assert beats([said])
+        assert engine.finish() == alone.finish()
+
+
+def test_a_stick_that_vanishes_in_a_gathered_call_loses_nothing(
+    library: str, bundles: BundleSet
+) -> None:
+    runtime, _ = accelerated(bundles, always(library), find_runtime())
+    assert runtime.accelerator is not None
+    runtime.accelerator._config = always(library, "fail=invoke", "after=0")
+    signal = list(chunks(ecg(steady(70, 0.4, 10), 10, 250), 250))
+    engines = [Engine.of_bundles(opened(Fraction(250)), bundles, runtime=runtime) for _ in range(3)]
+    together = runtime.accelerator.gathering.together
+    told = [together([partial(engine.feed, chunk) for engine in engines]) for chunk in signal]
+    alone = Engine.of_bundles(opened(Fraction(250)), bundles)
+    expected = [beats([alone.feed(chunk)]) for chunk in signal]
+    for k in range(3):
+        assert [beats([said[k]]) for said in told] == expected
+    assert len(lost([part for said in told for part in said])) == 1
 
 
 def test_a_compiled_graph_lies_beside_under_its_compilers_name(

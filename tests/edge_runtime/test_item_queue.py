@@ -151,3 +151,27 @@ def test_what_was_put_is_not_changed(n: int) -> None:
     for k in range(80):
         queue.put("a", chunk(k * n, n) if k else first)
     assert first.samples[:, 0].astype(int).tolist() == list(range(n))
+
+
+def test_chunks_of_several_sources_may_be_taken_together() -> None:
+    queue: ItemQueue[StreamItem] = ItemQueue(1000)
+    for source in "abc":
+        queue.put(source, chunk(0, 5))
+    queue.put("a", chunk(5, 5))
+    queue.put("b", Tick(SampleIndex(5)))
+    queue.put("c", chunk(5, 5))
+    assert queue.get_chunks(4, 9) == []
+    assert [source for source, _ in queue.get_chunks(2, 2)] == ["a", "b"]
+    # Up to what must not be passed: the next of a source that is among them, or no samples.
+    assert [(source, one.first) for source, one in queue.get_chunks(2, 9)] == [("c", 0), ("a", 5)]
+    assert queue.get_chunks(1, 9) == []
+    assert [source for source, _ in drained(queue)] == ["b", "c"]
+
+
+def test_chunks_that_were_taken_together_wait_no_more() -> None:
+    queue: ItemQueue[StreamItem] = ItemQueue(20)
+    for source in "ab":
+        queue.put(source, chunk(0, 10))
+    assert len(queue.get_chunks(2, 2)) == 2
+    queue.put("a", chunk(10, 20))
+    assert queue.counts.overflowed_samples == 0

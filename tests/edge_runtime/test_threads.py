@@ -6,8 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from edge_runtime.errors import PathError, StoreError
+from edge_runtime.events import Event
+from edge_runtime.inference.gathering import Call, Gathering
 from edge_runtime.threads import AnyEngine, Ended, EngineThread, WriterThread
-from firmware_bridge.stream import StreamOpened
+from firmware_bridge.stream import SampleChunk, StreamItem, StreamOpened
 from tests.edge_runtime.daemon_parts import EchoEngine, ListStore, ListView, echo, stream
 
 
@@ -15,13 +17,19 @@ class Daemon:
     """Both threads with a list at every end."""
 
     def __init__(
-        self, store: ListStore | None = None, make: Callable[[StreamOpened], AnyEngine] = echo
+        self,
+        store: ListStore | None = None,
+        make: Callable[[StreamOpened], AnyEngine] = echo,
+        gathering: Gathering | None = None,
     ) -> None:
         self.store = store or ListStore()
         self.view = ListView()
         self.failures: list[tuple[str, BaseException]] = []
         self.writer = WriterThread(self.store, self.view.say, self._failed)
-        self.engine = EngineThread(make, self.view.see, self.writer, self.view.say, self._failed)
+        self.engine = EngineThread(
+            make, self.view.see, self.writer, self.view.say, self._failed,
+            gathering=lambda: gathering,
+        )  # fmt: skip
         self.writer.start()
         self.engine.start()
 
@@ -200,3 +208,74 @@ def test_stopping_does_not_wait_for_a_disk_that_hangs() -> None:
     hangs.set()
     assert daemon.writer.join(5)
     assert daemon.store.closed
+
+
+class Counting:
+    """A network that writes down of how many rows each call was part."""
+
+    model = b""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+
+    def make(self, _call: Call, rows: int) -> None:
+        self.rows.append(rows)
+
+
+class CallingEngine(EchoEngine):
+    """Calls a network for each chunk before it says something, and waits for `begin` first."""
+
+    def __init__(self, gathering: Gathering, network: Counting, begin: threading.Event) -> None:
+        super().__init__()
+        self._gathering, self._network, self._begin = gathering, network, begin
+
+    def feed(self, item: StreamItem) -> list[Event]:
+        self._begin.wait(5)
+        if isinstance(item, SampleChunk):
+            self._gathering.takes(Call(self._network, {}, {"said": [0]}))
+        return super().feed(item)
+
+
+@pytest.mark.parametrize("from_patients", [None, 3])
+def test_sources_that_wait_together_are_read_together(from_patients: int | None) -> None:
+    gathering, network, begin = Gathering(), Counting(), threading.Event()
+    gathering.from_patients = from_patients
+    daemon = Daemon(make=lambda _: CallingEngine(gathering, network, begin), gathering=gathering)
+    streams = {source: stream(source, 10) for source in "abc"}
+    for items in zip(*streams.values(), strict=True):
+        for source, item in zip(streams, items, strict=True):
+            daemon.engine.put(source, item)
+    begin.set()
+    daemon.stop()
+    assert network.rows == ([] if from_patients is None else [3] * 30)
+    for source in streams:
+        assert daemon.view.marks(source) == 10
+    for session in daemon.store.begun:
+        starts = daemon.store.indices(session)
+        assert starts == sorted(set(starts))
+        assert len(starts) == 10
+    assert daemon.failures == []
+    assert daemon.engine.waiting() == 0
+
+
+def test_a_source_that_cannot_be_read_leaves_those_beside_it() -> None:
+    gathering = Gathering()
+    gathering.from_patients = 2
+    begin = threading.Event()
+
+    def make(opened: StreamOpened) -> AnyEngine:
+        fails: dict[int, Exception] = {50: PathError("no ECG")}
+        fails = fails if opened.source == "b" else {}
+        begin.wait(5)
+        return EchoEngine(fails)
+
+    daemon = Daemon(make=make, gathering=gathering)
+    streams = {source: stream(source, 5) for source in "abc"}
+    for items in zip(*streams.values(), strict=True):
+        for source, item in zip(streams, items, strict=True):
+            daemon.engine.put(source, item)
+    begin.set()
+    daemon.stop()
+    assert daemon.view.said == [("b", "no ECG")]
+    assert [daemon.view.marks(source) for source in "abc"] == [5, 1, 5]
+    assert [reason for _, reason in daemon.store.ended] == ["no ECG"]

@@ -8,6 +8,7 @@
  *     fail=prepare    it does not take the graph
  *     fail=invoke     it fails from the `after`th invocation of the process on
  *     slow=N          each invocation takes N microseconds longer
+ *     load=N          an invocation takes N microseconds longer where another graph's was the last
  *     wrong=N         adds N steps to the first value of its output
  *
  * Built on TensorFlow Lite's own headers (Apache License 2.0), which lie beside it as they are in
@@ -25,7 +26,7 @@
 
 typedef struct {
   const char *fail;
-  long after, slow_us, wrong;
+  long after, slow_us, load_us, wrong;
 } Options;
 
 typedef struct {
@@ -35,13 +36,15 @@ typedef struct {
 } Taken;
 
 static long invocations; /* of all graphs: a stick is one */
+static const void *loaded; /* whose weights it holds */
 
 static Options options_of(const char *const *keys, const char *const *values, size_t n) {
-  Options found = {"", 0, 0, 0};
+  Options found = {"", 0, 0, 0, 0};
   for (size_t k = 0; k < n; ++k) {
     if (!strcmp(keys[k], "fail")) found.fail = strdup(values[k]);
     if (!strcmp(keys[k], "after")) found.after = atol(values[k]);
     if (!strcmp(keys[k], "slow")) found.slow_us = atol(values[k]);
+    if (!strcmp(keys[k], "load")) found.load_us = atol(values[k]);
     if (!strcmp(keys[k], "wrong")) found.wrong = atol(values[k]);
   }
   return found;
@@ -82,6 +85,11 @@ static TfLiteStatus invoke(TfLiteContext *context, TfLiteNode *node) {
   if (options->slow_us) {
     struct timespec pause = {0, options->slow_us * 1000};
     nanosleep(&pause, NULL);
+  }
+  if (options->load_us && loaded != taken) {
+    struct timespec pause = {0, options->load_us * 1000};
+    nanosleep(&pause, NULL);
+    loaded = taken;
   }
   TfLiteStatus status = taken->registration->invoke(context, taken->node);
   if (status == kTfLiteOk && options->wrong) {

@@ -1,0 +1,146 @@
+"""Calls of networks by several patients' engines, made together: an accelerator gains by rows.
+
+Engines know nothing of each other. So each works in a thread of its own here, only one at a time,
+and stops where it calls a network. When all of them stand or are done, the calls of one network
+are made one right after the other, by whoever makes calls of so many rows; then the engines go on.
+What an engine says does not depend on who was with it.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+Result = TypeVar("Result")
+
+MOST: Final = 64
+"""Engines that work together at most: each needs a thread."""
+
+
+class Network(Protocol):
+    """What the gathered calls need of `interpreter.Graph`."""
+
+    model: bytes
+    """Calls of equal models are calls of one network."""
+
+    def make(self, call: "Call", rows: int) -> None:
+        """Make a call of this network, as part of a larger one of so many `rows`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """Arrays by role: of `inputs` a list of one for each row, of `outputs` (rows, *shape)."""
+
+    network: Network
+    inputs: Mapping[str, list[Any]]
+    outputs: Mapping[str, Any]
+
+    @property
+    def rows(self) -> int:
+        """How often the network is to be invoked."""
+        return len(next(iter(self.outputs.values())))
+
+
+class _Turn(Generic[Result]):
+    """One work in a thread of its own, which goes on only while `go_on` waits for it."""
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        self._work = work
+        self._may_go, self._stands = threading.Semaphore(0), threading.Semaphore(0)
+        self._results: list[Result] = []
+        self._error: BaseException | None = None
+        self.call: Call | None = None
+        """What it stands at; None once the work is over."""
+
+    def run(self) -> None:
+        """In the work's thread: all of it."""
+        self._may_go.acquire()
+        try:
+            self._results.append(self._work())
+        except BaseException as error:  # noqa: BLE001 - `result` raises it where it belongs
+            self._error = error
+        self.call = None
+        self._stands.release()
+
+    def stand(self, call: Call) -> None:
+        """In the work's thread: wait until the call is made. Raises what making it raised."""
+        self.call = call
+        self._stands.release()
+        self._may_go.acquire()
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def go_on(self) -> None:
+        """Until the next call, or to the end."""
+        self._may_go.release()
+        self._stands.acquire()
+
+    def fail(self, error: Exception) -> None:
+        """The call that it stands at could not be made."""
+        self._error = error
+
+    def result(self) -> Result:
+        """Of the work, which is over. Raises what it raised."""
+        if self._error is not None:
+            raise self._error
+        return self._results[0]
+
+
+class Gathering:
+    """For the engines of one accelerator. `from_patients`: so many or more work together, None:
+    it does not pay."""
+
+    def __init__(self) -> None:
+        self.from_patients: int | None = None
+        self._here = threading.local()
+        self._threads: ThreadPoolExecutor | None = None
+
+    def takes(self, call: Call) -> bool:
+        """Whether the call was made together with others; if not, the caller makes it."""
+        turn: _Turn[Any] | None = getattr(self._here, "turn", None)
+        if turn is None:
+            return False
+        turn.stand(call)
+        return True
+
+    def together(self, works: Sequence[Callable[[], Result]]) -> list[Result]:
+        """Results of `works`, `MOST` of them at most; each may call networks, none another's.
+
+        Raises what the first of them that failed has raised, when all are over.
+        """
+        threads = self._threads = self._threads or ThreadPoolExecutor(MOST, "patient")
+        turns = [_Turn(work) for work in works]
+        for turn in turns:
+            threads.submit(self._run, turn)
+        going = turns
+        while going:
+            for turn in going:
+                turn.go_on()
+            going = [turn for turn in going if turn.call is not None]
+            _make(going)
+        return [turn.result() for turn in turns]
+
+    def _run(self, turn: _Turn[Any]) -> None:
+        self._here.turn = turn
+        try:
+            turn.run()
+        finally:
+            self._here.turn = None
+
+
+def _make(turns: Sequence[_Turn[Any]]) -> None:
+    """What they stand at, network by network."""
+    by_model: dict[bytes, list[tuple[_Turn[Any], Call]]] = {}
+    for turn in turns:
+        if turn.call is not None:
+            by_model.setdefault(turn.call.network.model, []).append((turn, turn.call))
+    for standing in by_model.values():
+        rows = sum(call.rows for _, call in standing)
+        network = standing[0][1].network  # of one interpreter's the accelerator keeps the weights
+        for turn, call in standing:
+            try:
+                network.make(call, rows)
+            except Exception as error:  # noqa: BLE001 - it is the caller's, and raised there
+                turn.fail(error)
