@@ -1,6 +1,6 @@
 """What a recipe file makes, before anybody reads the whole of it."""
 
-from model_build.recipe_files import recipe_path, toml_of
+from model_build.recipe_files import recipe_entries, recipe_path
 
 
 def kind_of(name_or_path: str) -> str:
@@ -8,4 +8,4 @@ def kind_of(name_or_path: str) -> str:
 
     Raises `RecipeError` if there is no such file, or it is no TOML.
     """
-    return str(toml_of(recipe_path(name_or_path)).get("kind", ""))
+    return str(recipe_entries(recipe_path(name_or_path)).get("kind", ""))

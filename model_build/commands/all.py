@@ -86,7 +86,8 @@ def command(
     deadline = None if stop_after_s is None else time.monotonic() + stop_after_s
     into = out or default_set()
     if kind_of(recipe_name) == DELINEATION:
-        planned = delineation_jobs(recipe_name, data_directory(data), work, version, into)
+        file = recipe_path(recipe_name).resolve()
+        planned = delineation_jobs(file, data_directory(data), work, version, into)
         with display(f"all {recipe_name}", len(planned), sum(j.is_done for j in planned)) as shown:
             run_all(planned, jobs, deadline, shown)
         _tell(install(planned[-1].folder / "set", into), planned, as_json=as_json)

@@ -59,9 +59,11 @@ def study(
     from model_build.delineation.report import markdown, rows  # noqa: PLC0415
     from model_build.jobs.display import display  # noqa: PLC0415
     from model_build.jobs.runner import run_all  # noqa: PLC0415
+    from model_build.recipe_files import recipe_path  # noqa: PLC0415
 
     deadline = None if stop_after_s is None else time.monotonic() + stop_after_s
-    planned = list(cells.jobs(recipe, only, data_directory(data).resolve(), work.resolve()))
+    directory = data_directory(data).resolve()
+    planned = list(cells.jobs(recipe_path(recipe).resolve(), only, directory, work.resolve()))
     done = sum(job.is_done for _, job in planned)
     with display("delineation study", len(planned), done) as shown:
         run_all([job for _, job in planned], jobs, deadline, shown)
@@ -112,8 +114,9 @@ def report_command(base: Path) -> None:
     """Draw BASE.svg of the committed results, ours beside the peers', and print their table."""
     from model_build.delineation import peers, study  # noqa: PLC0415 - quick help
     from model_build.delineation.report import comparison, drawing  # noqa: PLC0415
+    from model_build.recipe_study import BASE  # noqa: PLC0415
 
-    ways = {"this bundle, people left out": study.pooled()[study.BASE]}
+    ways = {"this bundle, people left out": study.pooled()[BASE]}
     ways |= {f"NeuroKit2, {peers.METHODS[name]}": one for name, one in peers.read().items()}
     base.with_suffix(".svg").write_text(drawing(ways), encoding="utf-8")
     click.echo(comparison(ways), nl=False)

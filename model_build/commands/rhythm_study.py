@@ -35,7 +35,7 @@ def command(
     stop_after_s: float | None,
     as_json: bool,
 ) -> None:
-    """Cross-validate the recipe `rhythm` with each switch of model_build/rhythm/study.toml.
+    """Cross-validate the recipe `rhythm-first` with each switch of model_build/rhythm/study.toml.
 
     Folds are jobs as those of `model-build rhythm`: what is there is not made again. Results are
     appended to the ledger beside the study. The table shows the network and, in parentheses, the
@@ -49,7 +49,7 @@ def command(
 
     if not table:
         deadline = None if stop_after_s is None else time.monotonic() + stop_after_s
-        recipe, directory = recipe_path("rhythm").resolve(), data_directory(data)
+        recipe, directory = recipe_path(study.RECIPE).resolve(), data_directory(data)
         for name, switch in study.switches(only).items():
             planned = study.jobs(switch, recipe, directory, work)
             with display(name, len(planned), sum(job.is_done for job in planned)) as shown:

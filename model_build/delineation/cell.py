@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,21 +9,25 @@ from model_build.code_digest import digest_of
 from model_build.delineation.corpus import MarkedBeats, prepare
 from model_build.delineation.crossval import Summary, leads_by_key, of_fold, score
 from model_build.delineation.graph import GRAPH, open_graph, write_graph
-from model_build.delineation.recipe import DelineationRecipe, read_recipe
+from model_build.delineation.recipe import DelineationRecipe, read_delineation_recipe
+from model_build.delineation.scoring import entries_of
 from model_build.delineation.training import train
 from model_build.jobs.job import Job, Tell
+from model_build.recipe_arguments import change_from, recipe_arguments
+from model_build.recipe_changes import Change
 from model_build.training.loop import one_thread
 
 RESULT: Final = "result.json"
 
 
-def job_of(switch: str, recipe: DelineationRecipe, fold: int, arguments: dict[str, Any]) -> Job:
-    """The job of a cell; `arguments` name data, work, the recipe's file and its changes."""
-    parts = (recipe.trained_by, sorted(recipe.thresholds.items()), recipe.calibration_beats, fold)
+def job_of(switch: str, recipe: Path, change: Change, fold: int, data: Path, work: Path) -> Job:
+    """The job of a cell: the recipe with the change of `switch`."""
+    read = read_delineation_recipe(recipe, change)
+    parts = (read.trained_by, sorted(read.thresholds.items()), read.calibration_beats, fold)
     identity = hashlib.sha256(json.dumps([*parts, code()]).encode()).hexdigest()
-    folder = Path(arguments["work"]) / "delineation" / "study" / identity[:16]
-    task = f"{__name__}:run"
-    return Job(f"{switch} fold {fold}", folder, task, {**arguments, "fold": fold})
+    folder = work / "delineation" / "study" / identity[:16]
+    given = {**recipe_arguments(recipe, change), "data": str(data), "work": str(work)}
+    return Job(f"{switch} fold {fold}", folder, f"{__name__}:run", {**given, "fold": fold})
 
 
 def code() -> str:
@@ -36,7 +39,7 @@ def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
     """Write `result.json`; the checkpoint lies in WORK/runs."""
     one_thread()
     data, work, fold = Path(arguments["data"]), Path(arguments["work"]), arguments["fold"]
-    recipe = read_recipe(arguments["recipe"], **arguments["changes"])
+    recipe = read_delineation_recipe(Path(arguments["recipe"]), change_from(arguments))
     beats = corpus(data, work, recipe, tell)
     left_out = of_fold(beats, fold)
     rest, judged = beats[~left_out], beats[left_out]
@@ -50,12 +53,8 @@ def run(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
     write_graph(model, rest[rest.teaches], recipe, folder / GRAPH)
     said = open_graph(folder / GRAPH, recipe)(judged.window.astype("float32"))
     tables = Summary.of(score(judged, said.seconds, leads_by_key(data))).tables
-    found = {
-        table: {name: asdict(tally) for name, tally in tallies.items()}
-        for table, tallies in tables.items()
-    }
     part = folder / "result.part.json"
-    part.write_text(json.dumps(found))
+    part.write_text(json.dumps(entries_of(tables)))
     part.replace(folder / RESULT)
 
 

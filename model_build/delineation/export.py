@@ -17,6 +17,7 @@ from model_build.delineation.graph import manifest_of, open_graph
 from model_build.delineation.recipe import ROLE, DelineationRecipe
 from model_build.delineation.scoring import Tallies
 from model_build.graph_export import join_set
+from model_build.recipe_study import BASE
 
 SET: Final = "set"
 GOLDEN_BEATS: Final = 64
@@ -35,7 +36,7 @@ def export(
 
     Golden windows are of training `beats`, evenly over the leads. Raises what `join_set` raises.
     """
-    found = study.pooled().get(study.BASE)
+    found = study.pooled().get(BASE)
     manifest = manifest_of(
         graph,
         recipe,

@@ -7,7 +7,6 @@ import json
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +19,7 @@ from firmware_bridge.records import read_header, read_physical
 from model_build.datasets.leads import Lead
 from model_build.delineation.corpus import waves_of_lead
 from model_build.delineation.crossval import CONSECUTIVE
-from model_build.delineation.scoring import Tallies, Tally, score_lead
+from model_build.delineation.scoring import Tallies, entries_of, score_lead, tables_of
 from model_build.prepare import whole
 
 RESULTS: Final = Path(__file__).with_name("peers.json")
@@ -90,22 +89,11 @@ def _rows(said: dict[str, Any]) -> NDArray[np.float64]:
 
 def write(tables: Mapping[str, Mapping[str, Tallies]], path: Path = RESULTS) -> None:
     """Tables by method, for `read`."""
-    found = {
-        method: {
-            table: {name: asdict(tally) for name, tally in tallies.items()}
-            for table, tallies in one.items()
-        }
-        for method, one in tables.items()
-    }
+    found = {method: entries_of(one) for method, one in tables.items()}
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def read(path: Path = RESULTS) -> dict[str, dict[str, Tallies]]:
     """What `write` wrote."""
-    return {
-        method: {
-            table: {name: Tally(**values) for name, values in tallies.items()}
-            for table, tallies in one.items()
-        }
-        for method, one in json.loads(path.read_text("utf-8")).items()
-    }
+    found = json.loads(path.read_text("utf-8"))
+    return {method: tables_of(entries) for method, entries in found.items()}

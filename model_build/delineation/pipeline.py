@@ -12,7 +12,7 @@ from model_build.delineation.cell import corpus
 from model_build.delineation.export import SET, export
 from model_build.delineation.graph import GRAPH, write_graph
 from model_build.delineation.network import NetworkConfig, build_network
-from model_build.delineation.recipe import read_recipe
+from model_build.delineation.recipe import read_delineation_recipe
 from model_build.delineation.training import train
 from model_build.jobs.job import Job, Tell
 from model_build.training.loop import one_thread
@@ -21,10 +21,10 @@ WEIGHTS: Final = "network.npz"
 CALIBRATION: Final = "calibration.json"
 
 
-def jobs_of(recipe: str, data: Path, work: Path, version: str, joined: Path) -> list[Job]:
+def jobs_of(recipe: Path, data: Path, work: Path, version: str, joined: Path) -> list[Job]:
     """The stages' jobs; the last one's folder holds the set `SET` that `joined` becomes."""
-    read = read_recipe(recipe)
-    places = {"recipe": recipe, "data": str(data), "work": str(work)}
+    read = read_delineation_recipe(recipe)
+    places = {"recipe": str(recipe), "data": str(data), "work": str(work)}
 
     def job(name: str, depends: list[Any], arguments: dict[str, str], *needs: str) -> Job:
         content = json.dumps([name, depends, digest_of([__name__])])
@@ -81,5 +81,5 @@ def publish(folder: Path, arguments: dict[str, Any], tell: Tell) -> None:
 
 
 def _given(arguments: dict[str, Any]) -> tuple[Any, Path, Path]:
-    recipe = read_recipe(arguments["recipe"])
+    recipe = read_delineation_recipe(Path(arguments["recipe"]))
     return recipe, Path(arguments["data"]), Path(arguments["work"])

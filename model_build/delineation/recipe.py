@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tomllib
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +10,8 @@ import cattrs
 
 from model_build.errors import RecipeError
 from model_build.recipe import sizes
-from model_build.recipe_files import shipped_toml
+from model_build.recipe_changes import Change
+from model_build.recipe_files import recipe_entries, structured
 
 ROLE: Final = "delineation"
 
@@ -68,34 +68,16 @@ class DelineationRecipe:
 
 _NOT_TRAINED: Final = frozenset({"name", "thresholds", "calibration_beats", "digest"})
 
-_converter = cattrs.Converter(forbid_extra_keys=True)
+_converter: Final = cattrs.Converter(forbid_extra_keys=True)
 
 
-def read_recipe(name_or_path: str, **changes: Any) -> DelineationRecipe:
-    """A shipped recipe by name, or any by its path. Raises `RecipeError` listing what is wrong.
+def read_delineation_recipe(path: Path, change: Change | None = None) -> DelineationRecipe:
+    """Read it, changed if that is wished; a changed recipe has a digest of its own.
 
-    `changes` replace entries of the file at the top ("seed") or one below ("training.epochs",
-    written `training__epochs`); a changed recipe has a digest of its own.
+    Raises `RecipeError` listing every unknown key and wrong value.
     """
-    path = shipped_toml("recipe", "model_build.recipes", name_or_path)
-    content = path.read_bytes()
-    try:
-        entries = tomllib.loads(content.decode())
-        if entries.pop("kind", None) != ROLE:
-            raise RecipeError(f"{path} is no recipe of kind {ROLE!r}")
-        for key, value in changes.items():
-            *table, last = key.split("__")
-            place = entries.setdefault(table[0], {}) if table else entries
-            place[last] = value
-        recipe = _converter.structure(entries, DelineationRecipe)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: {error}") from error
-    except cattrs.BaseValidationError as error:
-        raise RecipeError(f"{path}: {'; '.join(cattrs.transform_error(error))}") from error
-    digest = hashlib.sha256(content + repr(sorted(changes.items())).encode()).hexdigest()
-    return replace(recipe, network=sizes(recipe.network), digest=digest)
-
-
-def recipe_file(name_or_path: str) -> Path:
-    """Where the recipe lies."""
-    return shipped_toml("recipe", "model_build.recipes", name_or_path)
+    entries = recipe_entries(path, change)
+    if entries.pop("kind", None) != ROLE:
+        raise RecipeError(f"{path} is no recipe of kind {ROLE!r}")
+    recipe = structured(_converter, path, entries, DelineationRecipe)
+    return replace(recipe, network=sizes(recipe.network))

@@ -6,10 +6,10 @@ left out; elsewhere nobody knows.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,22 @@ def pool(parts: Iterable[Tallies]) -> Tallies:
     for part in parts:
         whole = {name: tally + part[name] for name, tally in whole.items()}
     return whole
+
+
+def entries_of(tables: Mapping[str, Tallies]) -> dict[str, dict[str, dict[str, float]]]:
+    """Tables by name, ready for `json`."""
+    return {
+        table: {name: asdict(tally) for name, tally in tallies.items()}
+        for table, tallies in tables.items()
+    }
+
+
+def tables_of(entries: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, Tallies]:
+    """The inverse of `entries_of`."""
+    return {
+        table: {name: Tally(**values) for name, values in tallies.items()}
+        for table, tallies in entries.items()
+    }
 
 
 def score_lead(

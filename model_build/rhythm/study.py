@@ -1,24 +1,20 @@
 """The rhythm study: the recipe and its switches, each cross-validated; a committed ledger."""
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import cattrs
-
-from model_build.errors import RecipeError
+from model_build import recipe_study
 from model_build.jobs.job import Job
-from model_build.recipe_changes import Change
+from model_build.recipe_study import BASE, Switch, read_ledger, read_switches
 from model_build.rhythm.recipe import read_rhythm_recipe
 from model_build.rhythm.stages import MEASURED, rhythm_jobs
 
 HERE: Final = Path(__file__).parent
+RECIPE: Final = "rhythm-first"
 STUDY: Final = HERE / "study.toml"
 LEDGER: Final = HERE / "results.jsonl"
-BASE: Final = "base"
 _NOT_CROSS_VALIDATED: Final = "rhythm-student"
 _FIGURES: Final = {
     "cinc2017_af_f1": ("AF F1", 1.0, 3),
@@ -28,29 +24,9 @@ _FIGURES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """What is set and dropped in the recipe, by dotted paths, and what is asked by it."""
-
-    why: str
-    set: dict[str, Any] = field(default_factory=dict)
-    drop: tuple[str, ...] = ()
-
-    @property
-    def change(self) -> Change:
-        """What is done to the recipe."""
-        return Change(self.set, self.drop)
-
-
 def switches(only: Sequence[str] = ()) -> dict[str, Switch]:
     """The study's switches by name, the base first. Raises `RecipeError` for an unknown one."""
-    entries = tomllib.loads(STUDY.read_text("utf-8"))["switch"]
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    found = {name: converter.structure(entry, Switch) for name, entry in entries.items()}
-    if unknown := sorted(set(only) - set(found)):
-        raise RecipeError(f"no switch {', '.join(unknown)}; there are {', '.join(found)}")
-    chosen = {name: one for name, one in found.items() if not only or name in only}
-    return {BASE: Switch("The recipe as it is."), **chosen}
+    return read_switches(STUDY, only)
 
 
 def jobs(switch: Switch, recipe: Path, data: Path, work: Path) -> list[Job]:
@@ -61,23 +37,17 @@ def jobs(switch: Switch, recipe: Path, data: Path, work: Path) -> list[Job]:
 
 def append(ledger: Path, name: str, switch: Switch, recipe: Path, measuring: Job) -> None:
     """Write down what a switch's jobs have measured, unless it is there already."""
-    lines = ledger.read_text("utf-8").splitlines() if ledger.is_file() else []
-    if any(json.loads(line)["cells"] == measuring.folder.name for line in lines):
-        return
     entry = {
-        "cells": measuring.folder.name,
         "switch": name,
         "recipe": read_rhythm_recipe(recipe, switch.change).digest,
         "measured": json.loads((measuring.folder / MEASURED).read_text()),
     }
-    with ledger.open("a", encoding="utf-8") as out:
-        out.write(json.dumps(entry, separators=(",", ":")) + "\n")
+    recipe_study.append(ledger, measuring.folder.name, entry)
 
 
 def newest(ledger: Path = LEDGER) -> dict[str, Mapping[str, Any]]:
     """What was measured last, by switch."""
-    lines = ledger.read_text("utf-8").splitlines() if ledger.is_file() else []
-    return {entry["switch"]: entry["measured"] for entry in map(json.loads, lines)}
+    return {entry["switch"]: entry["measured"] for entry in read_ledger(ledger)}
 
 
 def markdown(measured: Mapping[str, Mapping[str, Any]]) -> str:

@@ -12,12 +12,16 @@ from firmware_bridge.records import Annotations
 from model_build.datasets.waves import Waves, waves_of
 from model_build.delineation.corpus import MarkedBeats, beats_of, leads_of, places_of
 from model_build.delineation.crossval import Summary, fold_of, of_fold, score
-from model_build.delineation.recipe import Alteration, read_recipe
+from model_build.delineation.recipe import Alteration, read_delineation_recipe
 from model_build.delineation.scoring import Tally, better_of, pool, score_lead
-from model_build.delineation.study import BASE, switches
+from model_build.delineation.study import switches
 from model_build.errors import RecipeError
 from model_build.pretraining.targets import PWave
+from model_build.recipe_changes import Change
+from model_build.recipe_files import recipe_path
+from model_build.recipe_study import BASE
 
+RECIPE = recipe_path("delineation")
 FS = Fraction(500)
 
 
@@ -144,21 +148,21 @@ def test_targets_are_bells_around_known_places():
 
 
 def test_the_recipe_is_read_strictly_and_changes_have_names_of_their_own():
-    base = read_recipe("delineation")
-    longer = read_recipe("delineation", training__epochs=32)
+    base = read_delineation_recipe(RECIPE)
+    longer = read_delineation_recipe(RECIPE, Change({"training.epochs": 32}))
     assert longer.training.epochs == 32
     assert longer.trained_by != base.trained_by
-    other = read_recipe("delineation", thresholds__p=0.6)
+    other = read_delineation_recipe(RECIPE, Change({"thresholds.p": 0.6}))
     assert other.trained_by == base.trained_by
     assert other.digest != base.digest
     with pytest.raises(RecipeError, match="colour"):
-        read_recipe("delineation", training__colour=3)
+        read_delineation_recipe(RECIPE, Change({"training.colour": 3}))
     with pytest.raises(RecipeError, match="no recipe of kind"):
-        read_recipe("beats-one-lead")
+        read_delineation_recipe(recipe_path("beats-one-lead"))
 
 
 def test_every_switch_of_the_study_is_a_recipe_of_its_own():
-    found = {name: read_recipe("delineation", **one.set) for name, one in switches().items()}
+    found = {name: read_delineation_recipe(RECIPE, one.change) for name, one in switches().items()}
     assert next(iter(found)) == BASE
     assert len({recipe.trained_by for recipe in found.values()}) == len(found)
 
@@ -188,7 +192,7 @@ def test_a_network_becomes_a_graph_for_an_edge_tpu_that_says_the_same(tmp_path):
     from model_build.etpu import edge_tpu_problems
 
     keras.utils.set_random_seed(1)
-    recipe = read_recipe("delineation", network__levels=[8, 8, 8])
+    recipe = read_delineation_recipe(RECIPE, Change({"network.levels": [8, 8, 8]}))
     model = build_network(NetworkConfig(**recipe.network))
     random = np.random.default_rng(1)
     window = np.cumsum(random.normal(0, 0.1, (40, LENGTH)), axis=1).clip(-2, 2)

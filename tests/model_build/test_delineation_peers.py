@@ -10,6 +10,7 @@ from model_build.delineation import study
 from model_build.delineation.peers import METHODS, delineated, read, write
 from model_build.delineation.report import comparison, drawing
 from model_build.delineation.scoring import Tally
+from model_build.recipe_study import BASE
 from tests.synthetic import ecg, steady
 
 FS = Fraction(500)
@@ -45,7 +46,7 @@ def test_results_are_kept_and_shown_beside_ours(tmp_path):
 
 def test_ours_is_nearer_to_the_marks_than_theirs():
     """What docs/intervals.md says, on the committed results."""
-    ours = study.pooled()[study.BASE]["ludb"]
+    ours = study.pooled()[BASE]["ludb"]
     for theirs in read().values():
         for name in LANDMARKS:
             assert ours[name].f1 > theirs["ludb"][name].f1, name

@@ -7,11 +7,12 @@ import pytest
 
 from model_build.errors import RecipeError
 from model_build.recipe_files import recipe_path
+from model_build.recipe_study import BASE
 from model_build.rhythm import study
 from model_build.rhythm.recipe import read_rhythm_recipe
 from model_build.rhythm.stages import MEASURED
 
-RECIPE = recipe_path("rhythm")
+RECIPE = recipe_path(study.RECIPE)
 
 
 def measured(af_f1: float) -> dict[str, dict[str, dict[str, float]]]:
@@ -30,7 +31,7 @@ def test_every_switch_makes_another_recipe() -> None:
 
 
 def test_an_unknown_switch_is_named() -> None:
-    assert list(study.switches(["wide"])) == [study.BASE, "wide"]
+    assert list(study.switches(["wide"])) == [BASE, "wide"]
     with pytest.raises(RecipeError, match="wilder"):
         study.switches(["wilder"])
 
@@ -38,7 +39,7 @@ def test_an_unknown_switch_is_named() -> None:
 def test_folds_that_a_switch_does_not_touch_are_shared(tmp_path: Path) -> None:
     base, dull, wide, alone = (
         study.jobs(study.switches()[name], RECIPE, tmp_path, tmp_path)
-        for name in (study.BASE, "dull", "wide", "no-synthetic")
+        for name in (BASE, "dull", "wide", "no-synthetic")
     )
     shared = [
         [mine.folder == theirs.folder for mine, theirs in zip(base, jobs, strict=True)]
