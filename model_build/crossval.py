@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from model_build.datasets.recording import Recording
 from model_build.datasets.splits import FOLDS
-from model_build.distil import cleaned, distillation, soft_labels
+from model_build.distil import cleaned, distillation
 from model_build.evaluate.fold_scores import (
     Fibrillates,
     Fold,
@@ -71,15 +71,11 @@ def fit(
     about every one of `prepared`.
     """
     beats = with_p_waves(pool(prepared, recipe.weight), prepared, recipe, prior)
-    if recipe.cleaning is not None:
-        beats = cleaned(beats, prepared, advice[recipe.cleaning.teacher], recipe.cleaning)
+    beats = cleaned(beats, prepared, recipe, advice)
     scaling = fit_scaling(beats.features[beats.weight > 0])
     student = fresh_student(recipe, beats.features.shape[1], recipe.seed)
     begin(student, recipe, prior)
-    more = None
-    if recipe.distil is not None:
-        said = soft_labels(prepared, advice[recipe.distil.teacher])
-        more = distillation(student, beats, said, recipe)
+    more = distillation(student, beats, prepared, recipe, advice)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     trained = train(student, beats, scaling, recipe, checkpoint, report, more=more)
     if recipe.imbalance.method in RESAMPLERS:

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from model_build.datasets.recording import CLASSES, Target
 from model_build.datasets.splits import FOLDS, fold_of
 from model_build.models.student import StudentModels
-from model_build.recipe import Cleaning, Distil, Recipe
-from model_build.teacher.predict import Opinions
+from model_build.recipe import Distil, Recipe
+from model_build.teacher.predict import Advice, Opinions
 from model_build.training.beats import Pool, PreparedBeats
 from model_build.training.loop import Enrichment, Lesson, filled_up
 
@@ -58,10 +58,13 @@ def soft_labels(prepared: Sequence[PreparedBeats], opinions: Opinions) -> SoftLa
     )
 
 
-def cleaned(
-    beats: Pool, prepared: Sequence[PreparedBeats], opinions: Opinions, rule: Cleaning
-) -> Pool:
-    """The pool with less weight on beats whose label the teachers contradict (see `Cleaning`)."""
+def cleaned(beats: Pool, prepared: Sequence[PreparedBeats], recipe: Recipe, advice: Advice) -> Pool:
+    """The pool with less weight on beats whose label the teachers contradict (see `Cleaning`); as
+    it is where the recipe asks for none."""
+    rule = recipe.cleaning
+    if rule is None:
+        return beats
+    opinions = advice[rule.teacher]
     chosen = [item.key.partition("/")[0] in rule.sources for item in prepared]
     of_sources = np.repeat(chosen, [len(item) for item in prepared])
     said = soft_labels(prepared, opinions).log_probability
@@ -123,9 +126,17 @@ def unlikeness(projected: Any, representation: Any) -> Any:
 
 
 def distillation(
-    student: StudentModels, beats: Pool, said: SoftLabels, recipe: Recipe
-) -> Enrichment:
-    """What the recipe's `[distil]` adds to the training of `student` on `beats`."""
+    student: StudentModels,
+    beats: Pool,
+    prepared: Sequence[PreparedBeats],
+    recipe: Recipe,
+    advice: Advice,
+) -> Enrichment | None:
+    """What the recipe's `[distil]` adds to the training of `student` on `beats`, the pool of
+    `prepared`; None where there is none."""
+    if recipe.distil is None:
+        return None
+    said = soft_labels(prepared, advice[recipe.distil.teacher])
     return Enrichment(
         enrich=lambda base: distil_lesson(base, student, beats, said, recipe),
         identity=Path(__file__).read_bytes() + said.digest(),

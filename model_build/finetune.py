@@ -9,7 +9,7 @@ from types import MappingProxyType
 import keras
 import numpy as np
 
-from model_build.distil import cleaned, distillation, soft_labels
+from model_build.distil import cleaned, distillation
 from model_build.models.student import StudentModels
 from model_build.recipe import Recipe
 from model_build.teacher.predict import Advice
@@ -41,13 +41,8 @@ def finetune(
     own = replace(recipe, digest=begun.hexdigest(), p_wave=p_wave)
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(recipe.seed)
-    beats = pool(prepared, recipe.weight)
-    if own.cleaning is not None:
-        beats = cleaned(beats, prepared, advice[own.cleaning.teacher], own.cleaning)
-    more = None
-    if own.distil is not None:
-        said = soft_labels(prepared, advice[own.distil.teacher])
-        more = distillation(student, beats, said, own)
+    beats = cleaned(pool(prepared, recipe.weight), prepared, own, advice)
+    more = distillation(student, beats, prepared, own, advice)
     return train(student, beats, scaling, own, checkpoint, report, more=more).losses
 
 

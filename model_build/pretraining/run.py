@@ -25,6 +25,7 @@ from model_build.pretraining.network import (
 from model_build.pretraining.scores import Scores, held_out, score
 from model_build.pretraining.targets import UNKNOWN
 from model_build.recipe import Pretrain, Recipe
+from model_build.stopping import check_stop
 from model_build.training import checkpoint
 from model_build.training.loop import Report
 from model_build.training.p_waves import p_wave_loss
@@ -129,12 +130,10 @@ def train(
     seed: int,
     path: Path,
     report: Report,
-    stop_after: int | None = None,
 ) -> tuple[float, ...]:
     """Train on everybody not held out, resuming from the checkpoint at `path` if of this run.
 
-    Returns the mean loss of each epoch. `stop_after` ends after so many epochs in all, on the
-    schedule of the whole.
+    Returns the mean loss of each epoch. Raises `StoppedError` after a checkpoint if that is wished.
     """
     delineated = _training_part([archives[name] for name in rule.delineated])
     delineated = delineated[np.any(delineated.classes != UNKNOWN, axis=1)]
@@ -146,7 +145,7 @@ def train(
     found = checkpoint.restore(path, run, model, optimizer)
     progress = found[0] if found else checkpoint.Progress(run, 0, ())
     step = _train_step(model, optimizer, rule)
-    for epoch in range(progress.epoch, min(rule.epochs, stop_after or rule.epochs)):
+    for epoch in range(progress.epoch, rule.epochs):
         random = np.random.default_rng((seed, epoch))
         plan = plan_epoch(len(delineated), len(masked), rule, random)
         losses = []
@@ -158,6 +157,8 @@ def train(
             progress, epoch=epoch + 1, losses=(*progress.losses, float(np.mean(losses)))
         )
         checkpoint.save(path, progress, model, optimizer, [])
+        if epoch + 1 < rule.epochs:
+            check_stop()
     return progress.losses
 
 

@@ -91,7 +91,7 @@ def test_a_set_of_classes_stays_the_set_it_is():
     assert gradient[0, 1] > 0.0
 
 
-def test_contradicted_labels_of_the_named_archives_weigh_less():
+def test_contradicted_labels_of_the_named_archives_weigh_less(recipe):
     from model_build.distil import cleaned
     from model_build.teacher.predict import Opinion
 
@@ -108,10 +108,12 @@ def test_contradicted_labels_of_the_named_archives_weigh_less():
         for item in prepared
     }
     before = pool(prepared, Weight())
-    after = cleaned(before, prepared, said, Cleaning("teacher", min_probability=0.9, weight=0.1))
+    rule = Cleaning("teacher", min_probability=0.9, weight=0.1)
+    after = cleaned(before, prepared, replace(recipe, cleaning=rule), {"teacher": said})
     np.testing.assert_allclose(after.weight[:6], [0.1, 1.0, 0.1, 0.1, 1.0, 0.0])
     np.testing.assert_array_equal(after.weight[6:], before.weight[6:])
     np.testing.assert_array_equal(after.target, before.target)
+    assert cleaned(before, prepared, replace(recipe, cleaning=None), {}) is before
 
 
 def test_soft_labels_are_those_of_their_own_beats(prepared):

@@ -9,13 +9,14 @@ import pytest
 from edge_runtime.signal.windows import R_AT
 from model_build.datasets.recording import Target
 from model_build.datasets.waves import Kind
-from model_build.errors import RecipeError
+from model_build.errors import RecipeError, StoppedError
 from model_build.pretraining.batches import gather, plan_epoch
 from model_build.pretraining.beats import WaveBeats
 from model_build.pretraining.scores import held_out, score
 from model_build.pretraining.targets import NONE, UNKNOWN, PWave
 from model_build.recipe import Pretrain, PWaves, read_recipe
 from model_build.recipe_files import recipe_path
+from model_build.stopping import stop_when
 
 RULE = Pretrain(delineated=("made",), masked=("made",), epochs=2, batch=16)
 
@@ -123,7 +124,8 @@ def test_an_interrupted_pretraining_ends_where_an_unbroken_one_does(tmp_path):
     archives = {"made": made_up(100)}
     whole, broken, resumed = (_pretraining() for _ in range(3))
     losses = train(whole, archives, RULE, 1, tmp_path / "whole.npz", _silent)
-    train(broken, archives, RULE, 1, tmp_path / "broken.npz", _silent, stop_after=1)
+    with stop_when(lambda: True), pytest.raises(StoppedError):
+        train(broken, archives, RULE, 1, tmp_path / "broken.npz", _silent)
     assert train(resumed, archives, RULE, 1, tmp_path / "broken.npz", _silent) == losses
     for name, array in trunk_weights(resumed).items():
         np.testing.assert_array_equal(array, trunk_weights(whole)[name])
