@@ -55,18 +55,22 @@ def join_set(
         (folder / name).write_bytes(data)
     hashed = replace(manifest, files={name: sha256(data) for name, data in files.items()})
     (folder / MANIFEST).write_text(to_toml(cattrs.unstructure(hashed)))
-    name_in_set(out, role)
+    name_in_set(out, role, manifest.version)
     require_golden(check_bundle_set(out))
     return load_bundle_set(out)
 
 
-def name_in_set(folder: Path, role: str) -> None:
-    """Name the bundle `role`, which lies in the set's folder, in `set.toml`."""
+def name_in_set(folder: Path, role: str, version: str) -> None:
+    """Name the bundle `role`, which lies in the set's folder, in `set.toml`.
+
+    The set is another one with it, and takes its version.
+    """
     path = folder / "set.toml"
     described = parse_manifest(path.read_bytes(), SetManifest, str(path))
     listed = f"{role}/{MANIFEST}"
     named = replace(
         described,
+        version=version,
         bundles={**described.bundles, role: role},
         files={**described.files, listed: sha256((folder / listed).read_bytes())},
     )

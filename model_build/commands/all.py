@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     "--version",
     default="0.1.0",
     show_default=True,
-    help="Of the set, or of a bundle that joins it.",
+    help="Of the bundle, and of the set that it makes or joins.",
 )
 @jobs_option
 @stop_after_option

@@ -23,9 +23,7 @@ from edge_runtime.inference.manifest import (
     SCHEMA,
     FeatureScaling,
     Golden,
-    SetManifest,
     Training,
-    parse_manifest,
 )
 from edge_runtime.inference.rhythm_manifest import RHYTHM, RhythmManifest, Smoothing
 from edge_runtime.signal.features import FEATURE_SET_VERSION
@@ -37,6 +35,7 @@ from model_build.errors import ExportError
 from model_build.etpu import edge_tpu_problems
 from model_build.evaluate.beats import run_engine
 from model_build.export import MAX_GRAPH_BYTES, SCORE_TOLERANCE, graph_manifest, to_toml
+from model_build.graph_export import name_in_set
 from model_build.rhythm.recipe import RhythmRecipe
 from model_build.rhythm.recordings import CLASSES, RhythmRecording
 from model_build.rhythm.student import RhythmScaling
@@ -175,15 +174,7 @@ def _write(folder: Path, manifest: RhythmManifest, vectors: dict[str, Any]) -> B
     names = (manifest.graph.file, manifest.golden.file)
     hashed = replace(manifest, files={n: sha256((where / n).read_bytes()) for n in names})
     (where / "manifest.toml").write_text(to_toml(cattrs.unstructure(hashed)))
-    text = (folder / "set.toml").read_bytes()
-    described = parse_manifest(text, SetManifest, str(folder / "set.toml"))
-    roles = [*(role for role in described.bundles if role != RHYTHM), RHYTHM]
-    files = {
-        name: sha256((folder / name).read_bytes())
-        for name in ("conditioning.toml", *(f"{role}/manifest.toml" for role in roles))
-    }
-    described = replace(described, bundles={role: role for role in roles}, files=files)
-    (folder / "set.toml").write_text(to_toml(cattrs.unstructure(described)))
+    name_in_set(folder, RHYTHM, manifest.version)
     return load_bundle_set(folder)
 
 
