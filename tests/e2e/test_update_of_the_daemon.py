@@ -34,7 +34,7 @@ KILLS = 20
 @pytest.fixture
 def publisher(tmp_path: Path) -> Publisher:
     made = Publisher(tmp_path / "publisher")
-    made.publish("0.3.0")
+    made.publish("9.3.0")
     return made
 
 
@@ -78,8 +78,8 @@ def test_a_release_is_taken_tried_and_confirmed(settings: list[str], tmp_path: P
             daemon.wait_for("beat_classified", n=5)
             updated = CliRunner().invoke(main, ["update", *settings])
             assert updated.exit_code == 0, updated.output
-            until("0.3.0 on trial", settings, 180)
-            status = until("0.3.0 confirmed", settings, 400)
+            until("9.3.0 on trial", settings, 180)
+            status = until("9.3.0 confirmed", settings, 400)
             assert status["models"]["origin"] == "signed"
             daemon.send(signal.SIGTERM)
             assert daemon.finish() == 0
@@ -127,8 +127,8 @@ def killed_updates(settings: list[str], folder: Path) -> Iterator[tuple[str, boo
 
 def test_updates_killed_at_random_moments(settings: list[str], tmp_path: Path) -> None:
     found = list(killed_updates(settings, tmp_path))
-    assert {version for version, _ in found} <= {load_bundle_set().version, "0.3.0"}
+    assert {version for version, _ in found} <= {load_bundle_set().version, "9.3.0"}
     killed = [version for version, cut in found if cut]
     assert len(killed) >= KILLS // 4
-    old = sum(version != "0.3.0" for version in killed)
+    old = sum(version != "9.3.0" for version in killed)
     print(f"\n{len(killed)} of {len(found)} killed: {old} old set, {len(killed) - old} new set")
