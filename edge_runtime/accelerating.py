@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 
 from edge_runtime.errors import EdgeRuntimeError, InterpreterError
+from edge_runtime.gathering import Gathering
 from edge_runtime.inference.accelerator import Accelerator, AcceleratorConfig
 from edge_runtime.inference.bundle import BundleSet
-from edge_runtime.inference.gathering import Gathering
 from edge_runtime.inference.golden import Status, check_bundle_set
 from edge_runtime.inference.interpreter import Graph, Int8Array, Runtime, find_runtime
 from edge_runtime.inference.manifest import GraphManifest
@@ -53,7 +53,10 @@ class Accelerating:
         accelerator = None if newest is None else newest.accelerator
         if accelerator is None or accelerator.is_lost:
             return None
-        return None if accelerator.gathering.from_patients is None else accelerator.gathering
+        gathering = accelerator.gathering
+        if isinstance(gathering, Gathering) and gathering.from_patients is not None:
+            return gathering
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,8 @@ def _tried(bundles: BundleSet, config: AcceleratorConfig, plain: Runtime) -> tup
     if wrong:
         raise InterpreterError(f"{config.library} computes something else: {wrong[0]}")
     timed = tuple(_timed(bundles, rows, plain, fast) for rows in _ROWS)
-    gathered = _gathered(bundles, plain, fast, accelerator.gathering)
+    gathering = accelerator.gathering = Gathering()
+    gathered = _gathered(bundles, plain, fast, gathering)
     if words := accelerator.take_loss():
         raise InterpreterError(words)
     from_rows = 1 if config.use == "always" else faster_from(timed)
@@ -131,7 +135,7 @@ def _tried(bundles: BundleSet, config: AcceleratorConfig, plain: Runtime) -> tup
     if from_rows is None:
         return plain, trial
     accelerator.from_rows = from_rows
-    accelerator.gathering.from_patients = from_patients
+    gathering.from_patients = from_patients
     return fast, trial
 
 

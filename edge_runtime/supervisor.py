@@ -17,7 +17,7 @@ from edge_runtime.dropped import Drop, Dropped
 from edge_runtime.errands import Errands
 from edge_runtime.errors import ConfigError, EdgeRuntimeError
 from edge_runtime.followers import Followers, MakeDriver
-from edge_runtime.inference.gathering import Gathering
+from edge_runtime.gathering import Gathering
 from edge_runtime.loans import Loans
 from edge_runtime.memory import release_free_memory
 from edge_runtime.publication import Published

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from edge_runtime.dropped import Drop, Dropped
 from edge_runtime.errors import EdgeRuntimeError, StoreError
 from edge_runtime.events import Event
-from edge_runtime.inference.gathering import MOST, Gathering
+from edge_runtime.gathering import MOST, Gathering
 from edge_runtime.item_queue import ItemQueue
 from edge_runtime.publication import Published, Session
 from edge_runtime.rules.settings import RuleSettings

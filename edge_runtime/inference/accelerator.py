@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from edge_runtime.errors import InterpreterError
-from edge_runtime.inference.gathering import Gathering
+from edge_runtime.inference.calls import Gathers, Singly
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,8 @@ class Accelerator:
     def __init__(self, config: AcceleratorConfig, load: Callable[..., Any]) -> None:
         self.from_rows = 1
         """Calls with so many rows or more are its part, fewer are the processor's."""
-        self.gathering = Gathering()
+        self.gathering: Gathers = Singly()
+        """Whom calls are offered to before they are made."""
         self.is_lost = False
         """It has failed, and is asked no more."""
         self._config, self._load = config, load

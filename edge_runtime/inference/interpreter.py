@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from edge_runtime.errors import BundleError, InterpreterError
 from edge_runtime.inference.accelerator import Accelerator
-from edge_runtime.inference.gathering import Call
+from edge_runtime.inference.calls import Call
 
 Int8Array = NDArray[np.int8]
 

@@ -26,6 +26,7 @@ from edge_runtime.config import load
 from edge_runtime.engine import Engine
 from edge_runtime.errors import ConfigError
 from edge_runtime.events import BeatClassified, Event, Notice
+from edge_runtime.gathering import Gathering
 from edge_runtime.inference.accelerator import AcceleratorConfig
 from edge_runtime.inference.bundle import BundleSet, load_bundle_set
 from edge_runtime.inference.interpreter import Kernels, Runtime, find_runtime
@@ -67,6 +68,12 @@ def events(bundles: BundleSet, runtime: Runtime | None) -> Iterator[list[Event]]
     for chunk in chunks(signal, 250):
         yield engine.feed(chunk)
     yield engine.finish()
+
+
+def gathering_of(runtime: Runtime) -> Gathering:
+    assert runtime.accelerator is not None
+    assert isinstance(runtime.accelerator.gathering, Gathering)
+    return runtime.accelerator.gathering
 
 
 def beats(told: list[list[Event]]) -> list[BeatClassified]:
@@ -198,6 +205,7 @@ def test_patients_are_gathered_where_that_beats_a_row_at_a_time() -> None:
 
 def test_rows_of_several_patients_are_a_call_of_many(library: str, bundles: BundleSet) -> None:
     runtime, _ = accelerated(bundles, always(library, "wrong=1"), find_runtime())
+    gathering = gathering_of(runtime)
     assert runtime.accelerator is not None
     runtime.accelerator.from_rows = 8
     plain = bundles.beats.open_encoder()
@@ -211,7 +219,7 @@ def test_rows_of_several_patients_are_a_call_of_many(library: str, bundles: Bund
     for patients, same in ((7, True), (8, False)):
         found = np.empty((patients, *expected.shape), np.int8)
         graphs = [bundles.beats.open_encoder(runtime) for _ in range(patients)]
-        runtime.accelerator.gathering.together(
+        gathering.together(
             [
                 partial(graph.run, values, "cam", into)
                 for graph, into in zip(graphs, found, strict=True)
@@ -254,7 +262,7 @@ def test_a_stick_that_vanishes_in_a_gathered_call_loses_nothing(
     runtime.accelerator._config = always(library, "fail=invoke", "after=0")
     signal = list(chunks(ecg(steady(70, 0.4, 10), 10, 250), 250))
     engines = [Engine.of_bundles(opened(Fraction(250)), bundles, runtime=runtime) for _ in range(3)]
-    together = runtime.accelerator.gathering.together
+    together = gathering_of(runtime).together
     told = [together([partial(engine.feed, chunk) for engine in engines]) for chunk in signal]
     alone = Engine.of_bundles(opened(Fraction(250)), bundles)
     expected = [beats([alone.feed(chunk)]) for chunk in signal]

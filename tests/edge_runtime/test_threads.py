@@ -7,7 +7,8 @@ import pytest
 
 from edge_runtime.errors import PathError, StoreError
 from edge_runtime.events import Event
-from edge_runtime.inference.gathering import Call, Gathering
+from edge_runtime.gathering import Gathering
+from edge_runtime.inference.calls import Call
 from edge_runtime.threads import AnyEngine, Ended, EngineThread, WriterThread
 from firmware_bridge.stream import SampleChunk, StreamItem, StreamOpened
 from tests.edge_runtime.daemon_parts import EchoEngine, ListStore, ListView, echo, stream

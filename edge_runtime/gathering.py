@@ -7,39 +7,16 @@ What an engine says does not depend on who was with it.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, TypeVar
+
+from edge_runtime.inference.calls import Call
 
 Result = TypeVar("Result")
 
 MOST: Final = 64
 """Engines that work together at most: each needs a thread."""
-
-
-class Network(Protocol):
-    """What the gathered calls need of `interpreter.Graph`."""
-
-    model: bytes
-    """Calls of equal models are calls of one network."""
-
-    def make(self, call: "Call", rows: int) -> None:
-        """Make a call of this network, as part of a larger one of so many `rows`."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Call:
-    """Arrays by role: of `inputs` a list of one for each row, of `outputs` (rows, *shape)."""
-
-    network: Network
-    inputs: Mapping[str, list[Any]]
-    outputs: Mapping[str, Any]
-
-    @property
-    def rows(self) -> int:
-        """How often the network is to be invoked."""
-        return len(next(iter(self.outputs.values())))
 
 
 class _Turn(Generic[Result]):

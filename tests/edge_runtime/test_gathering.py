@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from edge_runtime.inference.gathering import MOST, Call, Gathering
+from edge_runtime.gathering import MOST, Gathering
+from edge_runtime.inference.calls import Call
 
 
 @dataclass
