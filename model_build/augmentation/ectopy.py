@@ -87,6 +87,55 @@ def atrial_runs(scene: Scene) -> Played:
     return Played(_with_runs(scene, node, (3, 30), (110.0, 200.0), (1.0, 1.6)))
 
 
+def atrial_tachycardia(scene: Scene) -> Played:
+    """A few sinus beats, then atrial beats at 110 to 200 a minute that do not stop.
+
+    Regular within 2 %, after a warm-up; the rate drifts by a few hundredths over minutes. What is
+    early beside the sinus is soon this patient's usual interval.
+    """
+    random = scene.random
+    node = SinusNode(scene.rr_s * random.uniform(0.95, 1.25), random)
+    source = focus(random, (0.45, 0.75))
+    events = node.beats(scene.start_s, int(random.integers(3, 15)))
+    at = events[-1].at_s
+    cycle = min(60 / random.uniform(110, 200), 0.8 * node.rr_s)
+    ectopic = SinusNode(cycle, random)
+    ectopic.depth = 0.005
+    at += max(_coupling_s(source.coupling, node.rr_s, random), cycle)
+    events.append(source.event(at, random))
+    k = 0
+    while at < scene.stop_s:
+        k += 1
+        at += ectopic.interval(at) * (1 + 0.12 * float(np.exp(-k / 2.0)))
+        events.append(source.event(at, random))
+    at += min(node.interval(at) * random.uniform(1.0, 1.6), 3.0)
+    return Played([*events, Event(at)])
+
+
+def atrial_bigeminy(scene: Scene) -> Played:
+    """Every second, third or fourth beat atrial, or all but each third, at a coupling fixed in 3 %.
+
+    The sinus node is reset: it comes an interval to a third more after the last premature beat.
+    """
+    random = scene.random
+    node = SinusNode(scene.rr_s * random.uniform(0.9, 1.2), random)
+    source = focus(random, (0.5, 0.85))
+    sinus, early = ((1, 1), (1, 2), (2, 1), (3, 1))[random.choice(4, p=(0.4, 0.2, 0.25, 0.15))]
+    events = node.beats(scene.start_s, 1)
+    at = events[-1].at_s
+    while at < scene.stop_s:
+        for _ in range(early):
+            at += max(source.coupling * node.rr_s * random.uniform(0.97, 1.03), _LEAST_COUPLING_S)
+            events.append(source.event(at, random))
+        at += min(node.interval(at) * random.uniform(1.0, 1.33), 3.0)
+        events += [Event(at), *node.beats(at, sinus - 1)]
+        at = events[-1].at_s
+        if random.random() < 0.05:
+            events += node.beats(at, int(random.integers(1, 6)))
+            at = events[-1].at_s
+    return Played(events)
+
+
 def sick_sinus(scene: Scene) -> Played:
     """A slow sinus (35 to 55 a minute) with runs of early beats, each ended by a long pause.
 

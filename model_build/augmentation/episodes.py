@@ -26,6 +26,8 @@ _PLAYERS: Final[dict[Rhythm, Callable[[Scene], Played]]] = {
     "flutter": atrial.flutter,
     "pac": ectopy.atrial_premature,
     "s_runs": ectopy.atrial_runs,
+    "s_tachycardia": ectopy.atrial_tachycardia,
+    "s_bigeminy": ectopy.atrial_bigeminy,
     "sick_sinus": ectopy.sick_sinus,
     "v_runs": ectopy.ventricular_runs,
     "v_bigeminy": ectopy.ventricular_bigeminy,

@@ -37,8 +37,8 @@ def test_flutter_conducts_whole_cycles(seed):
 
 SCRIPTS = [
     atrial.fibrillation, atrial.flutter, ectopy.atrial_premature, ectopy.atrial_runs,
-    ectopy.sick_sinus, ectopy.ventricular_runs, ectopy.ventricular_bigeminy,
-    conduction.sinus_arrhythmia, conduction.slow_sinus, conduction.blocked_premature,
+    ectopy.atrial_tachycardia, ectopy.atrial_bigeminy, ectopy.sick_sinus,
+    ectopy.ventricular_runs, ectopy.ventricular_bigeminy, conduction.sinus_arrhythmia, conduction.slow_sinus, conduction.blocked_premature,
     conduction.av_block,
 ]  # fmt: skip
 
@@ -66,6 +66,28 @@ def test_premature_beats_come_early_and_a_pause_follows(seed):
         assert rr[k - 1] < 0.95 * normal
         if k < len(rr) and events[k + 1].kind == "sinus":
             assert rr[k] > 0.85 * normal
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_tachycardia_lasts_until_it_is_the_usual_rhythm(seed):
+    events = ectopy.atrial_tachycardia(scene(seed)).events
+    atrial = np.array([event.kind == "atrial" for event in events])
+    first = int(np.argmax(atrial))
+    assert 3 <= first < 15
+    assert atrial[first:-1].all()
+    assert not atrial[-1]
+    rr = np.diff([event.at_s for event in events])
+    assert np.median(rr[first:-1]) < 0.85 * np.median(rr[: first - 1])
+    assert rr[first + 12 : -1].std() < 0.05 * rr[first + 12 : -1].mean()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_in_bigeminy_a_beat_in_four_at_least_is_early_by_the_same(seed):
+    events = ectopy.atrial_bigeminy(scene(seed)).events
+    atrial = np.array([event.kind == "atrial" for event in events])
+    assert 0.2 < atrial.mean() < 0.7
+    coupling = np.diff([event.at_s for event in events])[atrial[1:]]
+    assert np.ptp(coupling) <= 0.061 * np.median(coupling)
 
 
 def test_a_blocked_p_lies_within_the_pause_it_causes():
