@@ -7,8 +7,9 @@ What an engine says does not depend on who was with it.
 """
 
 import threading
+import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeVar
 
 from edge_runtime.inference.calls import Call
@@ -72,7 +73,8 @@ class Gathering:
     def __init__(self) -> None:
         self.from_patients: int | None = None
         self._here = threading.local()
-        self._threads: ThreadPoolExecutor | None = None
+        self._turns: SimpleQueue[_Turn[Any] | None] = SimpleQueue()
+        self._threads = 0
 
     def takes(self, call: Call) -> bool:
         """Whether the call was made together with others; if not, the caller makes it."""
@@ -85,12 +87,13 @@ class Gathering:
     def together(self, works: Sequence[Callable[[], Result]]) -> list[Result]:
         """Results of `works`, `MOST` of them at most; each may call networks, none another's.
 
-        Raises what the first of them that failed has raised, when all are over.
+        Raises what the first of them that failed has raised, when all are over; RuntimeError,
+        before any begins, where the system has no thread for each.
         """
-        threads = self._threads = self._threads or ThreadPoolExecutor(MOST, "patient")
+        self._start_threads(len(works))
         turns = [_Turn(work) for work in works]
         for turn in turns:
-            threads.submit(self._run, turn)
+            self._turns.put(turn)
         going = turns
         while going:
             for turn in going:
@@ -99,12 +102,23 @@ class Gathering:
             _make(going)
         return [turn.result() for turn in turns]
 
-    def _run(self, turn: _Turn[Any]) -> None:
-        self._here.turn = turn
-        try:
-            turn.run()
-        finally:
-            self._here.turn = None
+    def _start_threads(self, least: int) -> None:
+        """So many there are. No executor's: the end of a process waits for those, and they wait for
+        a call that hangs, or for whoever makes it and has died."""
+        while self._threads < least:
+            name = f"patient {self._threads + 1}"
+            arguments = (self._turns, self._here)
+            threading.Thread(target=_work, args=arguments, name=name, daemon=True).start()
+            self._threads += 1
+            weakref.finalize(self, self._turns.put, None).atexit = False
+
+
+def _work(turns: "SimpleQueue[_Turn[Any] | None]", here: threading.local) -> None:
+    """The life of a thread: turn after turn, until nobody is left who could bring one."""
+    while (turn := turns.get()) is not None:
+        here.turn = turn
+        turn.run()
+        here.turn = turn = None  # nothing of a patient is kept while it waits
 
 
 def _make(turns: Sequence[_Turn[Any]]) -> None:

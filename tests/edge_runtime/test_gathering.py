@@ -1,5 +1,8 @@
 """Calls of several patients are made together, and each gets its own answer."""
 
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -114,3 +117,60 @@ def test_as_many_as_there_are_threads_and_again() -> None:
         ]
         assert gathering.together(works) == [[2 * k] for k in range(MOST)]
     assert gathering.together([]) == []
+
+
+HANGS = """
+class Hangs:
+    model = b""
+
+    def make(self, call, rows):
+        entered.set()
+        threading.Event().wait()
+
+gathering, entered = Gathering(), threading.Event()
+works = [partial(gathering.takes, Call(Hangs(), {}, {"y": [0]}))] * 3
+threading.Thread(target=lambda: gathering.together(works), daemon=True).start()
+assert entered.wait(20)
+"""
+
+NO_MORE_THREADS = """
+start, left = threading.Thread.start, [2]
+
+def start_one_of_two(thread):
+    left[0] -= 1
+    if left[0] < 0:
+        raise RuntimeError("can't start new thread")
+    start(thread)
+
+threading.Thread.start = start_one_of_two
+try:
+    Gathering().together([int] * 4)
+except RuntimeError:
+    pass
+else:
+    raise AssertionError("four threads were started")
+"""
+
+
+@pytest.mark.parametrize("script", [HANGS, NO_MORE_THREADS])
+def test_a_process_can_end_whatever_its_works_wait_for(script: str) -> None:
+    begin = [
+        "import threading",
+        "from functools import partial",
+        "from edge_runtime.gathering import Gathering",
+        "from edge_runtime.inference.calls import Call",
+    ]
+    command = [sys.executable, "-c", "\n".join([*begin, script])]
+    subprocess.run(command, check=True, timeout=30)
+
+
+def test_its_threads_end_with_it() -> None:
+    before = set(threading.enumerate())
+    gathering = Gathering()
+    assert list(gathering.together([int] * 3)) == [0] * 3
+    threads = set(threading.enumerate()) - before
+    assert threads
+    del gathering
+    for thread in threads:
+        thread.join(5)
+        assert not thread.is_alive()
