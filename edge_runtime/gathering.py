@@ -7,6 +7,7 @@ What an engine says does not depend on who was with it.
 """
 
 import threading
+import time
 import weakref
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
@@ -19,6 +20,16 @@ Result = TypeVar("Result")
 MOST: Final = 64
 """Engines that work together at most: each needs a thread."""
 
+_now_s: Final = time.perf_counter
+_stood: Final = threading.local()
+"""`s`: how long the works of this thread have stood for others."""
+
+
+def own_time_s() -> float:
+    """Seconds on a clock of this thread that stands while its work stands for others. A call that
+    the work stands at counts, whoever makes it."""
+    return _now_s() - getattr(_stood, "s", 0.0)
+
 
 class _Turn(Generic[Result]):
     """One work in a thread of its own, which goes on only while `go_on` waits for it."""
@@ -28,6 +39,7 @@ class _Turn(Generic[Result]):
         self._may_go, self._stands = threading.Semaphore(0), threading.Semaphore(0)
         self._results: list[Result] = []
         self._error: BaseException | None = None
+        self._call_s = 0.0
         self.call: Call | None = None
         """What it stands at; None once the work is over."""
 
@@ -44,8 +56,10 @@ class _Turn(Generic[Result]):
     def stand(self, call: Call) -> None:
         """In the work's thread: wait until the call is made. Raises what making it raised."""
         self.call = call
+        began_s = _now_s()
         self._stands.release()
         self._may_go.acquire()
+        _stood.s = getattr(_stood, "s", 0.0) + _now_s() - began_s - self._call_s
         error, self._error = self._error, None
         if error is not None:
             raise error
@@ -55,9 +69,9 @@ class _Turn(Generic[Result]):
         self._may_go.release()
         self._stands.acquire()
 
-    def fail(self, error: Exception) -> None:
-        """The call that it stands at could not be made."""
-        self._error = error
+    def made(self, took_s: float, error: Exception | None) -> None:
+        """The call that it stands at was made, or could not be."""
+        self._call_s, self._error = took_s, error
 
     def result(self) -> Result:
         """Of the work, which is over. Raises what it raised."""
@@ -131,7 +145,9 @@ def _make(turns: Sequence[_Turn[Any]]) -> None:
         rows = sum(call.rows for _, call in standing)
         network = standing[0][1].network  # of one interpreter's the accelerator keeps the weights
         for turn, call in standing:
+            began_s, failed = _now_s(), None
             try:
                 network.make(call, rows)
             except Exception as error:  # noqa: BLE001 - it is the caller's, and raised there
-                turn.fail(error)
+                failed = error
+            turn.made(_now_s() - began_s, failed)

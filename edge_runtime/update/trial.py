@@ -1,16 +1,17 @@
 """A new bundle set on probation: what the engines that it makes are seen to do.
 
 A `Trial` wraps the engines while it lasts, in the engine thread; the loop asks for its verdict. It
-counts signal, not time: a device that nobody wears proves nothing.
+counts signal, not time: a device that nobody wears proves nothing. Of engines that work together
+each answers for its own time.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from edge_runtime.errors import EdgeRuntimeError, PathError
 from edge_runtime.events import Event
+from edge_runtime.gathering import own_time_s
 from edge_runtime.rules.settings import RuleSettings
 from edge_runtime.signal.reference import reference_of
 from edge_runtime.threads import AnyEngine
@@ -40,7 +41,7 @@ class Trial:
     busy_s: float = 0.0
     late: int = 0
     refusal: str = ""
-    clock: Callable[[], float] = time.perf_counter
+    clock: Callable[[], float] = own_time_s
 
     def watched(self, engine: AnyEngine, opened: StreamOpened) -> AnyEngine:
         """The engine, with this trial looking on."""

@@ -1,10 +1,24 @@
 """What an engine on probation is seen to do, and what speaks against its set."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
+import pytest
+
+from edge_runtime import gathering
 from edge_runtime.errors import BundleError, EdgeRuntimeError, PathError
+from edge_runtime.events import Event
+from edge_runtime.gathering import Gathering
+from edge_runtime.inference.calls import Call
 from edge_runtime.update.trial import Trial
-from firmware_bridge.stream import RrIntervals, SampleIndex, SignalKind, StreamOpened
+from firmware_bridge.stream import (
+    RrIntervals,
+    SampleIndex,
+    SignalKind,
+    StreamItem,
+    StreamOpened,
+)
 from tests.edge_runtime.daemon_parts import EchoEngine, stream
 from tests.synthetic import opened
 
@@ -79,3 +93,53 @@ def test_a_strap_without_ecg_counts_by_its_intervals() -> None:
         for at in range(1024, 10 * 1024, 1024):
             watched.feed(RrIntervals(SampleIndex(at), (0.5, 0.5)))
         assert trial.signal_s == seconds
+
+
+@dataclass
+class Worked:
+    """A clock that goes on by what is done: 1 ms of an engine's own, 2 ms for each call of a
+    network, whoever makes it."""
+
+    now_s: float = 0.0
+    model: bytes = b""
+
+    def make(self, _call: Call, _rows: int) -> None:
+        self.now_s += 0.002
+
+    def engine(self, gathers: Gathering) -> "CallingEngine":
+        return CallingEngine(self, gathers)
+
+
+class CallingEngine(EchoEngine):
+    """Calls a network in the middle of its work."""
+
+    def __init__(self, worked: Worked, gathers: Gathering) -> None:
+        super().__init__()
+        self._worked, self._gathers = worked, gathers
+
+    def feed(self, item: StreamItem) -> list[Event]:
+        self._worked.now_s += 0.0005
+        call: Any = Call(self._worked, {}, {"said": [0]})
+        if not self._gathers.takes(call):
+            self._worked.make(call, 1)
+        self._worked.now_s += 0.0005
+        return super().feed(item)
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_what_an_engine_takes_is_its_own_in_company(
+    monkeypatch: pytest.MonkeyPatch, *, together: bool
+) -> None:
+    worked, gathers, trial = Worked(), Gathering(), Trial()
+    monkeypatch.setattr(gathering, "_now_s", lambda: worked.now_s)
+    engines = [trial.watched(worked.engine(gathers), opened(500)) for _ in range(20)]
+    for item in stream("chest", 40)[1:]:
+        works = [partial(engine.feed, item) for engine in engines]
+        if together:
+            gathers.together(works)
+        else:
+            for work in works:
+                work()
+    assert trial.signal_s == pytest.approx(20 * 4.0)
+    assert trial.busy_s == pytest.approx(20 * 40 * 0.003)
+    assert trial.problem() == ""
