@@ -167,7 +167,7 @@ def _gathered(bundles: BundleSet, plain: Runtime, fast: Runtime, gathering: Gath
     alone = [_networks(bundles, plain, 1) for _ in range(_PATIENTS)]
     ready = [_networks(bundles, fast, 1) for _ in range(_PATIENTS)]
     alone_s = _quickest_s(lambda: [one() for one in alone])
-    together_s = _quickest_s(lambda: gathering.together(ready))
+    together_s = _quickest_s(lambda: list(gathering.together(ready)))
     return Timed(_PATIENTS, 1e6 * alone_s / _PATIENTS, 1e6 * together_s / _PATIENTS)
 
 

@@ -9,7 +9,7 @@ What an engine says does not depend on who was with it.
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from typing import Any, Final, Generic, TypeVar
 
@@ -98,11 +98,12 @@ class Gathering:
         turn.stand(call)
         return True
 
-    def together(self, works: Sequence[Callable[[], Result]]) -> list[Result]:
-        """Results of `works`, `MOST` of them at most; each may call networks, none another's.
+    def together(self, works: Sequence[Callable[[], Result]]) -> Iterator[Result]:
+        """Results of `works`, which are over; `MOST` at most; each may call networks, none
+        another's.
 
-        Raises what the first of them that failed has raised, when all are over; RuntimeError,
-        before any begins, where the system has no thread for each.
+        What a work has raised is raised in place of its result: nothing is lost of those before
+        it. Raises RuntimeError, before any begins, where the system has no thread for each.
         """
         self._start_threads(len(works))
         turns = [_Turn(work) for work in works]
@@ -114,7 +115,7 @@ class Gathering:
                 turn.go_on()
             going = [turn for turn in going if turn.call is not None]
             _make(going)
-        return [turn.result() for turn in turns]
+        return (turn.result() for turn in turns)
 
     def _start_threads(self, least: int) -> None:
         """So many there are. No executor's: the end of a process waits for those, and they wait for

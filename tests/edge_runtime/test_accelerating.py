@@ -219,12 +219,11 @@ def test_rows_of_several_patients_are_a_call_of_many(library: str, bundles: Bund
     for patients, same in ((7, True), (8, False)):
         found = np.empty((patients, *expected.shape), np.int8)
         graphs = [bundles.beats.open_encoder(runtime) for _ in range(patients)]
-        gathering.together(
-            [
-                partial(graph.run, values, "cam", into)
-                for graph, into in zip(graphs, found, strict=True)
-            ]
-        )
+        works = [
+            partial(graph.run, values, "cam", into)
+            for graph, into in zip(graphs, found, strict=True)
+        ]
+        list(gathering.together(works))
         assert all(np.array_equal(one, expected) is same for one in found)
 
 
@@ -263,7 +262,7 @@ def test_a_stick_that_vanishes_in_a_gathered_call_loses_nothing(
     signal = list(chunks(ecg(steady(70, 0.4, 10), 10, 250), 250))
     engines = [Engine.of_bundles(opened(Fraction(250)), bundles, runtime=runtime) for _ in range(3)]
     together = gathering_of(runtime).together
-    told = [together([partial(engine.feed, chunk) for engine in engines]) for chunk in signal]
+    told = [list(together([partial(one.feed, chunk) for one in engines])) for chunk in signal]
     alone = Engine.of_bundles(opened(Fraction(250)), bundles)
     expected = [beats([alone.feed(chunk)]) for chunk in signal]
     for k in range(3):

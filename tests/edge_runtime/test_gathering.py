@@ -48,7 +48,7 @@ def test_who_works_alone_calls_alone() -> None:
 def test_calls_of_one_network_are_made_as_one() -> None:
     gathering, networks = Gathering(), [Doubling() for _ in range(5)]
     works = [partial(ask, gathering, one, [k, k + 10]) for k, one in enumerate(networks)]
-    assert gathering.together(works) == [[2 * k, 2 * k + 20] for k in range(5)]
+    assert list(gathering.together(works)) == [[2 * k, 2 * k + 20] for k in range(5)]
     # By the first one's interpreter, in order, as parts of a call of ten rows.
     assert networks[0].made == [([k, k + 10], 10) for k in range(5)]
     assert not any(one.made for one in networks[1:])
@@ -74,7 +74,7 @@ def test_who_calls_less_is_done_earlier_and_other_networks_are_other_calls() -> 
         silent,
         partial(ask, gathering, second, [7]),
     ]
-    said = gathering.together(works)
+    said = list(gathering.together(works))
     assert said == [[4], [], [14]]
     # One at a time, in their order: nobody goes on before everybody stands.
     assert order == ["a begins", "silent", "a goes on"]
@@ -90,10 +90,10 @@ def test_a_call_that_fails_fails_where_it_was_made() -> None:
         except ValueError:
             return ask(gathering, network, [value + 100])
 
-    assert gathering.together([partial(careful, k) for k in (2, 3, 4)]) == [[4], [206], [8]]
+    assert list(gathering.together([partial(careful, k) for k in (2, 3, 4)])) == [[4], [206], [8]]
 
 
-def test_the_first_error_of_a_work_is_raised_when_all_are_over() -> None:
+def test_an_error_of_a_work_is_raised_in_its_place_when_all_are_over() -> None:
     gathering, network = Gathering(), Doubling()
     over: list[int] = []
 
@@ -103,10 +103,12 @@ def test_the_first_error_of_a_work_is_raised_when_all_are_over() -> None:
             raise RuntimeError(f"work {k}")
         over.append(k)
 
+    results = gathering.together([partial(work, k) for k in (0, 1, 0, 2)])
+    assert over == [0, 0]
+    assert next(results) is None
     with pytest.raises(RuntimeError, match="work 1"):
-        gathering.together([partial(work, k) for k in (1, 0, 2)])
-    assert over == [0]
-    assert gathering.together([partial(ask, gathering, network, [5])]) == [[10]]
+        next(results)
+    assert list(gathering.together([partial(ask, gathering, network, [5])])) == [[10]]
 
 
 def test_as_many_as_there_are_threads_and_again() -> None:
@@ -115,8 +117,8 @@ def test_as_many_as_there_are_threads_and_again() -> None:
         works: list[Callable[[], Any]] = [
             partial(ask, gathering, network, [k]) for k in range(MOST)
         ]
-        assert gathering.together(works) == [[2 * k] for k in range(MOST)]
-    assert gathering.together([]) == []
+        assert list(gathering.together(works)) == [[2 * k] for k in range(MOST)]
+    assert list(gathering.together([])) == []
 
 
 HANGS = """

@@ -280,3 +280,24 @@ def test_a_source_that_cannot_be_read_leaves_those_beside_it() -> None:
     assert daemon.view.said == [("b", "no ECG")]
     assert [daemon.view.marks(source) for source in "abc"] == [5, 1, 5]
     assert [reason for _, reason in daemon.store.ended] == ["no ECG"]
+
+
+@pytest.mark.parametrize("from_patients", [None, 3])
+def test_a_bug_takes_nothing_from_those_who_were_before_it(from_patients: int | None) -> None:
+    gathering, bug = Gathering(), ZeroDivisionError("a bug")
+    gathering.from_patients = from_patients
+    begin = threading.Event()
+
+    def make(opened: StreamOpened) -> AnyEngine:
+        begin.wait(5)
+        return EchoEngine({0: bug} if opened.source == "b" else {})
+
+    daemon = Daemon(make=make, gathering=gathering)
+    for items in zip(*(stream(source, 1) for source in "abc"), strict=True):
+        for source, item in zip("abc", items, strict=True):
+            daemon.engine.put(source, item)
+    begin.set()
+    daemon.stop()
+    assert daemon.failures == [("engine", bug)]
+    assert [daemon.view.marks(source) for source in "abc"] == [1, 0, 0]
+    assert len(daemon.store.events) == 1

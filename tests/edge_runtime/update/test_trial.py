@@ -136,7 +136,7 @@ def test_what_an_engine_takes_is_its_own_in_company(
     for item in stream("chest", 40)[1:]:
         works = [partial(engine.feed, item) for engine in engines]
         if together:
-            gathers.together(works)
+            list(gathers.together(works))
         else:
             for work in works:
                 work()
