@@ -27,10 +27,13 @@ _PATIENTS: Final = 8
 _AT_LEAST: Final = 0.9
 """The accelerator takes over for a tenth less time, not for less: the processor never vanishes."""
 _TURNS: Final = 5
+_KEPT: Final = 2
+"""Sets whose trial is remembered: the one in use, and the one that it may give way to again."""
 
 
 class Accelerating:
-    """Tries the configured accelerator once for each set; without one it costs nothing."""
+    """Tries the configured accelerator once for each set; without one it costs nothing. The set
+    that was asked for last is the one in use."""
 
     def __init__(self, config: AcceleratorConfig) -> None:
         self._config = config
@@ -38,19 +41,21 @@ class Accelerating:
 
     def runtime_for(self, bundles: BundleSet) -> Runtime:
         """What to open the set's graphs with. Raises InterpreterError where none is installed."""
-        known = self._runtimes.get(bundles.fingerprint)
+        known = self._runtimes.pop(bundles.fingerprint, None)
         if known is None:
             known, trial = accelerated(bundles, self._config, find_runtime())
             if trial is not None:
                 level = logging.WARNING if trial.problem else logging.INFO
                 _log.log(level, "accelerator %s: %s", trial.library, trial.words)
-            self._runtimes[bundles.fingerprint] = known
+        self._runtimes[bundles.fingerprint] = known  # behind the others: it is in use
+        for old in list(self._runtimes)[:-_KEPT]:
+            del self._runtimes[old]
         return known
 
     def gathering(self) -> Gathering | None:
-        """Of the newest set's accelerator, where engines are to work together; else None."""
-        newest = next(reversed(self._runtimes.values()), None)
-        accelerator = None if newest is None else newest.accelerator
+        """Of the accelerator of the set in use, where engines are to work together; else None."""
+        in_use = next(reversed(self._runtimes.values()), None)
+        accelerator = None if in_use is None else in_use.accelerator
         if accelerator is None or accelerator.is_lost:
             return None
         gathering = accelerator.gathering

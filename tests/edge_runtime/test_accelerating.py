@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import weakref
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
@@ -294,6 +295,30 @@ def test_each_set_is_tried_once(
     assert mine.runtime_for(bundles) is mine.runtime_for(bundles)
     assert caplog.text.count("the accelerator does everything") == 1
     assert Accelerating(AcceleratorConfig()).runtime_for(bundles).accelerator is None
+
+
+def test_a_set_that_is_taken_back_leaves_those_before_it_as_they_were(
+    library: str, bundles: BundleSet, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    mine = Accelerating(always(library))
+    sets = [dataclasses.replace(bundles, fingerprint=name) for name in ("old", "new", "newer")]
+
+    def used(one: BundleSet) -> Gathering | None:
+        gathering_of(mine.runtime_for(one)).from_patients = 8  # as if it had won
+        return mine.gathering()
+
+    old, new = used(sets[0]), used(sets[1])
+    assert old is not new
+    assert used(sets[0]) is old
+    assert used(sets[1]) is new
+    assert caplog.text.count("the accelerator does everything") == 2
+    # Of those that come and go for years nothing stays.
+    gone = weakref.ref(old)
+    del old
+    used(sets[2])
+    assert gone() is None
+    assert used(sets[1]) is new
 
 
 def test_doctor_prints_both(library: str, tmp_path: Path) -> None:
