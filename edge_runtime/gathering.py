@@ -3,7 +3,8 @@
 Engines know nothing of each other. So each works in a thread of its own here, only one at a time,
 and stops where it calls a network. When all of them stand or are done, the calls of one network
 are made one right after the other, by whoever makes calls of so many rows; then the engines go on.
-What an engine says does not depend on who was with it.
+What an engine says does not depend on who was with it, but for the arithmetic of whoever makes
+calls of so many rows.
 """
 
 import threading
