@@ -38,8 +38,8 @@ def test_flutter_conducts_whole_cycles(seed):
 SCRIPTS = [
     atrial.fibrillation, atrial.flutter, ectopy.atrial_premature, ectopy.atrial_runs,
     ectopy.atrial_tachycardia, ectopy.atrial_bigeminy, ectopy.sick_sinus,
-    ectopy.ventricular_runs, ectopy.ventricular_bigeminy, conduction.sinus_arrhythmia, conduction.slow_sinus, conduction.blocked_premature,
-    conduction.av_block,
+    ectopy.ventricular_runs, ectopy.ventricular_bigeminy, conduction.sinus_arrhythmia,
+    conduction.slow_sinus, conduction.blocked_premature, conduction.av_block,
 ]  # fmt: skip
 
 
