@@ -25,7 +25,8 @@ class Data:
 
 Rhythm = Literal[
     "af", "flutter", "pac", "s_runs", "s_tachycardia", "s_bigeminy", "sick_sinus",
-    "v_runs", "v_bigeminy", "sinus_arrhythmia", "slow_sinus", "blocked_pac", "av_block",
+    "v_runs", "v_bigeminy", "sinus_arrhythmia", "sinus_tachycardia", "slow_sinus", "blocked_pac",
+    "av_block",
 ]  # fmt: skip
 """Rhythms that `model_build.augmentation` makes of a patient's own beats."""
 NoiseKind = Literal["em", "ma", "bw", "gaussian"]

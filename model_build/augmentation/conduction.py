@@ -23,6 +23,28 @@ def sinus_arrhythmia(scene: Scene) -> Played:
     return Played(events)
 
 
+def sinus_tachycardia(scene: Scene) -> Played:
+    """A sinus that quickens by degrees to 100 to 165 a minute, stays there, and slows again.
+
+    It hardly breathes while it is fast. What tells it from a tachycardia of the atria is how it
+    begins, and its own P.
+    """
+    random = scene.random
+    node = SinusNode(scene.rr_s, random)
+    node.depth = random.uniform(0.003, 0.02)
+    fast = min(60 / random.uniform(100, 165), 0.9 * scene.rr_s)
+    quick, slow = random.uniform(0.15, 0.4), random.uniform(0.1, 0.25)
+    events: list[Event] = []
+    at = scene.start_s
+    while at < scene.stop_s:
+        done = (at - scene.start_s) / max(scene.stop_s - scene.start_s, 1e-9)
+        how = min(done / quick, (1 - done) / slow, 1.0)
+        node.rr_s = scene.rr_s * (fast / scene.rr_s) ** how
+        at += node.interval(at)
+        events.append(Event(at))
+    return Played(events)
+
+
 def slow_sinus(scene: Scene) -> Played:
     """A sinus at 35 to 55 a minute."""
     random = scene.random

@@ -32,6 +32,7 @@ _PLAYERS: Final[dict[Rhythm, Callable[[Scene], Played]]] = {
     "v_runs": ectopy.ventricular_runs,
     "v_bigeminy": ectopy.ventricular_bigeminy,
     "sinus_arrhythmia": conduction.sinus_arrhythmia,
+    "sinus_tachycardia": conduction.sinus_tachycardia,
     "slow_sinus": conduction.slow_sinus,
     "blocked_pac": conduction.blocked_premature,
     "av_block": conduction.av_block,

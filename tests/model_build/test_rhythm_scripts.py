@@ -39,7 +39,8 @@ SCRIPTS = [
     atrial.fibrillation, atrial.flutter, ectopy.atrial_premature, ectopy.atrial_runs,
     ectopy.atrial_tachycardia, ectopy.atrial_bigeminy, ectopy.sick_sinus,
     ectopy.ventricular_runs, ectopy.ventricular_bigeminy, conduction.sinus_arrhythmia,
-    conduction.slow_sinus, conduction.blocked_premature, conduction.av_block,
+    conduction.sinus_tachycardia, conduction.slow_sinus, conduction.blocked_premature,
+    conduction.av_block,
 ]  # fmt: skip
 
 
@@ -79,6 +80,15 @@ def test_a_tachycardia_lasts_until_it_is_the_usual_rhythm(seed):
     rr = np.diff([event.at_s for event in events])
     assert np.median(rr[first:-1]) < 0.85 * np.median(rr[: first - 1])
     assert rr[first + 12 : -1].std() < 0.05 * rr[first + 12 : -1].mean()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_sinus_quickens_by_degrees(seed):
+    events = conduction.sinus_tachycardia(scene(seed)).events
+    assert {(event.kind, event.p_gain) for event in events} == {("sinus", 1.0)}
+    rr = np.diff([event.at_s for event in events])
+    assert np.median(rr) < 0.92 * 0.8
+    assert np.abs(np.diff(np.log(rr))).max() < 0.1
 
 
 @pytest.mark.parametrize("seed", range(6))
